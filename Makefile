@@ -1,0 +1,48 @@
+# VENV may be set from outside: `make test VENV=/tmp/fresh`.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := llasa_core verifiers search experiments
+TEXT ?= The morning train is late again.
+
+# No part of a test or of the demo fetches anything.
+export HF_HUB_OFFLINE := 1
+export TRANSFORMERS_VERBOSITY ?= error
+
+.PHONY: help install demo test test-slow check format bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	touch $@
+
+install: $(STAMP)  ## create the virtual environment with the exact versions of constraints.txt
+
+demo: $(STAMP)  ## speak one sentence: 8 candidates, judged, the winner in demo/out.wav
+	$(BIN)/llasa-search synth "$(TEXT)" -n 8 -o demo/out.wav --candidates demo/candidates --json demo/result.json
+
+check: $(STAMP)  ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## everything that a change has to pass, without the slow tests
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(STAMP)  ## the slow tests: released model shapes with random weights
+	$(BIN)/pytest -m slow
+
+format: $(STAMP)  ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## tokens a second and real-time factors of each part
+	$(BIN)/python -m experiments.bench
+
+clean:  ## remove what the commands above wrote, not the environment
+	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
