@@ -1,0 +1,28 @@
+"""llasa_core: text and voice prompt -> speech tokens -> waveform.
+
+What is exported here is light: requests, audio files, presets, settings. The models are in
+`llasa_core.decoding` (the generator) and `llasa_core.codec`, which import torch and transformers.
+"""
+
+from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio, write_audio
+from llasa_core.errors import UserError
+from llasa_core.presets import PRESETS, Preset, find_preset
+from llasa_core.request import Request
+from llasa_core.sampling import Sampling
+from llasa_core.text import check_text, spell_numbers
+
+__all__ = [
+    "PRESETS",
+    "SAMPLE_RATE",
+    "AudioError",
+    "Preset",
+    "Request",
+    "Sampling",
+    "UserError",
+    "Waveform",
+    "check_text",
+    "find_preset",
+    "read_audio",
+    "spell_numbers",
+    "write_audio",
+]

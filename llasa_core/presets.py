@@ -1,0 +1,119 @@
+"""Named sets of models, and where a source comes from. No flag tells one preset from another: only names do."""
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llasa_core.errors import UserError
+from llasa_core.sampling import Sampling
+
+PACKAGED = {
+    "nano/generator": Path(__file__).parent / "nano" / "generator",
+    "nano/codec": Path(__file__).parent / "nano" / "codec",
+}
+"""Sources that are shipped inside this package."""
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Sources of a generator, a codec and verifiers, with the sampling that suits them.
+
+    A source is a packaged name, a local folder or a hub id; verifiers and judges are specs of the verifier registry.
+    """
+
+    name: str
+    generator: str
+    codec: str
+    verifiers: tuple[str, ...]
+    judges: tuple[str, ...]
+    generator_licence: str
+    codec_licence: str
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+def _llasa(size: str) -> Preset:
+    return Preset(
+        name=f"llasa-{size.lower()}",
+        generator=f"HKUSTAudio/Llasa-{size}",
+        codec="HKUSTAudio/xcodec2-hf",
+        verifiers=("whisper:large-v3", "wavlm-sv:microsoft/wavlm-base-plus-sv"),
+        judges=("hubert-ctc:facebook/hubert-large-ls960-ft",),
+        generator_licence="CC BY-NC 4.0",
+        codec_licence="CC BY-NC 4.0",
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="nano",
+            generator="nano/generator",
+            codec="nano/codec",
+            verifiers=("whisper:nano", "wavlm-sv:nano"),
+            judges=("hubert-ctc:nano",),
+            generator_licence="Apache-2.0",
+            codec_licence="Apache-2.0",
+        ),
+        _llasa("1B"),
+        _llasa("3B"),
+        _llasa("8B"),
+    )
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name. Raises UserError with the nearest name for an unknown one."""
+    if preset := PRESETS.get(name):
+        return preset
+    near = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.4)
+    hint = f'did you mean "{near[0]}"? There are' if near else "give one of"
+    raise UserError(f'unknown preset "{name}": {hint} {", ".join(PRESETS)}')
+
+
+def resolve_source(source: str) -> str:
+    """The local folder of a packaged or local source, or the hub id itself; nothing is fetched.
+
+    Raises UserError for something that is neither a folder with a config.json nor shaped like a hub id.
+    """
+    folder = PACKAGED.get(source, Path(source).expanduser())
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(
+                f"{folder} has no config.json: give the folder that `save_pretrained` wrote, with all its files"
+            )
+        return str(folder)
+    if source in PACKAGED:
+        raise UserError(
+            f'the packaged model "{source}" is missing from this installation: reinstall llasa-search'
+        )
+    if folder.exists() or not _HUB_ID.fullmatch(source):
+        raise UserError(f'"{source}" is no model folder and no hub id: give a folder or OWNER/NAME')
+    return source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """Where a source would come from: kind is "packaged", "folder", "hub cache", "hub" or "missing"."""
+
+    kind: str
+    path: str
+    installed: bool
+
+
+def source_status(source: str) -> SourceStatus:
+    """Says where a source would come from, without fetching anything and without raising UserError."""
+    try:
+        resolved = resolve_source(source)
+    except UserError:
+        return SourceStatus("missing", str(PACKAGED.get(source, source)), False)
+    if resolved != source or Path(source).is_dir():
+        return SourceStatus("packaged" if source in PACKAGED else "folder", resolved, True)
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(source, "config.json")
+    if isinstance(cached, str):
+        return SourceStatus("hub cache", str(Path(cached).parent), True)
+    return SourceStatus("hub", f"https://huggingface.co/{source}", False)

@@ -1,0 +1,86 @@
+"""What a user asks for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llasa_core.audio import Waveform, clipped_share, is_silent, loudness_dbfs, seconds
+from llasa_core.errors import UserError
+from llasa_core.text import check_text
+
+MIN_PROMPT_SECONDS = 1.0
+MAX_PROMPT_SECONDS = 15.0
+MAX_SEED = 2**63 - 1
+CLIPPED_WARNING = 0.001
+QUIET_WARNING_DBFS = -45.0
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One text to speak, optionally with a voice prompt: audio and what is said in it.
+
+    `prompt_audio` is float32 [samples], mono 16 kHz. `seed` and `id` decide the randomness, nothing else does.
+    Raises UserError for anything that cannot be spoken; the texts are kept with normalised white space.
+    """
+
+    text: str
+    language: str = "en"
+    prompt_audio: Waveform | None = None
+    prompt_text: str = ""
+    seed: int = 0
+    id: str = "0"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", check_text(self.text))
+        if not self.language or not self.language.isascii():
+            raise UserError(f'unknown language {self.language!r}: give a code such as "en" or "zh"')
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
+            raise UserError(f"the seed {self.seed!r} is not a whole number from 0 to 2^63 - 1: give one")
+        if self.prompt_audio is None:
+            if self.prompt_text.strip():
+                raise UserError("there is a prompt text but no prompt audio: give both or neither")
+            object.__setattr__(self, "prompt_text", "")
+            return
+        if not self.prompt_text.strip():
+            raise UserError("there is prompt audio but no prompt text: give what is said in the prompt audio")
+        try:
+            object.__setattr__(self, "prompt_text", check_text(self.prompt_text))
+        except UserError as error:
+            raise UserError(f"prompt text: {error}") from None
+        object.__setattr__(self, "prompt_audio", _check_prompt_audio(self.prompt_audio))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may spoil the result though it can be spoken: a clipped or very quiet voice prompt."""
+        if self.prompt_audio is None:
+            return ()
+        found = []
+        if (share := clipped_share(self.prompt_audio)) > CLIPPED_WARNING:
+            found.append(f"{share:.1%} of the prompt audio is clipped: record it with less gain")
+        if (level := loudness_dbfs(self.prompt_audio)) < QUIET_WARNING_DBFS:
+            found.append(f"the prompt audio is quiet ({level:.0f} dBFS): record it louder")
+        return tuple(found)
+
+
+def _check_prompt_audio(waveform: Waveform) -> Waveform:
+    """A read-only float32 copy. Raises UserError for audio that cannot serve as a voice prompt."""
+    if not isinstance(waveform, np.ndarray) or waveform.ndim != 1:
+        raise UserError("the prompt audio has to be a one-dimensional array at 16 kHz: use read_audio")
+    if not np.issubdtype(waveform.dtype, np.floating):
+        raise UserError(f"the prompt audio is {waveform.dtype}, not float32 in -1..1: use read_audio")
+    duration = seconds(waveform)
+    if duration < MIN_PROMPT_SECONDS:
+        raise UserError(
+            f"the prompt audio lasts {duration:.2f} s: give {MIN_PROMPT_SECONDS:g} to {MAX_PROMPT_SECONDS:g} s"
+        )
+    if duration > MAX_PROMPT_SECONDS:
+        raise UserError(
+            f"the prompt audio lasts {duration:.1f} s: cut it to {MAX_PROMPT_SECONDS:g} s at most"
+        )
+    if not np.isfinite(waveform).all():
+        raise UserError("the prompt audio holds samples that are not numbers: export it again")
+    if is_silent(waveform):
+        raise UserError("the prompt audio is silent: give a recording of the voice")
+    owned = waveform.astype(np.float32)
+    owned.setflags(write=False)
+    return owned

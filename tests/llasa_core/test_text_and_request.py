@@ -1,0 +1,95 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from llasa_core.errors import UserError
+from llasa_core.request import MAX_PROMPT_SECONDS, MIN_PROMPT_SECONDS, Request
+from llasa_core.text import check_text, spell_numbers
+
+VOICE = (0.1 * np.sin(np.arange(32_000) / 10)).astype(np.float32)
+
+
+def test_white_space_is_normalised():
+    assert check_text("  one\ttwo\n three ") == "one two three"
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "?!... -", "say <|s_7|> now", "<|SPEECH_GENERATION_END|> a"])
+def test_nothing_to_say_and_markers_are_refused(text):
+    with pytest.raises(UserError) as caught:
+        check_text(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("no digits, none.", "no digits, none."),
+        ("Room 21.", "Room twenty one."),
+        ("1,234 and 1000000", "one thousand two hundred thirty four and one million"),
+        ("pi is 3.14", "pi is three point one four"),
+        ("the 1st, 22nd and 103rd", "the first, twenty second and one hundred third"),
+        ("50% of $2.50, £1 and €3", "fifty percent of two dollars fifty, one pound and three euros"),
+        ("at 7:05 or 10:30 or 9:00", "at seven oh five or ten thirty or nine o'clock"),
+        ("agent 007", "agent zero zero seven"),
+        ("5km to B2", "five km to B two"),
+        (
+            "12345678901234567",
+            "one two three four five six seven eight nine zero one two three four five six seven",
+        ),
+        ("Take 3, then 4.", "Take three, then four."),
+    ],
+)
+def test_numbers_are_spelled(text, spelled):
+    assert spell_numbers(text) == spelled
+
+
+def test_no_digit_is_left_over():
+    assert not any(c.isdigit() for c in spell_numbers("1.2.3 1-800-555 $1,5 2024/05/06 3rd5 00.50 1e9 7:77"))
+
+
+def test_request_is_frozen_and_normalised():
+    request = Request(" hello  world ", prompt_audio=VOICE, prompt_text=" a  voice ")
+    assert (request.text, request.prompt_text) == ("hello world", "a voice")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        request.seed = 3  # type: ignore[misc]
+    with pytest.raises(ValueError, match="read-only"):
+        request.prompt_audio[0] = 1.0
+    assert VOICE.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"text": "..."}, "no letter"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 1.5}, "seed 1.5"),
+        ({"language": ""}, "language"),
+        ({"prompt_audio": VOICE}, "no prompt text"),
+        ({"prompt_text": "a voice"}, "no prompt audio"),
+        ({"prompt_audio": VOICE, "prompt_text": "..."}, "prompt text: "),
+        ({"prompt_audio": VOICE[:1600], "prompt_text": "a"}, "lasts 0.10 s"),
+        ({"prompt_audio": np.tile(VOICE, 30), "prompt_text": "a"}, "lasts 60.0 s"),
+        ({"prompt_audio": 0 * VOICE, "prompt_text": "a"}, "silent"),
+        ({"prompt_audio": np.full(20_000, np.nan, np.float32), "prompt_text": "a"}, "not numbers"),
+        ({"prompt_audio": np.stack([VOICE, VOICE]), "prompt_text": "a"}, "one-dimensional"),
+        ({"prompt_audio": (VOICE * 32767).astype(np.int16), "prompt_text": "a"}, "int16"),
+    ],
+)
+def test_bad_requests(settings, said):
+    with pytest.raises(UserError, match=said) as caught:
+        Request(**{"text": "hello", **settings})
+    assert "\n" not in str(caught.value)
+
+
+def test_prompt_lengths_at_the_bounds_are_accepted():
+    for duration in (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS):
+        audio = np.resize(VOICE, int(duration * 16_000))
+        assert Request("a", prompt_audio=audio, prompt_text="b").warnings == ()
+
+
+def test_clipped_and_quiet_prompts_are_announced():
+    loud = Request("a", prompt_audio=np.clip(VOICE * 30, -1, 1), prompt_text="b")
+    assert len(loud.warnings) == 1 and "clipped" in loud.warnings[0]
+    quiet = Request("a", prompt_audio=VOICE * 0.05, prompt_text="b")
+    assert len(quiet.warnings) == 1 and "quiet" in quiet.warnings[0]
