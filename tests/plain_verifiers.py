@@ -1,0 +1,64 @@
+"""Two verifiers without a model, added to the registry as another package would add its own.
+
+`crossings` measures "wer" (lower is better): how far the rate of zero crossings is from a twentieth. `level` measures
+"sim": how near the loudness is to that of the reference voice.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from llasa_core.audio import Waveform, loudness_dbfs
+from verifiers import registry
+from verifiers.base import Score, Target
+from verifiers.spec import Spec
+
+KINDS = {
+    "crossings": "tests.plain_verifiers:Crossings",
+    "level": "tests.plain_verifiers:Level",
+}
+
+
+@pytest.fixture
+def plain_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "BUILT_IN", {**registry.BUILT_IN, **KINDS})
+
+
+class Crossings:
+    name = "wer"
+    higher_is_better = False
+    min_seconds = 0.0
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+        self.calls: list[int] = []
+
+    @classmethod
+    def check_spec(cls, spec: Spec) -> None:
+        spec.values({})
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        return cls.name, cls.higher_is_better
+
+    @classmethod
+    def from_spec(cls, spec: Spec, device: str) -> "Crossings":
+        return cls(str(spec))
+
+    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        self.calls.append(len(candidates))
+        return [self._score(candidate, target) for candidate in candidates]
+
+    def _score(self, candidate: Waveform, target: Target) -> Score:
+        rate = float(np.mean(np.diff(np.signbit(candidate)))) if len(candidate) > 1 else 1.0
+        return Score(abs(rate - 0.05), {"rate": rate, "transcript": target.text})
+
+
+class Level(Crossings):
+    name = "sim"
+    higher_is_better = True
+
+    def _score(self, candidate: Waveform, target: Target) -> Score:
+        assert target.reference is not None
+        return Score(-abs(loudness_dbfs(candidate) - loudness_dbfs(target.reference)))

@@ -1,0 +1,147 @@
+"""WavLM speaker similarity: loading, batches, the reference, what cannot be judged."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.verifiers.tiny_verifiers import edit_weights, speechlike
+from verifiers import wavlm_sv
+from verifiers.base import Target
+from verifiers.errors import VerifierError
+from verifiers.registry import load
+from verifiers.wavlm_sv import WavLMSpeaker
+
+REFERENCE = speechlike(2.0, seed=9)
+TARGET = Target(reference=REFERENCE)
+
+
+@pytest.fixture
+def speaker(wavlm_folder: Path) -> WavLMSpeaker:
+    verifier = load(f"wavlm-sv:{wavlm_folder}?batch=2")
+    assert isinstance(verifier, WavLMSpeaker)
+    return verifier
+
+
+def test_it_is_the_cosine_of_transformers_embeddings(wavlm_folder: Path, speaker: WavLMSpeaker) -> None:
+    from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
+
+    model = WavLMForXVector.from_pretrained(wavlm_folder, dtype=torch.float32).eval()
+    extractor = Wav2Vec2FeatureExtractor.from_pretrained(wavlm_folder)
+    wave = speechlike(1.3)
+    with torch.no_grad():
+        a, b = (
+            model(extractor(w, sampling_rate=16_000, return_tensors="pt").input_values).embeddings[0]
+            for w in (wave, REFERENCE)
+        )
+    found = speaker.score([wave], TARGET)[0]
+    assert found.value == pytest.approx(float(torch.cosine_similarity(a, b, dim=0)), abs=1e-5)
+    assert found.evidence == {"seconds": 1.3, "reference_seconds": 2.0}
+    assert (speaker.name, speaker.higher_is_better, speaker.min_seconds) == ("sim", True, 0.5)
+
+
+def test_the_reference_itself_is_entirely_similar(speaker: WavLMSpeaker) -> None:
+    same, other = speaker.score([REFERENCE, speechlike(2.0)], TARGET)
+    assert same.value == pytest.approx(1.0, abs=1e-6)
+    assert other.value < same.value
+
+
+def test_a_batch_gives_what_single_calls_give_in_order(speaker: WavLMSpeaker) -> None:
+    waves = [speechlike(seconds, seed) for seed, seconds in enumerate((0.5, 1.0, 0.5, 1.7, 0.5, 1.0))]
+    short = speechlike(0.49)
+    together = speaker.score([short, *waves], TARGET)
+    assert (together[0].usable, together[0].value) == (False, -1.0)
+    assert "too short" in together[0].reason
+    alone = [speaker.score([wave], TARGET)[0].value for wave in waves]
+    assert [score.value for score in together[1:]] == pytest.approx(alone, abs=1e-5)
+    assert len({round(value, 4) for value in alone}) == len(alone)
+
+
+def test_the_shortest_audio_that_passes_is_finite(speaker: WavLMSpeaker) -> None:
+    assert np.isfinite(speaker.score([speechlike(0.5)], TARGET)[0].value)
+
+
+def test_a_reference_is_embedded_once_and_few_are_kept(
+    speaker: WavLMSpeaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    real = speaker._model.forward
+
+    def counted(values: torch.Tensor, *rest: Any, **more: Any) -> Any:
+        calls.append(len(values))
+        return real(values, *rest, **more)
+
+    monkeypatch.setattr(speaker._model, "forward", counted)
+    monkeypatch.setattr(wavlm_sv, "REMEMBERED", 2)
+    wave = speechlike(1.0)
+    first = speaker.score([wave], TARGET)
+    assert calls == [1, 1]
+    assert speaker.score([wave], Target(reference=REFERENCE.copy())) == first
+    assert calls == [1, 1, 1]
+    for seed in range(3):
+        speaker.score([wave], Target(reference=speechlike(1.0, seed)))
+    assert len(speaker._references) == 2
+    # The same samples changed in place are another reference.
+    changed = REFERENCE.copy()
+    changed[:8000] *= 0.1
+    assert speaker.score([wave], Target(reference=changed)) != first
+
+
+def renamed(state: dict[str, Any]) -> None:
+    state["projection.weight"] = state.pop("projector.weight")
+
+
+def missing(state: dict[str, Any]) -> None:
+    del state["feature_extractor.bias"]
+
+
+def reshaped(state: dict[str, Any]) -> None:
+    state["projector.bias"] = state["projector.bias"][:-1].clone()
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (renamed, "missing: projector.weight; unexpected: projection.weight"),
+        (missing, "missing: feature_extractor.bias"),
+        (reshaped, "of another shape: projector.bias"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(
+    edit: Any, says: str, wavlm_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(wavlm_folder, tmp_path / "model"))
+    edit_weights(folder, edit)
+    with pytest.raises(VerifierError, match=says):
+        load(f"wavlm-sv:{folder}")
+
+
+def test_weights_of_the_training_loss_may_differ(
+    wavlm_folder: Path, tmp_path: Path, speaker: WavLMSpeaker
+) -> None:
+    folder = Path(shutil.copytree(wavlm_folder, tmp_path / "model"))
+
+    def edit(state: dict[str, Any]) -> None:
+        state["objective.weight"] = state["objective.weight"][:, :2].clone()
+        del state["classifier.bias"]
+
+    edit_weights(folder, edit)
+    wave = speechlike(1.0)
+    assert load(f"wavlm-sv:{folder}").score([wave], TARGET) == speaker.score([wave], TARGET)
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (Target(text="hello"), "give the target a reference"),
+        (Target(reference=np.zeros(32_000, np.float32)), "silent"),
+        (Target(reference=REFERENCE[:1000]), "too short"),
+        (Target(reference=REFERENCE * np.float32("nan")), "not finite"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_refused(target: Target, says: str, speaker: WavLMSpeaker) -> None:
+    with pytest.raises(VerifierError, match=says):
+        speaker.score([], target)

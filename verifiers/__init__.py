@@ -1,0 +1,31 @@
+"""Verifiers score audio against a target: what is said (WER), who says it (SIM), and how scores combine.
+
+    judge = verifiers.load("whisper")
+    judge.score([waveform], Target(text="The train is late."))[0].value
+
+Importing this package imports no model library.
+"""
+
+from verifiers.base import Score, Target, Verifier
+from verifiers.combine import ConstraintFirst, Ranking, Selection, parse_selection
+from verifiers.errors import VerifierError
+from verifiers.registry import check, directions, kinds, load
+from verifiers.stats import Interval, bootstrap_mean, paired_difference
+
+__all__ = [
+    "ConstraintFirst",
+    "Interval",
+    "Ranking",
+    "Score",
+    "Selection",
+    "Target",
+    "Verifier",
+    "VerifierError",
+    "bootstrap_mean",
+    "check",
+    "directions",
+    "kinds",
+    "load",
+    "paired_difference",
+    "parse_selection",
+]

@@ -1,0 +1,73 @@
+"""What verifiers share: the target, the score, and the Protocol that every verifier keeps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llasa_core.audio import Waveform
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Target:
+    """What the speech should be.
+
+    text: the words that are to be spoken, as spoken (digits spelled out), without those of a voice prompt.
+    language: ISO 639-1 code of the text.
+    reference: float32 [samples], mono 16 kHz: the voice that it should be spoken with.
+    """
+
+    text: str | None = None
+    language: str = "en"
+    reference: Waveform | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One candidate's score.
+
+    value: in the unit of the verifier (a share of words for "wer", a cosine for "sim").
+    evidence: plain JSON values that say why: transcript and alignment, seconds, log-likelihoods.
+        `evidence["logp"]`, where there is one, is a finer measure of the same thing (higher is better) and
+        breaks ties.
+    usable: False if the audio could not be judged (silent, too short, not finite). Then `reason` says why and
+        `value` is the worst that a verifier gives to speech.
+    """
+
+    value: float
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    usable: bool = True
+    reason: str = ""
+
+
+class Verifier(Protocol):
+    """Judges audio against a target. Safe to call from several threads; calls are carried out one by one."""
+
+    @property
+    def name(self) -> str:
+        """The metric, as selections name it: "wer", "sim"."""
+        ...
+
+    @property
+    def spec(self) -> str:
+        """The canonical string that `verifiers.load` builds this verifier from again."""
+        ...
+
+    @property
+    def higher_is_better(self) -> bool: ...
+
+    @property
+    def min_seconds(self) -> float:
+        """The shortest audio that can be judged; anything shorter gets an unusable score."""
+        ...
+
+    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        """One score for each candidate, in their order; each as if it were alone.
+
+        candidates: float32 [samples], mono 16 kHz, of any lengths.
+        partial: the candidates break off somewhere in the text (beams that are still growing).
+
+        Bad audio never raises: it gets an unusable score. Raises VerifierError if the *target* cannot be
+        judged against (no text, no reference, a language that the model does not know), also for no
+        candidates at all, so that `score([], target)` checks a target at once.
+        """
+        ...

@@ -1,0 +1,190 @@
+"""Word error rate by HuBERT with a CTC head (transformers): a recogniser that cannot invent sentences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from llasa_core.audio import SAMPLE_RATE, Waveform
+from verifiers import transcription
+from verifiers.base import Score, Target
+from verifiers.errors import VerifierError
+from verifiers.gate import gated
+from verifiers.isolation import isolated
+from verifiers.loading import check_device, check_sample_rate, from_hub, from_pretrained, locate_transformers
+from verifiers.spec import Spec, word
+from verifiers.transcription import LOWEST_LOGP, WORST_WER
+from verifiers.wer import NORMALIZERS, base_language, seed_tts_eval
+from verifiers.windows import equal_lengths
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILES = ("vocab.json", "preprocessor_config.json")
+_OPTIONS = {**transcription.OPTIONS, "language": word}
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The output alphabet. by_id: a character, " " between words, or "" for what is not written."""
+
+    by_id: Mapping[int, str]
+    blank: int
+
+    @classmethod
+    def of(cls, tokenizer: Any, vocab_size: int, blank: int) -> "Letters":
+        """From a Wav2Vec2CTCTokenizer. Raises VerifierError if it does not name every output of the model."""
+        names = {number: token for token, number in tokenizer.get_vocab().items() if number < vocab_size}
+        if sorted(names) != list(range(vocab_size)) or tokenizer.pad_token_id != blank:
+            raise VerifierError(
+                f"vocab.json names {len(names)} of the model's {vocab_size} outputs and has the blank at "
+                f"{tokenizer.pad_token_id}, the model at {blank}: give the vocab.json that belongs to it"
+            )
+        unwritten = set(tokenizer.all_special_tokens)
+        space = tokenizer.word_delimiter_token
+        written = {i: " " if t == space else "" if t in unwritten else t for i, t in names.items()}
+        return cls(written, blank)
+
+    def ids(self, words: Sequence[str]) -> list[int]:
+        """Outputs that spell the words, in the alphabet's own case; characters that it lacks are left out."""
+        known = {character: number for number, character in self.by_id.items() if character}
+        cased = " ".join(words)
+        cased = cased.upper() if "A" in known else cased.lower()
+        return [known[character] for character in cased if character in known]
+
+    def spell(self, path: Sequence[int], frame_seconds: float) -> list[tuple[str, float, float]]:
+        """(word, start, end) in seconds of the best path [frames]: repeats are one, blanks are none."""
+        words: list[tuple[str, float, float]] = []
+        new = True
+        frame = 0
+        for number, run in groupby(path):
+            start, frame = frame, frame + sum(1 for _ in run)
+            character = self.by_id[number]
+            if number == self.blank or not character:
+                continue
+            if character == " ":
+                new = True
+                continue
+            text, began, _ = ("", start * frame_seconds, 0.0) if new else words.pop()
+            words.append((text + character, began, frame * frame_seconds))
+            new = False
+        return words
+
+
+class HubertCTC:
+    """What HuBERT-CTC hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words.
+
+    Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says;
+    batches hold equal lengths only, because padding changes what is heard.
+
+    Evidence beside the alignment (`verifiers.wer`): heard_at, [word, start, end] in seconds; and logp: the
+    CTC log-likelihood of the text (over all alignments) for each of its characters.
+    """
+
+    higher_is_better = False
+    min_seconds = transcription.MIN_SECONDS
+
+    def __init__(
+        self,
+        model: Any,
+        extractor: Any,
+        letters: Letters,
+        *,
+        spec: str = "hubert-ctc:nano",
+        name: str = "wer",
+        normalizer: str = "seed-tts-eval",
+        batch: int = transcription.DEFAULT_BATCH,
+        language: str = "en",
+    ) -> None:
+        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training."""
+        self.name = name
+        self.spec = spec
+        self._model = model
+        self._extractor = extractor
+        self._letters = letters
+        self._normalize = NORMALIZERS[normalizer]
+        self._batch = batch
+        self._language = base_language(language)
+        self._frame_seconds = model.config.inputs_to_logits_ratio / SAMPLE_RATE
+
+    @classmethod
+    def check_spec(cls, spec: Spec) -> None:
+        spec.values(_OPTIONS)
+        locate_transformers("hubert-ctc", spec.source, "hubert", FILES)
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        return transcription.metric_of(spec)
+
+    @classmethod
+    def from_spec(cls, spec: Spec, device: str = "cpu") -> "HubertCTC":
+        """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=`; SOURCE: nano, folder, hub id."""
+        options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0]}
+        revision = options.pop("revision", None)
+        found = locate_transformers("hubert-ctc", spec.source, "hubert", FILES)
+        with isolated():
+            from transformers import HubertForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
+
+            check_device(device)
+            extractor = from_hub(Wav2Vec2FeatureExtractor, found, revision=revision)
+            tokenizer = from_hub(Wav2Vec2CTCTokenizer, found, revision=revision)
+            model = from_pretrained(HubertForCTC, found, revision=revision).to(device)
+        check_sample_rate(extractor, str(found))
+        letters = Letters.of(tokenizer, model.config.vocab_size, model.config.pad_token_id)
+        return cls(model, extractor, letters, spec=str(spec), **options)
+
+    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        """As `verifiers.base.Verifier.score`. value: WER, of the best prefix of the text if `partial`."""
+        transcription.check_text(target, self._normalize)
+        if base_language(target.language) != self._language:
+            raise VerifierError(
+                f"{self.spec} knows {self._language!r} only: use a verifier for {target.language!r}, "
+                "such as whisper:large-v3"
+            )
+
+        def judge(waveforms: list[Waveform]) -> list[Score]:
+            import torch
+
+            scores: dict[int, Score] = {}
+            with isolated(), torch.inference_mode():
+                for rows in equal_lengths(waveforms, self._batch):
+                    found = self._judge([waveforms[row] for row in rows], target, partial)
+                    scores.update(zip(rows, found, strict=True))
+            return [scores[row] for row in range(len(waveforms))]
+
+        return gated(candidates, self.min_seconds, WORST_WER, judge)
+
+    def _judge(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
+        """waveforms: of one length."""
+        inputs = self._extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_values
+        logp = self._model(inputs.to(self._model.device)).logits.float().log_softmax(-1).cpu()
+        words = seed_tts_eval(transcription.text_of(target), target.language).split()
+        scores = []
+        for row, path in zip(logp, logp.argmax(-1).tolist(), strict=True):
+            spelled = self._letters.spell(path, self._frame_seconds)
+            transcript = " ".join(text for text, _, _ in spelled)
+            heard = transcription.compare(transcript, target, partial, self._normalize)
+            text = words[: heard.position] if partial else words
+            timed = [[text, round(start, 3), round(end, 3)] for text, start, end in spelled]
+            extra = {"heard_at": timed, "logp": self._likelihood(row, text)}
+            scores.append(transcription.scored(heard, extra))
+        return scores
+
+    def _likelihood(self, logp: "Tensor", words: Sequence[str]) -> float:
+        """The text's log-likelihood for each of its characters. logp: [frames, outputs]."""
+        import torch
+        from torch.nn.functional import ctc_loss
+
+        ids = self._letters.ids(words)
+        if not ids:
+            return LOWEST_LOGP
+        frames = torch.tensor([len(logp)])
+        loss = ctc_loss(
+            logp[:, None].double(),
+            torch.tensor([ids]),
+            frames,
+            torch.tensor([len(ids)]),
+            self._letters.blank,
+            "none",
+        )
+        return max(-float(loss) / len(ids), LOWEST_LOGP)

@@ -1,0 +1,211 @@
+"""Finding a model's files and loading them strictly: no weight missing, left over or of another shape."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llasa_core.audio import SAMPLE_RATE
+from verifiers.errors import VerifierError
+from verifiers.isolation import quiet_transformers
+
+NANO = Path(__file__).parent / "nano"
+"""Packaged models, one folder for each kind."""
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+
+
+def locate(kind: str, source: str, files: Sequence[str] = ("config.json",)) -> Path | str:
+    """A folder or file that is there, or a hub id `owner/name` that may be.
+
+    source: "nano" (the packaged model of that kind), a path, or a hub id. A folder has to hold weights and
+    `files`.
+    Raises VerifierError.
+    """
+    if source == "nano":
+        folder = NANO / kind
+        cure = "install the package again, or give a folder or hub id in place of 'nano'"
+    else:
+        folder = Path(source).expanduser()
+        cure = "give the folder that the model was saved to"
+    if folder.is_file():
+        return folder
+    if folder.is_dir():
+        missing = [name for name in files if not (folder / name).is_file()]
+        if not any((folder / name).is_file() for name in _WEIGHTS):
+            missing.append(_WEIGHTS[0])
+        if missing:
+            raise VerifierError(f"{folder} lacks {', '.join(missing)}: {cure}")
+        return folder
+    if source != "nano" and _HUB_ID.fullmatch(source) and not source.startswith("."):
+        return source
+    raise VerifierError(f"{kind} model {source!r} not found: {cure}, 'nano', or a hub id 'owner/name'")
+
+
+def locate_transformers(kind: str, source: str, model_type: str, files: Sequence[str]) -> Path | str:
+    """As `locate`, for a model of transformers: also checks the model type, and an offline hub's cache."""
+    found = locate(kind, source, ("config.json", *files))
+    if isinstance(found, str):
+        _check_cached(found)
+    elif found.is_file():
+        raise VerifierError(
+            f"{found} is a file: {kind} loads a folder with config.json and model.safetensors"
+        )
+    else:
+        stated = read_json(found / "config.json").get("model_type")
+        if stated != model_type:
+            raise VerifierError(
+                f"{found} holds a model of type {stated!r}: {kind} needs one of type {model_type!r}"
+            )
+    return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises VerifierError if the file is something else."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise VerifierError(f"cannot read {path}: {error}: give a complete model folder") from None
+    if not isinstance(value, dict):
+        raise VerifierError(f"{path} is not a JSON object: give a complete model folder")
+    return value
+
+
+def check_device(device: str) -> str:
+    """The device, if torch can use it here. Raises VerifierError."""
+    import torch
+
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise VerifierError(
+            f"cannot use the device {device!r} ({reason}): give cpu, or one that is there"
+        ) from None
+    return device
+
+
+def from_pretrained(
+    model_class: Any, source: Path | str, *, revision: str | None = None, unused: Sequence[str] = ()
+) -> Any:
+    """A model of transformers in float32, in evaluation mode, every weight from the files.
+
+    unused: prefixes of parameters that no score depends on (a training loss, say) and that may differ.
+    Raises VerifierError.
+    """
+    import torch
+
+    with quiet_transformers():
+        try:
+            model, info = model_class.from_pretrained(
+                str(source),
+                revision=revision,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                local_files_only=isinstance(source, Path),
+            )
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise VerifierError(
+                f"cannot load {source}: {_first_line(error)}: give a complete model"
+            ) from error
+    refuse_differences(
+        str(source),
+        missing=[key for key in info["missing_keys"] if not key.startswith(tuple(unused))],
+        unexpected=[key for key in info["unexpected_keys"] if not key.startswith(tuple(unused))],
+        mismatched=[key for key, *_ in info["mismatched_keys"] if not key.startswith(tuple(unused))],
+        errors=info["error_msgs"],
+    )
+    return model.eval()
+
+
+def from_hub(processor_class: Any, source: Path | str, *, revision: str | None = None) -> Any:
+    """A tokenizer or feature extractor of transformers. Raises VerifierError."""
+    with quiet_transformers():
+        try:
+            return processor_class.from_pretrained(
+                str(source), revision=revision, local_files_only=isinstance(source, Path)
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise VerifierError(
+                f"cannot load {source}: {_first_line(error)}: give a complete model"
+            ) from error
+
+
+def check_sample_rate(extractor: Any, where: str) -> None:
+    """Raises VerifierError unless the model was trained on 16 kHz audio."""
+    if extractor.sampling_rate != SAMPLE_RATE:
+        raise VerifierError(
+            f"{where} was trained on {extractor.sampling_rate} Hz audio: give a model for {SAMPLE_RATE} Hz"
+        )
+
+
+def check_shapes(
+    where: str, expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]
+) -> None:
+    """Raises VerifierError unless both have the same names and shapes."""
+    refuse_differences(
+        where,
+        missing=[name for name in expected if name not in found],
+        unexpected=[name for name in found if name not in expected],
+        mismatched=[
+            name for name in expected if name in found and tuple(expected[name]) != tuple(found[name])
+        ],
+    )
+
+
+def refuse_differences(
+    where: str,
+    *,
+    missing: Iterable[str] = (),
+    unexpected: Iterable[str] = (),
+    mismatched: Iterable[str] = (),
+    errors: Iterable[str] = (),
+) -> None:
+    """Raises VerifierError if any of the lists holds something."""
+    kinds = {
+        "missing": missing,
+        "unexpected": unexpected,
+        "of another shape": mismatched,
+        "not loaded": errors,
+    }
+    parts = [
+        f"{kind}: {_few(sorted(map(str, names)))}"
+        for kind, names in kinds.items()
+        for names in [list(names)]
+        if names
+    ]
+    if parts:
+        raise VerifierError(
+            f"the weights in {where} do not fit its configuration ({'; '.join(parts)}): "
+            "give weights and config.json of the same model"
+        )
+
+
+def _check_cached(hub_id: str) -> None:
+    """Without a hub only what is in the local cache can be loaded: say so before anything else is loaded."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(hub_id, "config.json"), str):
+        raise VerifierError(
+            f"{hub_id} is not in the local cache and the hub is switched off: "
+            "unset HF_HUB_OFFLINE, or give a folder"
+        )
+
+
+def _few(names: Sequence[str], limit: int = 3) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__

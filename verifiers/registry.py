@@ -1,0 +1,81 @@
+"""The verifiers that there are, by kind. Nothing is imported before it is asked for.
+
+Another package adds a kind through an entry point of the group `llasa_search.verifiers`, whose value is
+`module:Class`; the class keeps the Protocol `VerifierClass`.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module, metadata
+from typing import Protocol, cast
+
+from verifiers.base import Verifier
+from verifiers.errors import VerifierError
+from verifiers.spec import Spec, nearest
+
+ENTRY_POINTS = "llasa_search.verifiers"
+BUILT_IN: Mapping[str, str] = {
+    "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
+    "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
+    "whisper": "verifiers.whisper_asr:WhisperASR",
+}
+
+
+class VerifierClass(Protocol):
+    """What a kind's target has to offer. Its module should import model libraries only when needed."""
+
+    @classmethod
+    def check_spec(cls, spec: Spec) -> None:
+        """Raises VerifierError for bad options or a source that is not there. Loads no model."""
+        ...
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        """(name, higher_is_better) of the verifier that the spec would build. Loads no model."""
+        ...
+
+    @classmethod
+    def from_spec(cls, spec: Spec, device: str) -> Verifier:
+        """Loads the model. Raises VerifierError if any weight is missing, left over or of another shape."""
+        ...
+
+
+def kinds() -> dict[str, str]:
+    """All kinds and their `module:Class` targets. A built-in kind cannot be replaced from outside."""
+    added = {point.name: point.value for point in metadata.entry_points(group=ENTRY_POINTS)}
+    return dict(sorted({**added, **BUILT_IN}.items()))
+
+
+def check(spec: str) -> Spec:
+    """The spec, read and checked without loading a model: kind, options, and that the source is there.
+
+    Raises VerifierError; an unknown kind is answered with the nearest one.
+    """
+    parsed = Spec.parse(spec)
+    _find(parsed.kind).check_spec(parsed)
+    return parsed
+
+
+def directions(*specs: str) -> dict[str, bool]:
+    """`higher_is_better` by the metric names of the specs, for `parse_selection`, without loading a model."""
+    parsed = [Spec.parse(spec) for spec in specs]
+    return dict(_find(spec.kind).metric(spec) for spec in parsed)
+
+
+def load(spec: str, device: str = "cpu") -> Verifier:
+    """Builds the verifier of a spec such as `whisper`, `whisper:large-v3` or `wavlm-sv:folder?batch=8`.
+
+    Raises VerifierError for an unknown kind, option, source or device, and for weights that do not fit.
+    """
+    parsed = check(spec)
+    return _find(parsed.kind).from_spec(parsed, device)
+
+
+def _find(kind: str) -> type[VerifierClass]:
+    targets = kinds()
+    if kind not in targets:
+        raise VerifierError(f"unknown verifier {kind!r}{nearest(kind, targets)}")
+    module, _, name = targets[kind].partition(":")
+    try:
+        return cast(type[VerifierClass], getattr(import_module(module), name))
+    except (ImportError, AttributeError) as error:
+        raise VerifierError(f"cannot import the verifier {kind!r} from {targets[kind]}: {error}") from error

@@ -1,0 +1,92 @@
+"""Spec strings: `kind:source?option=value&option=value`, such as `wavlm-sv:microsoft/wavlm-base-plus-sv`."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from verifiers.errors import VerifierError
+
+_SPEC = re.compile(r"(?P<kind>[A-Za-z][\w.-]*)(?::(?P<source>[^?]*))?(?:\?(?P<options>.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """kind: name in the registry. source: "nano" (packaged), a folder or file, or a name on the hub."""
+
+    kind: str
+    source: str = "nano"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "Spec":
+        """Raises VerifierError if the text is no spec."""
+        match = _SPEC.fullmatch(text.strip())
+        if match is None:
+            raise VerifierError(
+                f"cannot read the verifier {text!r}: write kind:source?option=value, as in 'whisper:nano'"
+            )
+        try:
+            pairs = parse_qsl(
+                match["options"] or "", keep_blank_values=True, strict_parsing=bool(match["options"])
+            )
+        except ValueError:
+            raise VerifierError(
+                f"cannot read the options of {text!r}: write them as ?option=value&option=value"
+            ) from None
+        if len(dict(pairs)) != len(pairs):
+            raise VerifierError(f"an option of {text!r} is given twice: leave one out")
+        return cls(match["kind"], match["source"] or "nano", dict(pairs))
+
+    def __str__(self) -> str:
+        options = urlencode(sorted(self.options.items()), safe="/:")
+        return f"{self.kind}:{self.source}" + (f"?{options}" if options else "")
+
+    def values(self, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+        """The options as values. Raises VerifierError for one that is not in `readers` or cannot be read."""
+        values = {}
+        for option, text in self.options.items():
+            if option not in readers:
+                raise VerifierError(f"{self.kind} has no option {option!r}{nearest(option, readers)}")
+            try:
+                values[option] = readers[option](text)
+            except ValueError as error:
+                raise VerifierError(f"{option}={text} of {self.kind}: {error}") from None
+        return values
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to add to an error about an unknown name: `: did you mean 'x'? (there are x, y)`."""
+    names = sorted(known)
+    if not names:
+        return ": there are none"
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f": {guess}(there {'is' if len(names) == 1 else 'are'} {', '.join(names)})"
+
+
+def positive_int(text: str) -> int:
+    """An option that counts something."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("has to be a whole number of at least 1")
+    return int(text)
+
+
+def word(text: str) -> str:
+    """An option that is a name."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w./-]*", text):
+        raise ValueError("has to be a name of letters, digits, '-', '_', '.' and '/'")
+    return text
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """An option that is one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"has to be one of {', '.join(choices)}")
+        return text
+
+    return read

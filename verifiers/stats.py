@@ -1,0 +1,73 @@
+"""Means with bootstrap confidence intervals: how sure a figure is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from verifiers.errors import VerifierError
+
+RESAMPLES = 10_000
+_BLOCK = 1 << 22
+"""Values drawn at once, so that memory stays small for long lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over `n` items with its percentile bootstrap interval [low, high] at `level`."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.n})"
+
+
+def bootstrap_mean(
+    values: Sequence[float] | ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES, level: float = 0.95
+) -> Interval:
+    """The mean of one value per item (an utterance's WER, say) with its bootstrap interval.
+
+    Items are resampled with replacement (Efron's percentile method); the same seed gives the same interval.
+    Raises VerifierError for no values or values that are not finite.
+    """
+    data: NDArray[np.float64] = np.asarray(values, dtype=np.float64).reshape(-1)
+    if data.size == 0:
+        raise VerifierError("no values to average: score at least one utterance")
+    if not np.isfinite(data).all():
+        raise VerifierError("a value to average is not finite: leave out or repair that utterance")
+    if resamples < 1 or not 0.0 < level < 1.0:
+        raise VerifierError("the bootstrap needs at least 1 resample and a level between 0 and 1")
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    step = max(1, _BLOCK // data.size)
+    for first in range(0, resamples, step):
+        rows = min(step, resamples - first)
+        picks = generator.integers(0, data.size, size=(rows, data.size))
+        means[first : first + rows] = data[picks].mean(axis=1)
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(means, [tail, 1.0 - tail])
+    return Interval(float(data.mean()), float(low), float(high), int(data.size), level)
+
+
+def paired_difference(
+    first: Sequence[float] | ArrayLike,
+    second: Sequence[float] | ArrayLike,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> Interval:
+    """The mean of `first - second` over the same items: an interval without 0 is a difference that holds.
+
+    Raises VerifierError for different lengths, and as `bootstrap_mean` does.
+    """
+    a = np.asarray(first, dtype=np.float64).reshape(-1)
+    b = np.asarray(second, dtype=np.float64).reshape(-1)
+    if a.size != b.size:
+        raise VerifierError(f"{a.size} and {b.size} values cannot be paired: give one of each for every item")
+    return bootstrap_mean(a - b, seed=seed, resamples=resamples, level=level)

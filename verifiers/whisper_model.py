@@ -1,0 +1,149 @@
+"""Whisper models as openai-whisper defines them: from a folder, a `.pt` file, or by official name."""
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from verifiers.errors import VerifierError
+from verifiers.loading import check_shapes, locate, read_json
+from verifiers.spec import nearest
+
+OFFICIAL = {
+    **{
+        name: f"{name}.pt"
+        for name in (
+            *("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium"),
+            *("large-v1", "large-v2", "large-v3", "large-v3-turbo"),
+        )
+    },
+    "large": "large-v3.pt",
+    "turbo": "large-v3-turbo.pt",
+}
+"""Names that openai-whisper downloads, and the file that each becomes in its cache."""
+SMALLEST_VOCABULARY = 51_864
+"""Of the English-only tokenizer; the multilingual ones are larger."""
+MEL_BANDS = (80, 128)
+FILES = ("config.json", "model.safetensors")
+
+
+def find(source: str) -> Path | str:
+    """The folder or file of a source, or an official name. Raises VerifierError; loads nothing.
+
+    Without a hub (HF_HUB_OFFLINE) an official model has to be in openai-whisper's cache.
+    """
+    if source in OFFICIAL and not Path(source).exists():
+        cached = _cache() / OFFICIAL[source]
+        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+        if offline and not cached.is_file():
+            raise VerifierError(
+                f"Whisper {source} is not at {cached} and downloads are switched off: unset HF_HUB_OFFLINE, "
+                "put the file there, or give a folder"
+            )
+        return source
+    try:
+        found = locate("whisper", source, FILES)
+    except VerifierError as error:
+        if source == "nano" or Path(source).is_dir():
+            raise
+        raise VerifierError(f"{error}; official names{nearest(source, OFFICIAL)}") from None
+    if isinstance(found, str):
+        raise VerifierError(
+            f"{source!r} is no model of openai-whisper{nearest(source.rpartition('/')[2], OFFICIAL)}; "
+            "or give a .pt file or a folder"
+        )
+    if found.is_dir() and "dims" not in read_json(found / "config.json"):
+        raise VerifierError(
+            f"{found / 'config.json'} has no 'dims': give a model of openai-whisper, not of transformers"
+        )
+    return found
+
+
+def orthography(found: Path | str) -> str:
+    """How the model writes: "plain" (lower case, no punctuation) if config.json says so, or "written"."""
+    if isinstance(found, Path) and found.is_dir():
+        style = read_json(found / "config.json").get("orthography", "written")
+        if style not in ("plain", "written"):
+            raise VerifierError(
+                f"{found / 'config.json'}: 'orthography' has to be 'plain' or 'written', not {style!r}"
+            )
+        return str(style)
+    return "written"
+
+
+def load(found: Path | str, device: str) -> Any:
+    """`whisper.model.Whisper` in float32 and evaluation mode. found: as from `find`.
+
+    Raises VerifierError unless the file holds exactly the weights of its dimensions.
+    """
+    import whisper
+
+    if isinstance(found, str):
+        try:
+            return whisper.load_model(found, device=device).eval()
+        except (OSError, RuntimeError, KeyError) as error:
+            raise VerifierError(
+                f"cannot load Whisper {found}: {error}: check the network, or give a folder"
+            ) from error
+    dims, state = _read_folder(found) if found.is_dir() else _read_pt(found)
+    model = whisper.model.Whisper(_dimensions(dims, found))
+    check_shapes(
+        str(found),
+        {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()},
+        {name: tuple(tensor.shape) for name, tensor in state.items()},
+    )
+    # Copying into the float32 parameters also turns bf16 and fp16 files into float32.
+    model.load_state_dict(state)
+    return model.to(device).eval()
+
+
+def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(folder / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise VerifierError(
+            f"cannot read {folder / 'model.safetensors'}: {error}: copy the file again"
+        ) from None
+    return read_json(folder / "config.json")["dims"], state
+
+
+def _read_pt(file: Path) -> tuple[Any, dict[str, Any]]:
+    import pickle
+
+    import torch
+
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VerifierError(f"cannot read {file} ({reason}): give a .pt file of openai-whisper") from None
+    if not isinstance(checkpoint, dict) or not {"dims", "model_state_dict"} <= set(checkpoint):
+        raise VerifierError(f"{file} has no 'dims' and 'model_state_dict': give a .pt file of openai-whisper")
+    return checkpoint["dims"], checkpoint["model_state_dict"]
+
+
+def _dimensions(dims: Any, where: Path) -> Any:
+    from whisper.model import ModelDimensions
+
+    names = [entry.name for entry in fields(ModelDimensions)]
+    if not isinstance(dims, dict) or set(dims) != set(names):
+        raise VerifierError(
+            f"the dims of {where} have to be {', '.join(names)}: give a model of openai-whisper"
+        )
+    if not all(isinstance(value, int) and value > 0 for value in dims.values()):
+        raise VerifierError(
+            f"the dims of {where} have to be positive whole numbers: give a model of openai-whisper"
+        )
+    if dims["n_mels"] not in MEL_BANDS or dims["n_vocab"] < SMALLEST_VOCABULARY:
+        raise VerifierError(
+            f"{where} has n_mels {dims['n_mels']} and n_vocab {dims['n_vocab']}: openai-whisper needs "
+            f"80 or 128 and at least {SMALLEST_VOCABULARY}"
+        )
+    return ModelDimensions(**dims)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"

@@ -1,0 +1,45 @@
+"""Audio longer than a recogniser's window, cut where it is quietest; and batches of equal length."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from llasa_core.audio import Waveform
+
+_FRAME = 400
+"""Samples over which loudness is measured: 25 ms."""
+
+
+def split_windows(waveform: Waveform, limit: int) -> list[Waveform]:
+    """Pieces of at most `limit` samples that together are the waveform [samples].
+
+    Each cut is in the second half of its window, in the middle of the quietest 25 ms there, so most likely
+    between words; of equally quiet places the latest.
+    """
+    pieces: list[Waveform] = []
+    rest = waveform
+    while len(rest) > limit:
+        cut = _quietest(rest[:limit], limit // 2)
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    return [*pieces, rest]
+
+
+def _quietest(window: Waveform, start: int) -> int:
+    frames = (len(window) - start) // _FRAME
+    if frames < 1:
+        return len(window)
+    tail = window[len(window) - frames * _FRAME :].reshape(frames, _FRAME)
+    energy = np.square(tail, dtype=np.float64).sum(axis=1)
+    latest = frames - 1 - int(np.argmin(energy[::-1]))
+    return len(window) - (frames - latest) * _FRAME + _FRAME // 2
+
+
+def equal_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[int]]:
+    """Indices of waveforms of one length, at most `batch` at a time: for models without a padding mask."""
+    by_length: dict[int, list[int]] = {}
+    for index, waveform in enumerate(waveforms):
+        by_length.setdefault(len(waveform), []).append(index)
+    for indices in by_length.values():
+        for first in range(0, len(indices), batch):
+            yield indices[first : first + batch]
