@@ -1,0 +1,44 @@
+"""Best-of-N: N complete candidates, the verifiers keep the best (the paper's ORM, section 3.4)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llasa_core.errors import UserError
+from search.strategy import Choice, Work, branch, extend, measure, start
+from verifiers.base import Score
+from verifiers.combine import Selection
+
+
+@dataclass(frozen=True)
+class BestOfN:
+    """N candidates from the same prompt, each scored once by each verifier when complete.
+
+    The first candidates of a larger N are those of a smaller one. Raises UserError for n < 1, or if the selection looks at a
+    metric that none of the verifiers (by name) measures.
+    """
+
+    n: int
+    verifiers: tuple[str, ...]
+    selection: Selection
+    name: str = "best-of-n"
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UserError(f"{self.n} candidates asked for: the number of candidates has to be at least 1")
+        if missing := [metric for metric in self.selection.metrics if metric not in self.verifiers]:
+            raise UserError(
+                f"nothing measures {', '.join(missing)}, which {self.selection.spec!r} selects by: add a verifier"
+            )
+
+    def plan(self) -> Work[Choice]:
+        root = yield from start()
+        beams = yield from branch((root,), self.n)
+        beams = yield from extend(beams)
+        scores: dict[str, tuple[Score, ...]] = {}
+        for verifier in self.verifiers:
+            scores[verifier] = yield from measure(beams, verifier)
+        ranking = self.selection.rank(scores)
+        return Choice(beams, scores, ranking.order, ranking.satisfied)
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "n": self.n, "select": self.selection.spec}

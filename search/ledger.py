@@ -1,0 +1,84 @@
+"""What a search spent: tokens, seconds of audio, wall time. Every comparison can be drawn at equal compute."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.strategy import Beam
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counters of one request, filled by the rollouts.
+
+    Speech tokens only; the end token of a candidate is none (it is a step of the model, but no sound):
+
+    - `tokens_generated`: sampled in all. `tokens_kept`: those that are part of a final candidate, a start that
+      candidates share counted once. `tokens_pruned`: the rest. generated = kept + pruned, always.
+    - `tokens_prefilled`: prompt tokens (text, template, voice prompt) run through the model.
+      `tokens_reprefilled`: tokens run again to make a lost beam anew.
+
+    Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier.
+    `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME".
+    """
+
+    tokens_generated: int = 0
+    tokens_kept: int = 0
+    tokens_prefilled: int = 0
+    tokens_reprefilled: int = 0
+    seconds_encoded: float = 0.0
+    seconds_decoded: float = 0.0
+    seconds_scored: dict[str, float] = field(default_factory=dict)
+    seconds_judged: dict[str, float] = field(default_factory=dict)
+    wall: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def tokens_pruned(self) -> int:
+        return self.tokens_generated - self.tokens_kept
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Adds the wall time of the block to `wall[part]`, also when the block raises."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.wall[part] = self.wall.get(part, 0.0) + time.perf_counter() - began
+
+    def close(self, candidates: Iterable[Beam]) -> None:
+        """Sets `tokens_kept` from the beams that are the result."""
+        self.tokens_kept = distinct_tokens(candidates)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "tokens_generated": self.tokens_generated,
+            "tokens_kept": self.tokens_kept,
+            "tokens_pruned": self.tokens_pruned,
+            "tokens_prefilled": self.tokens_prefilled,
+            "tokens_reprefilled": self.tokens_reprefilled,
+            "seconds_encoded": round(self.seconds_encoded, 4),
+            "seconds_decoded": round(self.seconds_decoded, 4),
+            "seconds_scored": _rounded(self.seconds_scored),
+            "seconds_judged": _rounded(self.seconds_judged),
+            "wall_seconds": _rounded(self.wall),
+        }
+
+
+def distinct_tokens(beams: Iterable[Beam]) -> int:
+    """Tokens of all beams together, those from before two beams parted counted once.
+
+    Two beams share the token at position p when they had the same lineage up to there; a branch at position p
+    changes the token at p.
+    """
+    seen: set[tuple[object, int]] = set()
+    for beam in beams:
+        for position in range(len(beam.tokens)):
+            seen.add((tuple(pair for pair in beam.lineage if pair[0] <= position), position))
+    return len(seen)
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}

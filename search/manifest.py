@@ -1,0 +1,68 @@
+"""What makes a result again: the models by revision or content hash, the settings, the versions."""
+
+import hashlib
+import platform
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from verifiers.loading import NANO
+from verifiers.spec import Spec
+
+PACKAGES = ("llasa-search", "torch", "transformers", "tokenizers", "openai-whisper", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the result depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed as a package"
+    return found
+
+
+def identity(source: str | Path) -> dict[str, str]:
+    """A local folder or file by the SHA-256 of its content, a hub model by the revision in the local cache."""
+    path = Path(source)
+    if path.exists():
+        return {"source": str(source), "sha256": content_hash(path.resolve())}
+    return {"source": str(source), "revision": hub_revision(str(source))}
+
+
+def verifier_identity(spec: str) -> dict[str, str]:
+    """A verifier by its spec and the identity of its weights; one without files is named by its spec alone."""
+    parsed = Spec.parse(spec)
+    folder = NANO / parsed.kind if parsed.source == "nano" else Path(parsed.source).expanduser()
+    if folder.exists():
+        return {"spec": spec, "sha256": content_hash(folder.resolve())}
+    if "/" in parsed.source:
+        return {"spec": spec, "revision": hub_revision(parsed.source)}
+    return {"spec": spec}
+
+
+@lru_cache(maxsize=64)
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's files: relative name, size and bytes of each, in order of name."""
+    digest = hashlib.sha256()
+    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def hub_revision(repository: str) -> str:
+    """The commit of a hub model as it lies in the local cache, or "unknown"."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(repository, "config.json")
+    except HFValidationError:
+        return "unknown"
+    return Path(found).parent.name if isinstance(found, str) else "unknown"

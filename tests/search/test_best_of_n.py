@@ -1,0 +1,85 @@
+"""Best-of-N against a world without models."""
+
+import pytest
+
+from llasa_core.errors import UserError
+from search.best_of_n import BestOfN
+from search.engine import carry_out
+from search.strategy import Beam, Branch, Choice, Extend, Measure, Start
+from tests.search.fake_world import FakeRollout, branch_of
+from verifiers.combine import parse_selection
+
+WER = {0: 0.5, 1: 0.0, 2: 0.25, 3: 0.0}
+SIM = {0: 0.9, 1: 0.2, 2: 0.8, 3: 0.7}
+METRICS = {"wer": False, "sim": True}
+
+
+def value(verifier: str, beam: Beam) -> float:
+    return {"wer": WER, "sim": SIM}[verifier][branch_of(beam)]
+
+
+def search(n: int, rule: str, verifiers: tuple[str, ...] = ("wer", "sim")) -> tuple[Choice, FakeRollout]:
+    world = FakeRollout(length=lambda k: 10 + k, value=value)
+    choice, _ = carry_out(
+        BestOfN(n, verifiers, parse_selection(rule, {name: METRICS[name] for name in verifiers})), world
+    )
+    return choice, world
+
+
+def test_it_asks_exactly_this() -> None:
+    choice, world = search(4, "wer<=0,sim")
+    root = Beam((), ())
+    branched = tuple(Beam(((0, k),) if k else (), ()) for k in range(4))
+    assert world.asks == [
+        Start(),
+        Branch((root,), 4),
+        Extend(branched, None),
+        Measure(choice.beams, "wer", False),
+        Measure(choice.beams, "sim", False),
+    ]
+    assert all(beam.finished for beam in choice.beams)
+
+
+@pytest.mark.parametrize(
+    ("rule", "winner", "satisfied"),
+    [("wer<=0,sim", 3, True), ("wer<=0.3,sim", 2, True), ("sim", 0, True), ("sim>=0.95,wer", 0, False)],
+)
+def test_the_rule_chooses(rule: str, winner: int, satisfied: bool) -> None:
+    choice, _ = search(4, rule)
+    assert choice.ranking[0] == winner
+    assert choice.satisfied is satisfied
+    assert sorted(choice.ranking) == [0, 1, 2, 3]
+
+
+def test_more_candidates_never_change_the_first_ones() -> None:
+    few, _ = search(2, "wer")
+    many, _ = search(4, "wer")
+    assert many.beams[:2] == few.beams
+    assert many.scores["wer"][:2] == few.scores["wer"]
+
+
+def test_ties_go_to_the_first_candidate() -> None:
+    choice, _ = search(4, "wer", ("wer",))
+    assert choice.ranking == (1, 3, 2, 0)
+
+
+def test_it_runs_twice_alike() -> None:
+    assert search(4, "wer<=0,sim")[0] == search(4, "wer<=0,sim")[0]
+
+
+@pytest.mark.parametrize("n", [0, -3])
+def test_no_candidates_is_an_error(n: int) -> None:
+    with pytest.raises(UserError, match="at least 1"):
+        BestOfN(n, ("wer",), parse_selection("wer", METRICS))
+
+
+def test_a_metric_that_nothing_measures_is_an_error() -> None:
+    with pytest.raises(UserError, match="nothing measures sim"):
+        BestOfN(2, ("wer",), parse_selection("wer<=0,sim", METRICS))
+
+
+def test_it_describes_itself() -> None:
+    described = BestOfN(4, ("wer", "sim"), parse_selection("wer<=0,sim", METRICS)).describe()
+    assert described["name"] == "best-of-n"
+    assert described["n"] == 4
+    assert "wer<=0" in described["select"]

@@ -1,0 +1,196 @@
+"""Rollouts and the engine with a real generator and codec, tiny and random."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llasa_core.audio import Waveform
+from llasa_core.codec import Codec
+from llasa_core.decoding import Generator
+from llasa_core.errors import UserError
+from llasa_core.request import Request
+from llasa_core.sampling import Sampling
+from search.best_of_n import BestOfN
+from search.engine import Searcher
+from search.ledger import distinct_tokens
+from search.result import SearchResult
+from search.rollouts import CONTEXT_CODES, LocalRollouts
+from search.strategy import Beam, Branch, Extend, Measure, Start
+from tests.plain_verifiers import Crossings, Level
+from verifiers.combine import parse_selection
+
+METRICS = {"wer": False, "sim": True}
+
+
+@pytest.fixture(scope="module")
+def generator(tiny_generator: Path) -> Generator:
+    return Generator.from_source(str(tiny_generator), sampling=Sampling(temperature=1.0), max_seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_codec: Path) -> Codec:
+    return Codec.from_source(str(tiny_codec))
+
+
+@pytest.fixture
+def rollouts(generator: Generator, codec: Codec) -> LocalRollouts:
+    return LocalRollouts(generator, codec, {"wer": Crossings("crossings"), "sim": Level("level")})
+
+
+@pytest.fixture(scope="module")
+def request_(voice: Waveform) -> Request:
+    return Request("Seven birds in 2 trees", prompt_audio=voice, prompt_text="a buzz", seed=3)
+
+
+def best_of(n: int) -> BestOfN:
+    return BestOfN(n, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
+
+
+def run(rollouts: LocalRollouts, request: Request, n: int) -> SearchResult:
+    return Searcher(rollouts, [Crossings("crossings:judge")]).run(request, best_of(n))
+
+
+def test_asks_are_carried_out(rollouts: LocalRollouts, request_: Request) -> None:
+    rollout = rollouts.open(request_)
+    root = rollout.answer(Start())
+    assert root == Beam((), ())
+    beams = rollout.answer(Branch((root,), 3))
+    assert [beam.lineage for beam in beams] == [(), ((0, 1),), ((0, 2),)]
+    short = rollout.answer(Extend(beams, 7))
+    assert all(0 < len(beam.tokens) <= 7 for beam in short)
+    assert len({beam.tokens for beam in short}) == 3
+    children = rollout.answer(Branch((short[2], short[0]), 2))
+    assert [child.tokens for child in children] == [short[i].tokens for i in (2, 2, 0, 0)]
+    longer = rollout.answer(Extend(children[:3], 5))
+    for child, grown in zip(children, longer, strict=False):
+        assert grown.tokens[: len(child.tokens)] == child.tokens
+        assert grown.lineage == child.lineage
+    scores = rollout.answer(Measure(longer, "wer", True))
+    assert len(scores) == 3
+    with pytest.raises(LookupError, match="let go"):
+        rollout.answer(Extend((short[1],), 5))
+
+
+def test_a_beam_alone_grows_as_it_does_in_company(rollouts: LocalRollouts, request_: Request) -> None:
+    grown = []
+    for kept in ((0, 1, 2), (2,)):
+        rollout = rollouts.open(request_)
+        beams = rollout.answer(Branch((rollout.answer(Start()),), 3))
+        beams = rollout.answer(Extend(beams, 4))
+        beams = rollout.answer(Extend(tuple(beams[i] for i in kept), None))
+        grown.append(beams[-1])
+    assert grown[0] == grown[1]
+
+
+def test_the_same_request_gives_the_same_result(rollouts: LocalRollouts, request_: Request) -> None:
+    first, second = run(rollouts, request_, 4), run(rollouts, request_, 4)
+    assert first.winner.number == second.winner.number
+    for a, b in zip(first.candidates, second.candidates, strict=True):
+        assert a.tokens == b.tokens
+        assert a.scores == b.scores
+        np.testing.assert_array_equal(a.waveform, b.waveform)
+
+
+def test_the_first_candidates_of_more_are_those_of_fewer(rollouts: LocalRollouts, request_: Request) -> None:
+    few, many = run(rollouts, request_, 2), run(rollouts, request_, 5)
+    assert [c.tokens for c in many.candidates[:2]] == [c.tokens for c in few.candidates]
+    assert len({c.tokens for c in many.candidates}) == 5
+
+
+def test_another_seed_gives_other_speech(rollouts: LocalRollouts, voice: Waveform, request_: Request) -> None:
+    other = Request(request_.text, prompt_audio=voice, prompt_text="a buzz", seed=4)
+    assert run(rollouts, request_, 1).tokens != run(rollouts, other, 1).tokens
+
+
+def test_the_ledger_adds_up(rollouts: LocalRollouts, request_: Request, voice: Waveform) -> None:
+    result = run(rollouts, request_, 4)
+    ledger = result.ledger
+    tokens = sum(len(c.tokens) for c in result.candidates)
+    assert ledger.tokens_generated == ledger.tokens_kept == tokens
+    assert ledger.tokens_pruned == 0
+    assert ledger.tokens_prefilled > len(request_.text) + len(voice) / 320
+    assert ledger.seconds_decoded == pytest.approx(tokens / 50)
+    assert ledger.seconds_encoded == 2.0
+    assert ledger.seconds_scored == pytest.approx({"wer": tokens / 50, "sim": tokens / 50})
+    assert ledger.seconds_judged == pytest.approx({"crossings:judge": tokens / 50})
+    assert set(ledger.wall) == {"codec", "generator", "verifier wer", "verifier sim", "judge crossings:judge"}
+    beams = [Beam(c.lineage, c.tokens) for c in result.candidates]
+    assert distinct_tokens(beams) == tokens
+
+
+def test_the_voice_is_encoded_once(rollouts: LocalRollouts, request_: Request) -> None:
+    run(rollouts, request_, 1)
+    assert run(rollouts, request_, 1).ledger.seconds_encoded == 0.0
+
+
+def test_candidates_are_decoded_behind_the_voice(
+    rollouts: LocalRollouts, codec: Codec, voice: Waveform, request_: Request
+) -> None:
+    result = run(rollouts, request_, 2)
+    context = codec.encode(voice)[-CONTEXT_CODES:]
+    for candidate in result.candidates:
+        assert len(candidate.waveform) == 320 * len(candidate.tokens)
+        alone = codec.decode([list(candidate.tokens)], context=context)[0]
+        np.testing.assert_allclose(candidate.waveform, alone, atol=1e-5)
+
+
+def test_the_judge_is_reported_and_does_not_choose(rollouts: LocalRollouts, request_: Request) -> None:
+    result = run(rollouts, request_, 3)
+    without = Searcher(rollouts).run(request_, best_of(3))
+    assert [c.rank for c in result.candidates] == [c.rank for c in without.candidates]
+    assert all(set(c.judged) == {"crossings:judge"} for c in result.candidates)
+    assert sorted(c.rank for c in result.candidates) == [0, 1, 2]
+
+
+def test_digits_are_spoken_and_judged_as_words(rollouts: LocalRollouts, request_: Request) -> None:
+    result = run(rollouts, request_, 1)
+    assert result.scores["wer"].evidence["transcript"] == "Seven birds in two trees"
+
+
+def test_the_result_is_json(rollouts: LocalRollouts, request_: Request) -> None:
+    result = run(rollouts, request_, 2)
+    again = json.loads(json.dumps(result.as_dict(), allow_nan=False))
+    assert again["manifest"]["strategy"]["select"] == "wer<=0.01,sim"
+    assert again["manifest"]["request"]["seed"] == 3
+    assert again["manifest"]["versions"]["torch"]
+    assert [step["ask"] for step in again["trace"]] == [
+        "start",
+        "branch",
+        "extend",
+        "measure wer",
+        "measure sim",
+    ]
+    assert again["candidates"][again["winner"]]["rank"] == 0
+
+
+def test_progress_tells_when_candidates_are_done(rollouts: LocalRollouts, request_: Request) -> None:
+    seen: list[tuple[str, int, int]] = []
+    Searcher(rollouts).run(request_, best_of(2), progress=lambda *report: seen.append(report))
+    assert ("generate", 2, 2) in seen
+    assert ("decode", 2, 2) in seen
+    assert ("score sim", 2, 2) in seen
+
+
+@pytest.mark.usefixtures("plain_kinds")
+def test_a_preset_with_other_parts(tiny_generator: Path, tiny_codec: Path) -> None:
+    searcher = Searcher.from_preset(
+        "nano",
+        generator=str(tiny_generator),
+        codec=str(tiny_codec),
+        verifiers=["crossings"],
+        judges=["crossings:nano"],
+        sampling=Sampling(temperature=0.5),
+    )
+    assert searcher.models["sampling"]["temperature"] == 0.5
+    assert len(searcher.models["generator"]["sha256"]) == 64
+    assert searcher.models["verifiers"] == [{"spec": "crossings"}]
+
+
+@pytest.mark.usefixtures("plain_kinds")
+def test_two_verifiers_of_one_name_are_an_error(tiny_generator: Path, tiny_codec: Path) -> None:
+    with pytest.raises(UserError, match="both measure wer"):
+        Searcher.from_preset(
+            generator=str(tiny_generator), codec=str(tiny_codec), verifiers=["crossings", "crossings:other"]
+        )
