@@ -124,7 +124,7 @@ def test_weights_that_do_not_fit_are_refused(
 def test_the_alphabet_has_to_be_the_models(hubert_folder: Path, tmp_path: Path) -> None:
     folder = copy_of(hubert_folder, tmp_path)
     (folder / "vocab.json").write_text(json.dumps({k: v for k, v in VOCABULARY.items() if k != "Q"}))
-    with pytest.raises(VerifierError, match="vocab.json that belongs to it"):
+    with pytest.raises(VerifierError, match=r"vocab\.json that belongs to it"):
         load(f"hubert-ctc:{folder}")
 
 

@@ -1,0 +1,222 @@
+"""``python -m experiments.nano``: train the nano family from nothing, on speech that synthesizers speak.
+
+Every step goes on from its last checkpoint, so the command can be stopped and given again at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiments.nano.corpus import Corpus
+
+PACKAGES = Path(__file__).resolve().parents[2]
+CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 2500, 4500
+SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS = 1500, 2000, 2400
+EXTRA_HOURS, RESYNTHESISED, SENTENCES = 1.5, 4000, 120
+PROGRAMS = ("espeak-ng", "flite", "text2wave")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line gave."""
+
+    work: Path
+    seed: int
+    hours: float
+    device: str
+    scale: float
+
+    def steps(self, full: int) -> int:
+        """Training steps at the asked scale."""
+        return max(1, round(full * self.scale))
+
+
+def speak(o: Options) -> None:
+    from experiments.nano.corpus import build
+
+    build(o.work / "corpus", o.hours, o.seed)
+
+
+def codec(o: Options) -> None:
+    from experiments.nano.codec import train_codec
+    from experiments.nano.corpus import Corpus
+
+    train_codec(Corpus(o.work / "corpus"), o.work / "codec", o.steps(CODEC_STEPS), o.seed)
+
+
+def encode(o: Options) -> None:
+    from experiments.nano.encode import encode_corpus
+
+    encode_corpus(o.work / "corpus", o.work / "codec" / "model", o.work / "codes.npz")
+
+
+def refine(o: Options) -> None:
+    from experiments.nano.codec import refine_decoder
+    from experiments.nano.corpus import Corpus
+    from experiments.nano.encode import load_codes
+
+    codes = load_codes(o.work / "codes.npz")
+    refine_decoder(
+        Corpus(o.work / "corpus"),
+        codes,
+        o.work / "codec" / "model",
+        o.work / "decoder",
+        o.steps(5000),
+        o.seed,
+    )
+
+
+def generator(o: Options) -> None:
+    from experiments.nano.corpus import Corpus
+    from experiments.nano.generator import Recipe, train_generator
+    from experiments.nano.prepare import prepare
+
+    corpus = Corpus(o.work / "corpus")
+    builder, pieces = prepare(corpus, o.work / "codes.npz", o.work / "paths.npy")
+    groups = [f"{u.voice}-{u.style}" for u in corpus.utterances]
+    training, held_out = corpus.split("train"), corpus.split("dev")[:96]
+    train_generator(
+        builder,
+        [pieces[i] for i in training],
+        [groups[i] for i in training],
+        [pieces[i] for i in held_out],
+        o.work / "generator",
+        Recipe(steps=o.steps(GENERATOR_STEPS), seed=o.seed),
+        o.device,
+    )
+
+
+def extra(o: Options) -> None:
+    from experiments.nano.corpus import Corpus
+    from experiments.nano.encode import load_codes
+    from experiments.nano.extra import build_extra_voices, build_resynthesis
+    from llasa_core.codec import Codec
+
+    corpus = Corpus(o.work / "corpus")
+    build_extra_voices(o.work / "extra", corpus, EXTRA_HOURS * o.hours / 20, o.seed)
+    codec = Codec.from_source(str(o.work / "decoder" / "model"))
+    build_resynthesis(
+        o.work / "resynthesis", corpus, load_codes(o.work / "codes.npz"), codec, RESYNTHESISED, o.seed
+    )
+
+
+def speaker(o: Options) -> None:
+    from experiments.nano.speaker import train_speaker
+
+    corpus, again, others = _corpora(o)
+    train_speaker(corpus, again, others, o.work / "speaker", o.steps(SPEAKER_STEPS), o.seed)
+
+
+def whisper(o: Options) -> None:
+    from experiments.nano.recognisers import train_whisper
+
+    corpus, again, others = _corpora(o)
+    train_whisper(corpus, again, o.work / "whisper", o.steps(WHISPER_STEPS), o.seed, others)
+
+
+def hubert(o: Options) -> None:
+    from experiments.nano.recognisers import train_hubert
+
+    corpus, again, others = _corpora(o)
+    train_hubert(corpus, again, o.work / "hubert", o.steps(HUBERT_STEPS), o.seed, others)
+
+
+def _corpora(o: Options) -> tuple[Corpus, Corpus, Corpus]:
+    from experiments.nano.corpus import Corpus
+
+    return Corpus(o.work / "corpus"), Corpus(o.work / "resynthesis"), Corpus(o.work / "extra")
+
+
+def ship(o: Options) -> None:
+    from experiments.nano.export import export
+
+    export(o.work, PACKAGES)
+
+
+def evaluate(o: Options) -> None:
+    from experiments.nano.encode import load_codes
+    from experiments.nano.evaluate import figures, markdown, run
+    from experiments.nano.evaluate_codec import evaluate_codec
+    from experiments.nano.evaluate_verifiers import evaluate as evaluate_verifiers
+    from llasa_core.codec import Codec
+
+    corpus, again, others = _corpora(o)
+    codec = Codec.from_source("nano/codec")
+    found = {
+        "codec": evaluate_codec(corpus, load_codes(o.work / "codes.npz"), codec, 200, o.seed),
+        "verifiers": evaluate_verifiers(corpus, again, others, PACKAGES / "verifiers" / "nano", o.seed),
+    }
+    records = run(o.work, "nano/generator", "nano/codec", o.work / "candidates.jsonl", SENTENCES, o.seed, 2)
+    found["generator"] = figures(records)
+    (o.work / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found["codec"], indent=1), json.dumps(found["verifiers"], indent=1), sep="\n")
+    print(markdown(found["generator"]))
+
+
+STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
+    "corpus": (speak, "speak the corpus: texts, voices, acted styles"),
+    "codec": (codec, "train the codec"),
+    "encode": (encode, "codes of the whole corpus"),
+    "decoder": (refine, "train the codec's decoder further on those codes"),
+    "generator": (generator, "align letters, phonemes and codes; train the language model"),
+    "extra": (extra, "further voices, and the corpus as the codec says it, for the verifiers"),
+    "speaker": (speaker, "train the speaker verifier"),
+    "whisper": (whisper, "train the Whisper"),
+    "hubert": (hubert, "train the HuBERT-CTC"),
+    "export": (ship, "copy generator, codec and voice prompts into the packages"),
+    "evaluate": (evaluate, "the figures of the model cards"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the steps that were named, or all in order."""
+    lines = "\n".join(f"  {name:11} {text}" for name, (_, text) in STEPS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.nano",
+        description=__doc__,
+        epilog=f"steps, in their order:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("steps", nargs="*", metavar="step", help="which steps (default: all)")
+    parser.add_argument(
+        "--work", type=Path, default=Path("nano_work"), help="folder for data and checkpoints"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--hours", type=float, default=20.0, help="hours of speech in the corpus (20)")
+    parser.add_argument("--device", default="cpu", help="where the generator trains: cpu or cuda")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="factor on all training steps, for a quick try"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, help="CPU threads of the trainings (default: all cores)"
+    )
+    given = parser.parse_args(arguments)
+    unknown = [step for step in given.steps if step not in STEPS]
+    if unknown:
+        parser.error(f"unknown step {unknown[0]!r}; steps are {', '.join(STEPS)}")
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        parser.error(
+            f"{missing[0]} is not installed: apt-get install espeak-ng flite festival festvox-kdlpc16k"
+        )
+    import torch
+
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    options = Options(given.work, given.seed, given.hours, given.device, given.scale)
+    for name in given.steps or STEPS:
+        print(f"== {name}: {STEPS[name][1]}", file=sys.stderr, flush=True)
+        STEPS[name][0](options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Codes of the whole corpus, by the nano codec's encoder."""
+
+from __future__ import annotations
+
+import multiprocessing
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+from transformers import Xcodec2Model
+
+from experiments.nano.codec import use_fast_activation
+from experiments.nano.corpus import Corpus
+from llasa_core.features import HOP, pad_to_hop, semantic_features
+
+SECONDS_A_BATCH = 6
+"""Small, so that activations stay in the cache."""
+_state: dict[str, Xcodec2Model | Corpus] = {}
+
+
+def _open(corpus: Path, model: Path) -> None:
+    torch.set_num_threads(1)
+    use_fast_activation(compiled=True)
+    _state["corpus"] = Corpus(corpus)
+    _state["model"] = Xcodec2Model.from_pretrained(model, dtype=torch.float32).eval()
+
+
+def _encode(indices: list[int]) -> list[NDArray[np.int16]]:
+    corpus, model = _state["corpus"], _state["model"]
+    assert isinstance(corpus, Corpus) and isinstance(model, Xcodec2Model)
+    padded = [pad_to_hop(corpus.samples(i)) for i in indices]
+    with torch.inference_mode():
+        out = model.encode(
+            torch.from_numpy(np.stack(padded))[:, None],
+            torch.from_numpy(np.stack([semantic_features(p) for p in padded])),
+        )
+    return list(out.audio_codes[:, 0].numpy().astype(np.int16))
+
+
+def encode_corpus(folder: Path, model: Path, path: Path) -> None:
+    """Write ``codes`` (int16, one after the other) and ``offsets`` to ``path``; utterances of one length go together."""
+    if path.exists():
+        return
+    hops = [-(-(u.length + 1) // HOP) for u in Corpus(folder).utterances]
+    groups: dict[int, list[int]] = {}
+    for index, n in enumerate(hops):
+        groups.setdefault(n, []).append(index)
+    jobs = []
+    for n, members in sorted(groups.items()):
+        size = max(1, SECONDS_A_BATCH * 50 // n)
+        jobs += [members[k : k + size] for k in range(0, len(members), size)]
+    codes: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(hops)
+    with multiprocessing.get_context("spawn").Pool(initializer=_open, initargs=(folder, model)) as pool:
+        for members, encoded in zip(
+            jobs, track(pool.imap(_encode, jobs), "encoding", total=len(jobs)), strict=True
+        ):
+            for index, row in zip(members, encoded, strict=True):
+                codes[index] = row
+    part = path.with_suffix(".tmp.npz")
+    np.savez(part, codes=np.concatenate(codes), offsets=np.cumsum([0, *map(len, codes)]))
+    part.rename(path)
+
+
+def load_codes(path: Path) -> list[NDArray[np.int64]]:
+    """The codes of every utterance, in the corpus' order."""
+    with np.load(path) as file:
+        codes, offsets = file["codes"].astype(np.int64), file["offsets"]
+    return [codes[a:b] for a, b in pairwise(offsets)]

@@ -1,0 +1,160 @@
+"""Figures of the nano generator: what one sample says, and what best-of-N makes of it.
+
+The search runs as users run it (`search.Searcher`), once with N = 16 for each sentence; since the first n
+candidates of a larger N are those of a smaller one, the smaller N are read off the same records.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jiwer
+from rich.progress import track
+
+from experiments.nano import lexicon, texts
+from experiments.nano.corpus import Corpus, rare_words
+from experiments.nano.judge import Judge
+from verifiers.stats import bootstrap_mean, paired_difference
+
+N = 16
+NS = (1, 2, 4, 8, 16)
+LISTS = ("held-out", "hard")
+Record = dict[str, Any]
+_state: dict[str, Any] = {}
+
+
+def jobs(corpus: Corpus, sentences: int) -> Iterator[tuple[str, str, int]]:
+    """(list, text, index of the voice prompt): prompts are dev recordings of the voice and style of the sentence."""
+    dev = corpus.split("dev")
+    by_group: dict[tuple[str, str], list[int]] = {}
+    for i in dev:
+        u = corpus.utterances[i]
+        if 1.5 <= u.length / 16_000 <= 4.0:
+            by_group.setdefault((u.voice, u.style), []).append(i)
+    neutral = sorted(group for group in by_group if group[1] == "neutral")
+    for k, index in enumerate(corpus.split("test")[:sentences]):
+        u = corpus.utterances[index]
+        prompts = by_group.get((u.voice, u.style)) or by_group[u.voice, "neutral"]
+        yield "held-out", u.text, prompts[k % len(prompts)]
+    for k, text in enumerate(texts.HARD):
+        prompts = by_group[neutral[k % len(neutral)]]
+        yield "hard", text, prompts[k % len(prompts)]
+
+
+def _open(work: Path, generator: str, codec: str, seed: int) -> None:
+    import torch
+
+    from search.engine import Searcher
+
+    torch.set_num_threads(1)
+    corpus = Corpus(work / "corpus")
+    training = [u.text for u in corpus.utterances if u.split == "train"]
+    words = {*lexicon.vocabulary(), *rare_words(), *(w for text in texts.HARD for w in text.split())}
+    searcher = Searcher.from_preset("nano", generator=generator, codec=codec, judges=["hubert-ctc"])
+    _state.update(corpus=corpus, judge=Judge(training, words), searcher=searcher, seed=seed)
+
+
+def _evaluate(job: tuple[str, str, int]) -> Record:
+    from llasa_core.request import Request
+    from search.best_of_n import BestOfN
+    from verifiers.combine import parse_selection
+
+    group, text, prompt = job
+    corpus, searcher = _state["corpus"], _state["searcher"]
+    voice = corpus.utterances[prompt]
+    request = Request(
+        text, prompt_audio=corpus.samples(prompt), prompt_text=voice.text, seed=_state["seed"], id=text
+    )
+    selection = parse_selection("wer,sim", {"wer": False, "sim": True})
+    result = searcher.run(request, BestOfN(N, ("wer", "sim"), selection))
+    candidates = []
+    for c in result.candidates:
+        (judged,) = c.judged.values()
+        heard = _state["judge"].transcribe(c.waveform)
+        candidates.append(
+            {
+                "seconds": c.seconds,
+                "cut_off": c.cut_off,
+                "tokens": list(c.tokens),
+                "sim": c.scores["sim"].value,
+                "whisper": c.scores["wer"].value,
+                "whisper_logp": c.scores["wer"].evidence.get("logp", 0.0),
+                "hubert": judged.value,
+                "hubert_logp": judged.evidence.get("logp", 0.0),
+                "sphinx": jiwer.wer(text, heard),
+                "heard": [c.scores["wer"].evidence.get("heard", ""), judged.evidence.get("heard", ""), heard],
+            }
+        )
+    return {"list": group, "text": text, "voice": voice.voice, "style": voice.style, "candidates": candidates}
+
+
+def run(
+    work: Path, generator: str, codec: str, path: Path, sentences: int, seed: int, workers: int
+) -> list[Record]:
+    """Search every sentence; finished ones are appended to ``path`` and not done again."""
+    corpus = Corpus(work / "corpus")
+    records = [json.loads(line) for line in path.open()] if path.exists() else []
+    done = {(r["list"], r["text"]) for r in records}
+    left = [job for job in jobs(corpus, sentences) if job[:2] not in done]
+    if left:
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(workers, _open, (work, generator, codec, seed)) as pool, path.open("a") as out:
+            for record in track(pool.imap(_evaluate, left), "searching", total=len(left)):
+                out.write(json.dumps(record) + "\n")
+                out.flush()
+                records.append(record)
+    return records
+
+
+CHOOSERS: dict[str, Callable[[Record], tuple[float, ...]]] = {
+    "whisper": lambda c: (c["whisper"], -c["whisper_logp"]),
+    "hubert": lambda c: (c["hubert"], -c["hubert_logp"]),
+    "sim": lambda c: (-c["sim"],),
+    "sphinx": lambda c: (c["sphinx"],),
+}
+"""By what a candidate is chosen; "sphinx" picks with the independent judge itself: a bound, not a result."""
+METRICS = ("whisper", "hubert", "sphinx", "sim")
+
+
+def figures(records: list[Record]) -> dict[str, Any]:
+    """For each list, chooser, N and metric: mean, 95 % interval; and the paired gain over one sample."""
+    out: dict[str, Any] = {}
+    for group in LISTS:
+        rows = [r["candidates"] for r in records if r["list"] == group]
+        if not rows:
+            continue
+        table: dict[str, Any] = {"n": len(rows)}
+        for chooser, key in CHOOSERS.items():
+            for n in NS:
+                chosen = [
+                    min(enumerate(row[:n]), key=lambda item: (*key(item[1]), item[0]))[1] for row in rows
+                ]
+                for metric in METRICS:
+                    values = [c[metric] for c in chosen]
+                    gain = paired_difference(values, [row[0][metric] for row in rows])
+                    table[f"{chooser}/{n}/{metric}"] = {
+                        "interval": str(bootstrap_mean(values)),
+                        "change": f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
+                    }
+        out[group] = table
+    return out
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The figures as tables, for a model card."""
+    lines = []
+    for group, table in found.items():
+        for chooser in CHOOSERS:
+            lines += [
+                f"\n**{group}**, {table['n']} sentences, chosen by {chooser}: mean and 95 % interval\n",
+                "| N | WER by whisper | WER by hubert | WER by pocketsphinx | SIM to the prompt |",
+                "|---|---|---|---|---|",
+            ]
+            for n in NS:
+                cells = (table[f"{chooser}/{n}/{metric}"]["interval"].split(" (")[0] for metric in METRICS)
+                lines.append(f"| {n} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

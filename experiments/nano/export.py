@@ -1,0 +1,60 @@
+"""From the work folder to what is shipped: generator, codec and voice prompts in ``llasa_core/nano``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import soundfile
+
+from experiments.nano.corpus import Corpus
+
+PROMPT_SECONDS = (2.2, 3.6)
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Replace the model files of ``target``; its model card stays."""
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.iterdir():
+        if old.name != "README.md":
+            old.unlink()
+    for file in source.iterdir():
+        shutil.copy(file, target / file.name)
+
+
+def trained_words(corpus: Corpus, target: Path) -> None:
+    """One line for every word of the training texts: words that are not there are announced to users."""
+    words = {word for i in corpus.split("train") for word in corpus.utterances[i].text.split()}
+    (target / "trained_words.txt").write_text("\n".join(sorted(words)) + "\n")
+
+
+def voice_prompts(corpus: Corpus, target: Path) -> None:
+    """One dev recording of each voice and style, the neutral ones first; models were never trained on them."""
+    target.mkdir(parents=True, exist_ok=True)
+    chosen: dict[tuple[str, str], int] = {}
+    low, high = (round(16_000 * s) for s in PROMPT_SECONDS)
+    for i in corpus.split("dev"):
+        u = corpus.utterances[i]
+        if low <= u.length <= high:
+            chosen.setdefault((u.voice, u.style), i)
+    entries = []
+    for voice, style in sorted(chosen, key=lambda key: (key[1] != "neutral", key[0] != "slt", key)):
+        u = corpus.utterances[chosen[voice, style]]
+        name = voice if style == "neutral" else f"{voice}-{style}"
+        soundfile.write(
+            target / f"{name}.wav", corpus.samples(chosen[voice, style]), 16_000, subtype="PCM_16"
+        )
+        entries.append({"name": name, "file": f"{name}.wav", "text": u.text, "voice": voice, "style": style})
+    (target / "prompts.json").write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def export(work: Path, packages: Path) -> None:
+    """Write generator, codec (with the refined decoder where there is one) and prompts below ``packages``."""
+    corpus = Corpus(work / "corpus")
+    nano = packages / "llasa_core" / "nano"
+    copy_model(work / "generator" / "model", nano / "generator")
+    trained_words(corpus, nano / "generator")
+    refined = work / "decoder" / "model"
+    copy_model(refined if refined.exists() else work / "codec" / "model", nano / "codec")
+    voice_prompts(corpus, nano / "prompts")

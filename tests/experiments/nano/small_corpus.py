@@ -1,0 +1,31 @@
+"""A corpus folder without speech in it: tones that change, in the real layout."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from experiments.nano.corpus import Corpus, Utterance
+
+TEXTS = ("the old king saw a ship", "seven red apples", "yes", "please open the door now", "her dog slept")
+
+
+def build_corpus(folder: Path, count: int = 24, seed: int = 0) -> Corpus:
+    """`count` recordings of 0.6 to 1.6 s; every sixth belongs to the split test."""
+    generator = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    pieces, lines, start = [], [], 0
+    for k in range(count):
+        samples = int(generator.uniform(0.6, 1.6) * 16_000)
+        phase = (
+            2 * np.pi * np.cumsum(generator.uniform(90, 300) + 20 * np.sin(np.arange(samples) / 900)) / 16_000
+        )
+        pieces.append((3000 * np.sign(np.sin(phase)) * generator.uniform(0.5, 1, samples)).astype(np.int16))
+        split = "test" if k % 6 == 5 else "train"
+        u = Utterance(TEXTS[k % 5], "sentence", f"voice{k % 3}", "neutral", split, start, samples)
+        lines.append(json.dumps(asdict(u)))
+        start += samples
+    np.save(folder / "audio.npy", np.concatenate(pieces))
+    (folder / "utterances.jsonl").write_text("\n".join(lines) + "\n")
+    return Corpus(folder)
