@@ -6,6 +6,7 @@ from typing import Any
 
 from llasa_core.errors import UserError
 
+_APOSTROPHE = re.compile(r"(?<=[A-Za-z])\u2019(?=[A-Za-z])")
 _MARKER = re.compile(r"<\|[^<>|]*\|>")
 _NUMBER = re.compile(
     r"(?P<currency>[$£€])?(?P<whole>\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
@@ -19,14 +20,14 @@ _MAX_DIGITS = 15
 
 
 def check_text(text: str) -> str:
-    """The text with its white space normalised.
+    """The text with its white space normalised, and typographic apostrophes within words as the typewriter's.
 
     Raises UserError if there is nothing to say (empty, or punctuation only) or if the text holds one of the
     model's own markers such as `<|s_7|>`, which would break the prompt.
     """
     if not isinstance(text, str):
         raise UserError(f"the text has to be a string, not {type(text).__name__}: give the words to speak")
-    text = " ".join(text.split())
+    text = _APOSTROPHE.sub("'", " ".join(text.split()))
     if not text:
         raise UserError("the text is empty: give the words to speak")
     if not any(character.isalnum() for character in text):

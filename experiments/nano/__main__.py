@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from experiments.nano.corpus import Corpus
 
 PACKAGES = Path(__file__).resolve().parents[2]
-CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 2500, 4500
+CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 2500, 2800
 SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS = 1500, 2000, 2400
 EXTRA_HOURS, RESYNTHESISED, SENTENCES = 1.5, 4000, 120
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
@@ -69,7 +69,7 @@ def refine(o: Options) -> None:
         codes,
         o.work / "codec" / "model",
         o.work / "decoder",
-        o.steps(5000),
+        o.steps(DECODER_STEPS),
         o.seed,
     )
 

@@ -100,6 +100,7 @@ class Judge:
         """The words heard in a 16 kHz waveform; 0.2 s of faint noise is put around it (fixed seed)."""
         padded = np.concatenate([np.zeros(3200), speech, np.zeros(3200)])
         padded = padded + np.random.default_rng(0).standard_normal(len(padded)) * 1e-4
+        self._decoder.reinit_feat()  # or its noise estimate would carry over from the utterance before
         self._decoder.start_utt()
         self._decoder.process_raw((np.clip(padded, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
         self._decoder.end_utt()

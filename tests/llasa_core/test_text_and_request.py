@@ -93,3 +93,8 @@ def test_clipped_and_quiet_prompts_are_announced():
     assert len(loud.warnings) == 1 and "clipped" in loud.warnings[0]
     quiet = Request("a", prompt_audio=VOICE * 0.05, prompt_text="b")
     assert len(quiet.warnings) == 1 and "quiet" in quiet.warnings[0]
+
+
+def test_a_typographic_apostrophe_in_a_word_is_an_apostrophe():
+    # seed-tts-eval deletes the one and keeps the other, so "it's" would be counted as an error
+    assert check_text("it\u2019s \u2018here\u2019") == "it's \u2018here\u2019"
