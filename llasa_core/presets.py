@@ -56,6 +56,7 @@ PRESETS: dict[str, Preset] = {
             judges=("hubert-ctc:nano",),
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
+            sampling=Sampling(temperature=0.8, top_p=0.95),
         ),
         _llasa("1B"),
         _llasa("3B"),
