@@ -39,7 +39,7 @@ def print_result(result: SearchResult, output: Path) -> None:
         console.print(f"heard:  {heard[0].strip()}", highlight=False, markup=False)
     if not result.satisfied:
         console.print("no candidate met all constraints: this one misses them least", highlight=False)
-    console.print(cost_line(result), highlight=False)
+    console.print(cost_line(result), highlight=False, soft_wrap=True)
 
 
 def candidate_table(result: SearchResult) -> Table:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 PACKAGES = Path(__file__).resolve().parents[2]
 CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 2500, 2800
-SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS = 1500, 2000, 2400
-EXTRA_HOURS, RESYNTHESISED, SENTENCES = 1.5, 4000, 120
+SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS = 1100, 2800, 4200
+EXTRA_HOURS, RESYNTHESISED, SENTENCES = 3.0, 3000, 100
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
 
 
@@ -143,18 +144,22 @@ def ship(o: Options) -> None:
 
 def evaluate(o: Options) -> None:
     from experiments.nano.encode import load_codes
-    from experiments.nano.evaluate import figures, markdown, run
+    from experiments.nano.evaluate import figures, judge, markdown, search
     from experiments.nano.evaluate_codec import evaluate_codec
     from experiments.nano.evaluate_verifiers import evaluate as evaluate_verifiers
     from llasa_core.codec import Codec
 
     corpus, again, others = _corpora(o)
+    cores = os.cpu_count() or 1
     codec = Codec.from_source("nano/codec")
     found = {
         "codec": evaluate_codec(corpus, load_codes(o.work / "codes.npz"), codec, 200, o.seed),
         "verifiers": evaluate_verifiers(corpus, again, others, PACKAGES / "verifiers" / "nano", o.seed),
     }
-    records = run(o.work, "nano/generator", "nano/codec", o.work / "candidates.jsonl", SENTENCES, o.seed, 2)
+    searched = search(
+        o.work, "nano/generator", "nano/codec", o.work / "searched.jsonl", SENTENCES, o.seed, cores
+    )
+    records = judge(o.work, "nano/codec", searched, o.work / "judged.jsonl", o.seed, cores)
     found["generator"] = figures(records)
     (o.work / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found["codec"], indent=1), json.dumps(found["verifiers"], indent=1), sep="\n")
@@ -171,7 +176,7 @@ STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
     "speaker": (speaker, "train the speaker verifier"),
     "whisper": (whisper, "train the Whisper"),
     "hubert": (hubert, "train the HuBERT-CTC"),
-    "export": (ship, "copy generator, codec and voice prompts into the packages"),
+    "export": (ship, "copy the models and voice prompts into the packages"),
     "evaluate": (evaluate, "the figures of the model cards"),
 }
 
@@ -205,7 +210,8 @@ def main(arguments: list[str] | None = None) -> int:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         parser.error(
-            f"{missing[0]} is not installed: apt-get install espeak-ng flite festival festvox-kdlpc16k"
+            f"{missing[0]} is not installed: apt-get install "
+            "espeak-ng flite festival festvox-kdlpc16k festvox-us-slt-hts"
         )
     import torch
 

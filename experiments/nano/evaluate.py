@@ -1,33 +1,35 @@
 """Figures of the nano generator: what one sample says, and what best-of-N makes of it.
 
 The search runs as users run it (`search.Searcher`), once with N = 16 for each sentence; since the first n
-candidates of a larger N are those of a smaller one, the smaller N are read off the same records.
+candidates of a larger N are those of a smaller one, the smaller N are read off the same records. What searched and
+what judges is kept apart: the judges hear the finished candidates in a second pass.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jiwer
 from rich.progress import track
 
-from experiments.nano import lexicon, texts
-from experiments.nano.corpus import Corpus, rare_words
-from experiments.nano.judge import Judge
+from experiments.nano import texts
+from experiments.nano.corpus import Corpus
+from experiments.nano.judge import vocabulary_judge
 from verifiers.stats import bootstrap_mean, paired_difference
 
 N = 16
 NS = (1, 2, 4, 8, 16)
 LISTS = ("held-out", "hard")
 Record = dict[str, Any]
+Job = tuple[str, str, int]
 _state: dict[str, Any] = {}
 
 
-def jobs(corpus: Corpus, sentences: int) -> Iterator[tuple[str, str, int]]:
+def jobs(corpus: Corpus, sentences: int) -> Iterator[Job]:
     """(list, text, index of the voice prompt): prompts are dev recordings of the voice and style of the sentence."""
     dev = corpus.split("dev")
     by_group: dict[tuple[str, str], list[int]] = {}
@@ -48,17 +50,24 @@ def jobs(corpus: Corpus, sentences: int) -> Iterator[tuple[str, str, int]]:
 def _open(work: Path, generator: str, codec: str, seed: int) -> None:
     import torch
 
+    from llasa_core.codec import Codec
     from search.engine import Searcher
+    from verifiers import load
 
     torch.set_num_threads(1)
     corpus = Corpus(work / "corpus")
-    training = [u.text for u in corpus.utterances if u.split == "train"]
-    words = {*lexicon.vocabulary(), *rare_words(), *(w for text in texts.HARD for w in text.split())}
-    searcher = Searcher.from_preset("nano", generator=generator, codec=codec, judges=["hubert-ctc"])
-    _state.update(corpus=corpus, judge=Judge(training, words), searcher=searcher, seed=seed)
+    _state.update(corpus=corpus, seed=seed)
+    if generator:
+        _state["searcher"] = Searcher.from_preset("nano", generator=generator, codec=codec)
+    else:
+        training = [u.text for u in corpus.utterances if u.split == "train"]
+        _state.update(
+            judge=vocabulary_judge(training), hubert=load("hubert-ctc"), codec=Codec.from_source(codec)
+        )
 
 
-def _evaluate(job: tuple[str, str, int]) -> Record:
+def _search(job: Job) -> Record:
+    """Sixteen candidates of one sentence, with the scores of the verifiers that search."""
     from llasa_core.request import Request
     from search.best_of_n import BestOfN
     from verifiers.combine import parse_selection
@@ -71,39 +80,81 @@ def _evaluate(job: tuple[str, str, int]) -> Record:
     )
     selection = parse_selection("wer,sim", {"wer": False, "sim": True})
     result = searcher.run(request, BestOfN(N, ("wer", "sim"), selection))
-    candidates = []
-    for c in result.candidates:
-        (judged,) = c.judged.values()
-        heard = _state["judge"].transcribe(c.waveform)
-        candidates.append(
-            {
-                "seconds": c.seconds,
-                "cut_off": c.cut_off,
-                "tokens": list(c.tokens),
-                "sim": c.scores["sim"].value,
-                "whisper": c.scores["wer"].value,
-                "whisper_logp": c.scores["wer"].evidence.get("logp", 0.0),
-                "hubert": judged.value,
-                "hubert_logp": judged.evidence.get("logp", 0.0),
-                "sphinx": jiwer.wer(text, heard),
-                "heard": [c.scores["wer"].evidence.get("heard", ""), judged.evidence.get("heard", ""), heard],
-            }
-        )
-    return {"list": group, "text": text, "voice": voice.voice, "style": voice.style, "candidates": candidates}
+    candidates = [
+        {
+            "seconds": c.seconds,
+            "cut_off": c.cut_off,
+            "tokens": list(c.tokens),
+            "sim": c.scores["sim"].value,
+            "whisper": c.scores["wer"].value,
+            "whisper_logp": c.scores["wer"].evidence.get("logp", -100.0),
+            "whisper_heard": c.scores["wer"].evidence.get("heard", ""),
+        }
+        for c in result.candidates
+    ]
+    return {
+        "list": group,
+        "text": text,
+        "prompt": prompt,
+        "voice": voice.voice,
+        "style": voice.style,
+        "candidates": candidates,
+    }
 
 
-def run(
+def _judge(record: Record) -> Record:
+    """The same record, heard by the judges that did not search."""
+    from search.rollouts import CONTEXT_CODES
+    from verifiers.base import Target
+
+    codec = _state["codec"]
+    context = codec.encode(_state["corpus"].samples(record["prompt"]))[-CONTEXT_CODES:]
+    waves = codec.decode([c["tokens"] for c in record["candidates"]], context=context)
+    for c, wave, score in zip(
+        record["candidates"], waves, _state["hubert"].score(waves, Target(record["text"])), strict=True
+    ):
+        heard = _state["judge"].transcribe(wave)
+        c |= {
+            "hubert": score.value,
+            "hubert_logp": score.evidence.get("logp", -100.0),
+            "hubert_heard": score.evidence.get("heard", ""),
+            "sphinx": jiwer.wer(record["text"], heard),
+            "sphinx_heard": heard,
+        }
+    return record
+
+
+def search(
     work: Path, generator: str, codec: str, path: Path, sentences: int, seed: int, workers: int
 ) -> list[Record]:
     """Search every sentence; finished ones are appended to ``path`` and not done again."""
-    corpus = Corpus(work / "corpus")
+    work_items = list(jobs(Corpus(work / "corpus"), sentences))
+    return _append(_search, work_items, path, workers, (work, generator, codec, seed), lambda job: job[:2])
+
+
+def judge(work: Path, codec: str, records: list[Record], path: Path, seed: int, workers: int) -> list[Record]:
+    """Let the judges hear every candidate; finished records are appended to ``path`` and not done again."""
+    return _append(_judge, records, path, workers, (work, "", codec, seed), _key)
+
+
+def _key(record: Record) -> tuple[str, str]:
+    return record["list"], record["text"]
+
+
+def _append(
+    function: Callable[[Any], Record],
+    items: Sequence[Any],
+    path: Path,
+    workers: int,
+    state: tuple[Path, str, str, int],
+    key: Callable[[Any], tuple[str, str]],
+) -> list[Record]:
     records = [json.loads(line) for line in path.open()] if path.exists() else []
-    done = {(r["list"], r["text"]) for r in records}
-    left = [job for job in jobs(corpus, sentences) if job[:2] not in done]
+    done = {_key(record) for record in records}
+    left = [item for item in items if key(item) not in done]
     if left:
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, _open, (work, generator, codec, seed)) as pool, path.open("a") as out:
-            for record in track(pool.imap(_evaluate, left), "searching", total=len(left)):
+        with multiprocessing.get_context("spawn").Pool(workers, _open, state) as pool, path.open("a") as out:
+            for record in track(pool.imap(function, left), path.stem, total=len(left)):
                 out.write(json.dumps(record) + "\n")
                 out.flush()
                 records.append(record)

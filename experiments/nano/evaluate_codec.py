@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from experiments.nano import lexicon
 from experiments.nano.codec import SpectralLoss
-from experiments.nano.corpus import Corpus, rare_words
-from experiments.nano.judge import Judge
+from experiments.nano.corpus import Corpus
+from experiments.nano.judge import vocabulary_judge
 from llasa_core.codec import Codec
 from verifiers.stats import bootstrap_mean
 
@@ -25,7 +24,7 @@ def evaluate_codec(
     """Test recordings, encoded and decoded; WER by pocketsphinx. ``codes`` are those of the whole corpus."""
     chosen = np.random.default_rng(seed).permutation(corpus.split("test"))[:utterances]
     training = [u.text for u in corpus.utterances if u.split == "train"]
-    judge = Judge(training, {*lexicon.vocabulary(), *rare_words()})
+    judge = vocabulary_judge(training)
     spectral = SpectralLoss()
     rows: dict[str, list[float]] = {"original": [], "resynthesis": [], "mel": []}
     voices: dict[str, list[tuple[float, float]]] = {}

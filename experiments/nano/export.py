@@ -1,4 +1,4 @@
-"""From the work folder to what is shipped: generator, codec and voice prompts in ``llasa_core/nano``."""
+"""From the work folder to what is shipped, in ``llasa_core/nano`` and ``verifiers/nano``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def copy_model(source: Path, target: Path) -> None:
         if old.name != "README.md":
             old.unlink()
     for file in source.iterdir():
-        shutil.copy(file, target / file.name)
+        shutil.copyfile(file, target / file.name)
 
 
 def trained_words(corpus: Corpus, target: Path) -> None:
@@ -50,7 +50,7 @@ def voice_prompts(corpus: Corpus, target: Path) -> None:
 
 
 def export(work: Path, packages: Path) -> None:
-    """Write generator, codec (with the refined decoder where there is one) and prompts below ``packages``."""
+    """Write every model that was trained, and voice prompts, below ``packages``."""
     corpus = Corpus(work / "corpus")
     nano = packages / "llasa_core" / "nano"
     copy_model(work / "generator" / "model", nano / "generator")
@@ -58,3 +58,5 @@ def export(work: Path, packages: Path) -> None:
     refined = work / "decoder" / "model"
     copy_model(refined if refined.exists() else work / "codec" / "model", nano / "codec")
     voice_prompts(corpus, nano / "prompts")
+    for name, target in (("whisper", "whisper"), ("hubert", "hubert-ctc"), ("speaker", "wavlm-sv")):
+        copy_model(work / name / "model", packages / "verifiers" / "nano" / target)

@@ -18,6 +18,9 @@ import numpy as np
 import pocketsphinx
 from numpy.typing import NDArray
 
+from experiments.nano import lexicon
+from experiments.nano.texts import HARD
+
 LANGUAGE_WEIGHT = 6.5
 
 
@@ -67,6 +70,15 @@ def bigram_model(texts: Iterable[str], words: list[str], path: Path, discount: f
         out.write("\n\\2-grams:\n")
         out.writelines(f"{math.log10(q):.4f} {left} {right}\n" for left, right, q in sorted(rows))
         out.write("\n\\end\\\n")
+
+
+def vocabulary_judge(texts: Iterable[str]) -> Judge:
+    """The judge of all figures: it may hear the vocabulary and the words of the harder list.
+
+    The language model is trained on those of ``texts`` that use nothing else.
+    """
+    words = {*lexicon.vocabulary(), *(word for text in HARD for word in text.split())}
+    return Judge([text for text in texts if words.issuperset(text.split())], words)
 
 
 class Judge:
