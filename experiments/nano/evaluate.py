@@ -51,6 +51,7 @@ def _open(work: Path, generator: str, codec: str, seed: int) -> None:
     import torch
 
     from llasa_core.codec import Codec
+    from llasa_core.presets import find_preset
     from search.engine import Searcher
     from verifiers import load
 
@@ -62,7 +63,9 @@ def _open(work: Path, generator: str, codec: str, seed: int) -> None:
     else:
         training = [u.text for u in corpus.utterances if u.split == "train"]
         _state.update(
-            judge=vocabulary_judge(training), hubert=load("hubert-ctc"), codec=Codec.from_source(codec)
+            judge=vocabulary_judge(training),
+            judges={spec.split(":")[0]: load(spec) for spec in find_preset("nano").judges},
+            codec=Codec.from_source(codec),
         )
 
 
@@ -110,17 +113,14 @@ def _judge(record: Record) -> Record:
     codec = _state["codec"]
     context = codec.encode(_state["corpus"].samples(record["prompt"]))[-CONTEXT_CODES:]
     waves = codec.decode([c["tokens"] for c in record["candidates"]], context=context)
-    for c, wave, score in zip(
-        record["candidates"], waves, _state["hubert"].score(waves, Target(record["text"])), strict=True
-    ):
-        heard = _state["judge"].transcribe(wave)
-        c |= {
-            "hubert": score.value,
-            "hubert_logp": score.evidence.get("logp", -100.0),
-            "hubert_heard": score.evidence.get("heard", ""),
-            "sphinx": jiwer.wer(record["text"], heard),
-            "sphinx_heard": heard,
-        }
+    for name, verifier in _state["judges"].items():
+        scores = verifier.score(waves, Target(record["text"]))
+        for c, score in zip(record["candidates"], scores, strict=True):
+            c[name], c[f"{name}_logp"] = score.value, score.evidence.get("logp", -100.0)
+            c[f"{name}_heard"] = score.evidence.get("heard", "")
+    for c, wave in zip(record["candidates"], waves, strict=True):
+        c["sphinx_heard"] = _state["judge"].transcribe(wave)
+        c["sphinx"] = jiwer.wer(record["text"], c["sphinx_heard"])
     return record
 
 
@@ -163,33 +163,45 @@ def _append(
 
 CHOOSERS: dict[str, Callable[[Record], tuple[float, ...]]] = {
     "whisper": lambda c: (c["whisper"], -c["whisper_logp"]),
-    "hubert": lambda c: (c["hubert"], -c["hubert_logp"]),
+    "hubert-ctc": lambda c: (c["hubert-ctc"], -c["hubert-ctc_logp"]),
     "sim": lambda c: (-c["sim"],),
     "sphinx": lambda c: (c["sphinx"],),
 }
 """By what a candidate is chosen; "sphinx" picks with the independent judge itself: a bound, not a result."""
-METRICS = ("whisper", "hubert", "sphinx", "sim")
+TITLES = {
+    "whisper": "WER by whisper",
+    "hubert-ctc": "WER by hubert-ctc",
+    "sphinx": "WER by pocketsphinx",
+    "sim": "SIM to the prompt",
+}
+
+
+def measured(records: list[Record]) -> list[str]:
+    """The names in ``TITLES`` that the records hold: the preset's judges decide."""
+    return [name for name in TITLES if name in records[0]["candidates"][0]]
 
 
 def figures(records: list[Record]) -> dict[str, Any]:
-    """For each list, chooser, N and metric: mean, 95 % interval; and the paired gain over one sample."""
+    """For each list, chooser, N and metric: mean, 95 % interval; and the paired change from one sample."""
     out: dict[str, Any] = {}
+    names = measured(records)
     for group in LISTS:
         rows = [r["candidates"] for r in records if r["list"] == group]
         if not rows:
             continue
-        table: dict[str, Any] = {"n": len(rows)}
-        for chooser, key in CHOOSERS.items():
+        table: dict[str, Any] = {"sentences": len(rows), "metrics": names}
+        for chooser in names:
+            key = CHOOSERS[chooser]
             for n in NS:
                 chosen = [
                     min(enumerate(row[:n]), key=lambda item: (*key(item[1]), item[0]))[1] for row in rows
                 ]
-                for metric in METRICS:
+                for metric in names:
                     values = [c[metric] for c in chosen]
-                    gain = paired_difference(values, [row[0][metric] for row in rows])
+                    change = paired_difference(values, [row[0][metric] for row in rows])
                     table[f"{chooser}/{n}/{metric}"] = {
                         "interval": str(bootstrap_mean(values)),
-                        "change": f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
+                        "change": f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]",
                     }
         out[group] = table
     return out
@@ -197,15 +209,16 @@ def figures(records: list[Record]) -> dict[str, Any]:
 
 def markdown(found: dict[str, Any]) -> str:
     """The figures as tables, for a model card."""
-    lines = []
+    lines: list[str] = []
     for group, table in found.items():
-        for chooser in CHOOSERS:
+        names = table["metrics"]
+        for chooser in names:
             lines += [
-                f"\n**{group}**, {table['n']} sentences, chosen by {chooser}: mean and 95 % interval\n",
-                "| N | WER by whisper | WER by hubert | WER by pocketsphinx | SIM to the prompt |",
-                "|---|---|---|---|---|",
+                f"\n**{group}**, {table['sentences']} sentences, chosen by {chooser}: mean [95 % interval]\n",
+                "| N | " + " | ".join(TITLES[name] for name in names) + " |",
+                "|---" * (len(names) + 1) + "|",
             ]
             for n in NS:
-                cells = (table[f"{chooser}/{n}/{metric}"]["interval"].split(" (")[0] for metric in METRICS)
+                cells = (table[f"{chooser}/{n}/{metric}"]["interval"].split(" (")[0] for metric in names)
                 lines.append(f"| {n} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

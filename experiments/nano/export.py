@@ -58,5 +58,5 @@ def export(work: Path, packages: Path) -> None:
     refined = work / "decoder" / "model"
     copy_model(refined if refined.exists() else work / "codec" / "model", nano / "codec")
     voice_prompts(corpus, nano / "prompts")
-    for name, target in (("whisper", "whisper"), ("hubert", "hubert-ctc"), ("speaker", "wavlm-sv")):
+    for name, target in (("whisper", "whisper"), ("speaker", "wavlm-sv")):
         copy_model(work / name / "model", packages / "verifiers" / "nano" / target)

@@ -1,4 +1,3 @@
-import time
 
 import numpy as np
 import pytest
@@ -242,16 +241,3 @@ def test_broken_weights_are_told(tokenizer, prompts):
         model.model.norm.weight[0] = torch.nan
     with pytest.raises(UserError, match="not numbers"):
         Generator(model, tokenizer).prefill(prompts[:1]).extend(2)
-
-
-def test_speed_on_one_thread(tokenizer):
-    """16 rows of 200 tokens with 5 million parameters: seconds, not minutes (the bound is generous)."""
-    generator = Generator(build_llama(len(tokenizer), hidden=256, layers=6, spread=0.05), tokenizer)
-    batch = generator.prefill(
-        [Prompt(build_prompt(tokenizer, "hello world", "voice", list(range(100))))]
-    ).fork([0] * 16)
-    began = time.perf_counter()
-    batch.extend(200)
-    elapsed = time.perf_counter() - began
-    print(f"{batch.tokens_generated / elapsed:.0f} tokens/s, {elapsed:.1f} s")
-    assert elapsed < 60
