@@ -19,7 +19,7 @@ VERIFIER_LICENCES = {
     "wavlm-sv:microsoft/wavlm-base-plus-sv": "CC BY-SA 3.0",
     "hubert-ctc:facebook/hubert-large-ls960-ft": "Apache-2.0",
 }
-"""As their authors state them."""
+"""Of third-party weights: confirm them on their model cards, which could not be read when this was written."""
 
 
 @dataclass(frozen=True)
