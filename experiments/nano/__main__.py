@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from experiments.nano.corpus import Corpus
 
 PACKAGES = Path(__file__).resolve().parents[2]
-CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 2500, 2800
+CODEC_STEPS, DECODER_STEPS, JOINT_STEPS, GENERATOR_STEPS = 5000, 2500, 5500, 2800
 SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS = 1100, 2800, 4200
 EXTRA_HOURS, RESYNTHESISED, SENTENCES = 3.0, 3000, 100
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
@@ -53,35 +53,46 @@ def codec(o: Options) -> None:
     train_codec(Corpus(o.work / "corpus"), o.work / "codec", o.steps(CODEC_STEPS), o.seed)
 
 
+def align(o: Options) -> None:
+    from experiments.nano.corpus import Corpus
+    from experiments.nano.prepare import align
+
+    align([Corpus(o.work / "corpus"), Corpus(o.work / "extra")], o.seed)
+
+
+def decoder(o: Options) -> None:
+    from experiments.nano.codec import refine_decoder
+    from experiments.nano.corpus import Corpus
+    from experiments.nano.encode import encode_corpus, load_codes
+
+    source, codes = o.work / "codec" / "model", o.work / "codec" / "codes.npz"
+    encode_corpus(o.work / "corpus", source, codes)
+    steps = o.steps(DECODER_STEPS)
+    refine_decoder(Corpus(o.work / "corpus"), load_codes(codes), source, o.work / "decoder", steps, o.seed)
+
+
+def joint(o: Options) -> None:
+    from experiments.nano.codec import train_joint
+    from experiments.nano.corpus import Corpus
+
+    source, steps = o.work / "decoder" / "model", o.steps(JOINT_STEPS)
+    train_joint(Corpus(o.work / "corpus"), source, o.work / "joint", steps, o.seed)
+
+
 def encode(o: Options) -> None:
     from experiments.nano.encode import encode_corpus
 
-    encode_corpus(o.work / "corpus", o.work / "codec" / "model", o.work / "codes.npz")
-
-
-def refine(o: Options) -> None:
-    from experiments.nano.codec import refine_decoder
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.encode import load_codes
-
-    codes = load_codes(o.work / "codes.npz")
-    refine_decoder(
-        Corpus(o.work / "corpus"),
-        codes,
-        o.work / "codec" / "model",
-        o.work / "decoder",
-        o.steps(DECODER_STEPS),
-        o.seed,
-    )
+    encode_corpus(o.work / "corpus", o.work / "joint" / "model", o.work / "codes.npz")
 
 
 def generator(o: Options) -> None:
     from experiments.nano.corpus import Corpus
+    from experiments.nano.encode import load_codes
     from experiments.nano.generator import Recipe, train_generator
     from experiments.nano.prepare import prepare
 
     corpus = Corpus(o.work / "corpus")
-    builder, pieces = prepare(corpus, o.work / "codes.npz", o.work / "paths.npy")
+    builder, pieces = prepare(corpus, load_codes(o.work / "codes.npz"))
     groups = [f"{u.voice}-{u.style}" for u in corpus.utterances]
     training, held_out = corpus.split("train"), corpus.split("dev")[:96]
     train_generator(
@@ -97,16 +108,19 @@ def generator(o: Options) -> None:
 
 def extra(o: Options) -> None:
     from experiments.nano.corpus import Corpus
+    from experiments.nano.extra import build_extra_voices
+
+    build_extra_voices(o.work / "extra", Corpus(o.work / "corpus"), EXTRA_HOURS * o.hours / 20, o.seed)
+
+
+def resynthesis(o: Options) -> None:
+    from experiments.nano.corpus import Corpus
     from experiments.nano.encode import load_codes
-    from experiments.nano.extra import build_extra_voices, build_resynthesis
+    from experiments.nano.extra import build_resynthesis
     from llasa_core.codec import Codec
 
-    corpus = Corpus(o.work / "corpus")
-    build_extra_voices(o.work / "extra", corpus, EXTRA_HOURS * o.hours / 20, o.seed)
-    codec = Codec.from_source(str(o.work / "decoder" / "model"))
-    build_resynthesis(
-        o.work / "resynthesis", corpus, load_codes(o.work / "codes.npz"), codec, RESYNTHESISED, o.seed
-    )
+    codec, codes = Codec.from_source(str(o.work / "joint" / "model")), load_codes(o.work / "codes.npz")
+    build_resynthesis(o.work / "resynthesis", Corpus(o.work / "corpus"), codes, codec, RESYNTHESISED, o.seed)
 
 
 def speaker(o: Options) -> None:
@@ -117,14 +131,14 @@ def speaker(o: Options) -> None:
 
 
 def whisper(o: Options) -> None:
-    from experiments.nano.recognisers import train_whisper
+    from experiments.nano.whisper_recipe import train_whisper
 
     corpus, again, others = _corpora(o)
     train_whisper(corpus, again, o.work / "whisper", o.steps(WHISPER_STEPS), o.seed, others)
 
 
 def hubert(o: Options) -> None:
-    from experiments.nano.recognisers import train_hubert
+    from experiments.nano.hubert_recipe import train_hubert
 
     corpus, again, others = _corpora(o)
     train_hubert(corpus, again, o.work / "hubert", o.steps(HUBERT_STEPS), o.seed, others)
@@ -168,11 +182,14 @@ def evaluate(o: Options) -> None:
 
 STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
     "corpus": (speak, "speak the corpus: texts, voices, acted styles"),
+    "extra": (extra, "speak further voices, for the verifiers"),
+    "align": (align, "align the sounds of the texts with the recordings"),
     "codec": (codec, "train the codec"),
+    "decoder": (decoder, "train a deeper decoder on that codec's codes"),
+    "joint": (joint, "train both together; the codes are to tell the sounds apart"),
     "encode": (encode, "codes of the whole corpus"),
-    "decoder": (refine, "train the codec's decoder further on those codes"),
-    "generator": (generator, "align letters, phonemes and codes; train the language model"),
-    "extra": (extra, "further voices, and the corpus as the codec says it, for the verifiers"),
+    "generator": (generator, "train the language model"),
+    "resynthesis": (resynthesis, "the corpus as the codec says it, for the verifiers"),
     "speaker": (speaker, "train the speaker verifier"),
     "whisper": (whisper, "train the Whisper"),
     "hubert": (hubert, "train the HuBERT-CTC"),

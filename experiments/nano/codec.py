@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from transformers import Wav2Vec2BertConfig, Xcodec2Config, Xcodec2Model
 from transformers.audio_utils import mel_filter_bank
 from transformers.models.xcodec2 import modeling_xcodec2 as xcodec2
 
-from experiments.nano.corpus import Corpus
+from experiments.nano.corpus import Corpus, n_states
 from experiments.nano.training import Schedule, rng, train
 from llasa_core.features import HOP, pad_to_hop, semantic_features
 
-CROP = 40
-"""Codes of a training crop: 0.8 s."""
-BATCH = 12
+CROP, BATCH = 40, 12
+"""Codes of a training crop, and crops of a batch: 12 times 0.8 s."""
+JOINT_CROP, JOINT_BATCH = 64, 8
+SOUND_WEIGHT = 0.5
 
 
 def config() -> Xcodec2Config:
@@ -152,23 +154,35 @@ def _mel(n_fft: int, bins: int) -> NDArray[np.float64]:
     return bank
 
 
-def batch(
-    corpus: Corpus, indices: list[int], generator: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops [BATCH, 1, CROP * 320] and their features [BATCH, CROP, 160], cut from those of the whole utterance."""
+@dataclass(frozen=True)
+class Crops:
+    """Parts of utterances: ``waves`` [batch, 1, hops * 320], ``features`` [batch, hops, 160] cut from those of the
+
+    whole utterance, and ``places``, the utterance and first hop of each.
+    """
+
+    waves: torch.Tensor
+    features: torch.Tensor
+    places: list[tuple[int, int]]
+
+
+def crops(corpus: Corpus, indices: list[int], generator: np.random.Generator, hops: int, size: int) -> Crops:
+    """``size`` crops of ``hops`` hops, two of each utterance that is drawn."""
     waves: list[NDArray[np.float32]] = []
     features: list[NDArray[np.float32]] = []
-    while len(waves) < BATCH:
-        padded = pad_to_hop(corpus.samples(indices[generator.integers(len(indices))]))
-        hops = len(padded) // HOP
-        if hops <= CROP:
+    places: list[tuple[int, int]] = []
+    while len(waves) < size:
+        index = indices[generator.integers(len(indices))]
+        padded = pad_to_hop(corpus.samples(index))
+        if len(padded) // HOP <= hops:
             continue
         bank = semantic_features(padded)
         for _ in range(2):
-            start = int(generator.integers(hops - CROP))
-            waves.append(padded[start * HOP : (start + CROP) * HOP])
-            features.append(bank[start : start + CROP])
-    return torch.from_numpy(np.stack(waves))[:, None], torch.from_numpy(np.stack(features))
+            start = int(generator.integers(len(bank) - hops))
+            waves.append(padded[start * HOP : (start + hops) * HOP])
+            features.append(bank[start : start + hops])
+            places.append((index, start))
+    return Crops(torch.from_numpy(np.stack(waves))[:, None], torch.from_numpy(np.stack(features)), places)
 
 
 def encode_latents(model: Xcodec2Model, waves: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
@@ -187,19 +201,58 @@ def train_codec(corpus: Corpus, folder: Path, steps: int, seed: int) -> None:
     spectral, indices = SpectralLoss(), corpus.split("train")
 
     def losses(step: int) -> dict[str, torch.Tensor]:
-        waves, features = batch(corpus, indices, rng(seed, step))
-        latents = encode_latents(model, waves, features)
+        batch = crops(corpus, indices, rng(seed, step), CROP, BATCH)
+        latents = encode_latents(model, batch.waves, batch.features)
         with torch.autocast("cpu", torch.bfloat16):
             output = model.acoustic_decoder(latents)
-        loss, mel = spectral(output[:, 0].float(), waves[:, 0])
+        loss, mel = spectral(output[:, 0].float(), batch.waves[:, 0])
         return {"loss": loss, "mel": mel}
 
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=1e-3, betas=(0.8, 0.99), weight_decay=1e-3, fused=True
     )
     train(folder, Schedule(steps), {"model": model}, [optimizer], losses, clip=5.0)
-    # rounded as it will be shipped, so that the corpus is encoded by the very weights that users have
-    model.eval().to(torch.bfloat16).save_pretrained(folder / "model")
+    export_codec(model, folder / "model")
+
+
+def export_codec(model: Xcodec2Model, folder: Path) -> None:
+    """Write the codec rounded as it will be shipped, so that the corpus is encoded by the weights that users have."""
+    model.eval().to(torch.bfloat16).save_pretrained(folder)
+
+
+def train_joint(corpus: Corpus, source: Path, folder: Path, steps: int, seed: int) -> None:
+    """Train all of the codec of ``source`` further, with a second aim: the codes are to tell which sound is spoken.
+
+    X-codec2 asks its codes for the features of a speech model as well (arXiv 2502.04128, section 2.1); here they are
+    asked for the aligned phoneme states, by two convolutions that are dropped.
+    """
+    use_fast_activation()
+    torch.manual_seed(seed)
+    model = Xcodec2Model.from_pretrained(source, dtype=torch.float32).train()
+    model.acoustic_encoder.forward = torch.compile(model.acoustic_encoder.forward)
+    sound = torch.nn.Sequential(
+        torch.nn.Conv1d(model.config.quantization_dim, 256, 5, padding=2),
+        torch.nn.GELU(),
+        torch.nn.Conv1d(256, n_states(corpus), 1),
+    )
+    spectral, indices = SpectralLoss(), corpus.split("train")
+
+    def losses(step: int) -> dict[str, torch.Tensor]:
+        batch = crops(corpus, indices, rng(seed + 1, step), JOINT_CROP, JOINT_BATCH)
+        latents = encode_latents(model, batch.waves, batch.features)
+        with torch.autocast("cpu", torch.bfloat16):
+            output = model.acoustic_decoder(latents)
+            sounds = sound(latents.mT)
+        distance, mel = spectral(output[:, 0].float(), batch.waves[:, 0])
+        states = np.stack([corpus.states(i)[start : start + JOINT_CROP] for i, start in batch.places])
+        named = F.cross_entropy(sounds.float(), torch.from_numpy(states))
+        return {"loss": distance + SOUND_WEIGHT * named, "mel": mel, "sounds": named}
+
+    parameters = [*model.parameters(), *sound.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=7e-4, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)
+    modules = {"model": model, "sound": sound}
+    train(folder, Schedule(steps, flat=0.3), modules, [optimizer], losses, clip=5.0, save_every=250)
+    export_codec(model, folder / "model")
 
 
 def deepened(source: Path, layers: int) -> Xcodec2Model:
@@ -244,4 +297,4 @@ def refine_decoder(
     parameters = [p for module in trained for p in module.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=6e-4, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)
     train(folder, Schedule(steps, flat=0.3), {"model": model}, [optimizer], losses, clip=5.0)
-    model.eval().to(torch.bfloat16).save_pretrained(folder / "model")
+    export_codec(model, folder / "model")

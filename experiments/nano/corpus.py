@@ -6,8 +6,12 @@ import json
 import multiprocessing
 import random
 import re
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +23,7 @@ from experiments.nano.judge import pronunciations
 STYLE_SHARES = {"neutral": 0.58, "happy": 0.14, "sad": 0.14, "angry": 0.14}
 HELD_OUT_SENTENCES = 400
 RARE_WORDS = 6000
+ALIGNMENT = "alignment.npz"
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Corpus:
     """A corpus folder, opened for reading."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.audio: NDArray[np.int16] = np.load(folder / "audio.npy", mmap_mode="r")
         self.utterances = [Utterance(**json.loads(line)) for line in (folder / "utterances.jsonl").open()]
 
@@ -49,9 +55,40 @@ class Corpus:
         u = self.utterances[index]
         return self.audio[u.start : u.start + u.length].astype(np.float32) / 32768.0
 
+    @cached_property
+    def _alignment(self) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
+        with np.load(self.folder / ALIGNMENT) as file:
+            ends = file["ends"][:-1]
+            return np.split(file["paths"], ends), np.split(file["states"], ends)
+
+    def path(self, index: int) -> NDArray[np.int64]:
+        """For each 20 ms of an utterance the index into ``Phonemes.states(text)``; after :func:`store_alignment`."""
+        return self._alignment[0][index].astype(np.int64)
+
+    def states(self, index: int) -> NDArray[np.int64]:
+        """For each 20 ms of an utterance the sound that is spoken, as a state of ``Phonemes``."""
+        return self._alignment[1][index].astype(np.int64)
+
     def split(self, name: str) -> list[int]:
         """Indices of the utterances of ``train``, ``dev`` or ``test``."""
         return [i for i, u in enumerate(self.utterances) if u.split == name]
+
+
+def n_states(corpus: Corpus) -> int:
+    """How many states the sounds of an aligned corpus have."""
+    return max(int(corpus.states(i).max()) for i in range(len(corpus))) + 1
+
+
+def store_alignment(folder: Path, paths: list[NDArray[Any]], states: list[NDArray[Any]]) -> None:
+    """Write what :meth:`Corpus.path` and :meth:`Corpus.states` read, one array for each utterance."""
+    part = folder / f"{ALIGNMENT}.tmp.npz"
+    np.savez(
+        part,
+        ends=np.cumsum([len(path) for path in paths]),
+        paths=np.concatenate(paths).astype(np.int16),
+        states=np.concatenate(states).astype(np.int16),
+    )
+    part.rename(folder / ALIGNMENT)
 
 
 def rare_words(seed: int = 7) -> list[str]:
@@ -85,17 +122,20 @@ def _speak(job: tuple[int, str, voices.Voice, str]) -> NDArray[np.int16]:
     return voices.speak(text, voice, style, seed=index)
 
 
+def speak(jobs: Sequence[tuple[str, voices.Voice, str]]) -> list[NDArray[np.int16]]:
+    """Recordings of (text, voice, style) by all cores, with progress; a job's place is the seed of its variation."""
+    numbered = [(index, *job) for index, job in enumerate(jobs)]
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(track(pool.map(_speak, numbered, chunksize=32), "speaking", total=len(jobs)))
+
+
 def build(folder: Path, hours: float, seed: int) -> None:
     """Speak the corpus into ``folder`` with all cores; does nothing if it is there."""
     if (folder / "utterances.jsonl").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     planned = plan(hours, seed)
-    recordings: list[NDArray[np.int16]] = []
-    with multiprocessing.Pool() as pool:
-        jobs = [(index, text, voice, style) for index, (text, _, voice, style, _) in enumerate(planned)]
-        spoken = pool.imap(_speak, jobs, chunksize=32)
-        recordings.extend(track(spoken, "speaking", total=len(jobs)))
+    recordings = speak([(text, voice, style) for text, _, voice, style, _ in planned])
     starts = np.cumsum([0, *map(len, recordings)])
     np.save(folder / "audio.npy", np.concatenate(recordings))
     with (folder / "utterances.tmp").open("w") as out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -53,10 +54,10 @@ def encode_corpus(folder: Path, model: Path, path: Path) -> None:
         size = max(1, SECONDS_A_BATCH * 50 // n)
         jobs += [members[k : k + size] for k in range(0, len(members), size)]
     codes: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(hops)
-    with multiprocessing.get_context("spawn").Pool(initializer=_open, initargs=(folder, model)) as pool:
-        for members, encoded in zip(
-            jobs, track(pool.imap(_encode, jobs), "encoding", total=len(jobs)), strict=True
-        ):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=spawn, initializer=_open, initargs=(folder, model)) as pool:
+        found = track(pool.map(_encode, jobs), "encoding", total=len(jobs))
+        for members, encoded in zip(jobs, found, strict=True):
             for index, row in zip(members, encoded, strict=True):
                 codes[index] = row
     part = path.with_suffix(".tmp.npz")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,9 @@ def _append(
     done = {_key(record) for record in records}
     left = [item for item in items if key(item) not in done]
     if left:
-        with multiprocessing.get_context("spawn").Pool(workers, _open, state) as pool, path.open("a") as out:
-            for record in track(pool.imap(function, left), path.stem, total=len(left)):
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, spawn, _open, state) as pool, path.open("a") as out:
+            for record in track(pool.map(function, left), path.stem, total=len(left)):
                 out.write(json.dumps(record) + "\n")
                 out.flush()
                 records.append(record)

@@ -55,8 +55,7 @@ def export(work: Path, packages: Path) -> None:
     nano = packages / "llasa_core" / "nano"
     copy_model(work / "generator" / "model", nano / "generator")
     trained_words(corpus, nano / "generator")
-    refined = work / "decoder" / "model"
-    copy_model(refined if refined.exists() else work / "codec" / "model", nano / "codec")
+    copy_model(work / "joint" / "model", nano / "codec")
     voice_prompts(corpus, nano / "prompts")
-    for name, target in (("whisper", "whisper"), ("speaker", "wavlm-sv")):
+    for name, target in (("whisper", "whisper"), ("hubert", "hubert-ctc"), ("speaker", "wavlm-sv")):
         copy_model(work / name / "model", packages / "verifiers" / "nano" / target)

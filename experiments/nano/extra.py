@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from experiments.nano import texts, voices
-from experiments.nano.corpus import Corpus, Utterance, rare_words
+from experiments.nano.corpus import Corpus, Utterance, rare_words, speak, store_alignment
 from llasa_core.codec import Codec
 
 TEST_SHARE = 0.05
@@ -38,14 +38,15 @@ def build_extra_voices(folder: Path, corpus: Corpus, hours: float, seed: int) ->
     for index, text in enumerate(written):
         voice = voices.EXTRA_VOICES[index % len(voices.EXTRA_VOICES)]
         split = "test" if chooser.random() < TEST_SHARE else "train"
-        planned.append((index, text, voice, chooser.choice(list(voices.STYLES)), split))
-
-    def spoken() -> Iterable[tuple[Utterance, NDArray[np.int16]]]:
-        for index, text, voice, style, split in track(planned, "speaking"):
-            samples = voices.speak(text.text, voice, style, seed=index)
-            yield Utterance(text.text, text.kind, voice.name, style, split, 0, len(samples)), samples
-
-    _store(folder, spoken())
+        planned.append((text, voice, chooser.choice(list(voices.STYLES)), split))
+    recordings = speak([(text.text, voice, style) for text, voice, style, _ in planned])
+    _store(
+        folder,
+        (
+            (Utterance(text.text, text.kind, voice.name, style, split, 0, len(samples)), samples)
+            for (text, voice, style, split), samples in zip(planned, recordings, strict=True)
+        ),
+    )
 
 
 def build_resynthesis(
@@ -70,6 +71,9 @@ def build_resynthesis(
                 samples = (np.clip(wave[: u.length], -1, 1) * 32767).astype(np.int16)
                 yield Utterance(u.text, u.kind, u.voice, u.style, u.split, 0, len(samples)), samples
 
+    # first, as the folder is complete once its utterances are listed
+    folder.mkdir(parents=True, exist_ok=True)
+    store_alignment(folder, [corpus.path(i) for i in order], [corpus.states(i) for i in order])
     _store(folder, decoded())
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.nano.corpus import Corpus
+from experiments.nano.documents import IGNORE
 from experiments.nano.training import rng
+from llasa_core.features import HOP
 
 SAMPLE_RATE = 16_000
 SORTED_TOGETHER = 24
@@ -25,6 +27,8 @@ class Clip:
 
     wave: NDArray[np.float32]
     text: str
+    states: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The sound spoken in each 20 ms (a state of ``Phonemes``), IGNORE where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,26 @@ class ClipBatches:
         text = " ".join(corpus.utterances[i].text for i in plan.indices)
         if plan.nonspeech:
             wave, text = NONSPEECH[plan.nonspeech](wave, generator), ""
-        wave = np.concatenate([np.zeros(int(generator.uniform(0, 0.2) * SAMPLE_RATE), np.float32), wave])
+        lead = int(generator.uniform(0, 0.2) * SAMPLE_RATE)
+        states = np.full((lead + len(wave)) // HOP, IGNORE)
+        if not plan.nonspeech:
+            states = self._states(plan, lead, len(states))
+        wave = np.concatenate([np.zeros(lead, np.float32), wave])
         if generator.random() < 0.6:
             level = loudness(wave) * 10 ** (-generator.uniform(15, 60) / 20)
             wave = wave + level * generator.standard_normal(len(wave), dtype=np.float32)
-        return Clip(wave * np.float32(generator.uniform(0.3, 1.5)), text)
+        return Clip(wave * np.float32(generator.uniform(0.3, 1.5)), text, states)
+
+    def _states(self, plan: _Plan, lead: int, frames: int) -> NDArray[np.int64]:
+        """The states of joined recordings after ``lead`` samples, each frame by what is spoken in its middle."""
+        corpus, states, start = self.sources[plan.source], np.full(frames, IGNORE), lead
+        for index in plan.indices:
+            end = start + corpus.utterances[index].length
+            first, last = -(-(start - HOP // 2) // HOP), (end - HOP // 2) // HOP
+            middles = np.arange(max(first, 0), min(last, frames))
+            states[middles] = corpus.states(index)[(middles * HOP + HOP // 2 - start) // HOP]
+            start = end
+        return states
 
 
 def loudness(wave: NDArray[np.float32]) -> np.float32:

@@ -1,42 +1,47 @@
-"""From corpus and codes to the generator's aligned pieces."""
+"""From corpora to aligned ones, and from those and the codes to the generator's pieces."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.nano.alignment import LetterAligner, Phonemes, align_codes
-from experiments.nano.corpus import Corpus
+from experiments.nano.corpus import ALIGNMENT, Corpus, store_alignment
 from experiments.nano.documents import DocumentBuilder, Piece
-from experiments.nano.encode import load_codes
 from experiments.nano.judge import pronunciations
+from experiments.nano.units import N_UNITS, acoustic_units
 
 N_CODES = 1024
 
 
-def words_of(corpus: Corpus) -> dict[str, list[str]]:
-    """Every word of the corpus with the first pronunciation of the CMU dictionary."""
+def words_of(corpora: Sequence[Corpus]) -> dict[str, list[str]]:
+    """Every word of the corpora with the first pronunciation of the CMU dictionary."""
     entries = pronunciations()
-    return {
-        word: entries[word][0].split()
-        for word in sorted({w for u in corpus.utterances for w in u.text.split()})
-    }
+    words = {word for corpus in corpora for u in corpus.utterances for word in u.text.split()}
+    return {word: entries[word][0].split() for word in sorted(words)}
 
 
-def prepare(corpus: Corpus, codes_path: Path, paths_path: Path) -> tuple[DocumentBuilder, list[Piece]]:
-    """Align everything (cached in ``paths_path``) and return the document builder and a piece for each utterance."""
-    words = words_of(corpus)
-    phonemes, letters = Phonemes(words), LetterAligner(words)
-    codes = load_codes(codes_path)
-    offsets = np.cumsum([0, *map(len, codes)])
-    if not paths_path.exists():
-        aligned = align_codes([u.text for u in corpus.utterances], codes, phonemes, N_CODES)
-        np.save(paths_path, np.concatenate(aligned))
-    flat = np.load(paths_path).astype(np.int64)
-    builder = DocumentBuilder(letters, phonemes, N_CODES)
-    pieces = [
-        builder.piece(u, c, flat[a:b])
-        for u, c, a, b in zip(corpus.utterances, codes, offsets, offsets[1:], strict=False)
-    ]
-    return builder, pieces
+def align(corpora: Sequence[Corpus], seed: int) -> None:
+    """Align the sounds of every text with its recording; does nothing if that is done.
+
+    It needs no codec and no trained model: the frames' clusters stand for the codes.
+    """
+    if all((corpus.folder / ALIGNMENT).exists() for corpus in corpora):
+        return
+    phonemes = Phonemes(words_of(corpora))
+    units = acoustic_units(corpora, seed)
+    texts = [u.text for corpus in corpora for u in corpus.utterances]
+    paths = align_codes(texts, [row for rows in units for row in rows], phonemes, N_UNITS)
+    states = [phonemes.states(text).state[path] for text, path in zip(texts, paths, strict=True)]
+    for corpus in corpora:
+        store_alignment(corpus.folder, paths[: len(corpus)], states[: len(corpus)])
+        paths, states = paths[len(corpus) :], states[len(corpus) :]
+
+
+def prepare(corpus: Corpus, codes: list[NDArray[np.int64]]) -> tuple[DocumentBuilder, list[Piece]]:
+    """The document builder, and a piece for each utterance of an aligned corpus."""
+    words = words_of([corpus])
+    builder = DocumentBuilder(LetterAligner(words), Phonemes(words), N_CODES)
+    return builder, [builder.piece(u, codes[i], corpus.path(i)) for i, u in enumerate(corpus.utterances)]

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.nano.documents import IGNORE
 from experiments.nano.listening import NONSPEECH, SORTED_TOGETHER, ClipBatches, loudness
-from tests.experiments.nano.small_corpus import TEXTS, build_corpus
+from llasa_core.features import HOP
+from tests.experiments.nano.small_corpus import STATES, TEXTS, build_corpus
 
 
 def test_a_step_draws_the_same_clips_after_any_other(tmp_path: Path) -> None:
@@ -28,6 +30,27 @@ def test_clips_are_similar_in_length_and_some_hold_no_words(tmp_path: Path) -> N
     texts = [clip.text for batch in clips for clip in batch]
     assert 0.1 < np.mean([text == "" for text in texts]) < 0.3
     assert any(text and text not in TEXTS for text in texts), "some recordings are joined"
+
+
+def test_the_states_of_a_clip_are_those_spoken_in_the_middle_of_its_frames(tmp_path: Path) -> None:
+    corpus = build_corpus(tmp_path / "corpus")
+    ramp = np.concatenate([np.arange(u.length) // HOP % STATES for u in corpus.utterances]) + 1
+    corpus.audio = (2000 * ramp).astype(np.int16)  # a recording whose samples say which state is spoken
+    batches = ClipBatches([(corpus, 1.0)], 6, seed=0, joined=0.4, nonspeech=0.2)
+    clips = [clip for step in range(SORTED_TOGETHER) for clip in batches.draw(step)]
+    seen = 0
+    for clip in clips:
+        known = np.flatnonzero(clip.states != IGNORE)
+        if clip.text == "":
+            assert len(known) == 0
+            continue
+        wave = clip.wave / np.abs(clip.wave).max()
+        # noise and gain were drawn for each clip, so the value of a state is compared within it
+        middles = wave[known * HOP + HOP // 2]
+        correlation = np.corrcoef(middles, clip.states[known])[0, 1]
+        assert correlation > 0.9
+        seen += len(known)
+    assert seen > 1000
 
 
 @pytest.mark.parametrize("kind", list(NONSPEECH))

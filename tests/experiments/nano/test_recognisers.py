@@ -10,7 +10,7 @@ import whisper
 from whisper.audio import log_mel_spectrogram, pad_or_trim
 from whisper.tokenizer import get_tokenizer
 
-from experiments.nano import recognisers
+from experiments.nano import hubert_recipe, recognisers, whisper_recipe
 from experiments.nano.corpus import Corpus
 from experiments.nano.listening import Clip
 from tests.experiments.nano.small_corpus import TEXTS, build_corpus
@@ -29,14 +29,14 @@ def wave(seconds: float, seed: int = 0) -> np.ndarray:
 
 def test_mels_are_those_of_openai_whisper() -> None:
     clips = [Clip(wave(1.3), "a"), Clip(wave(2.1, 1), "b")]
-    mels = recognisers.log_mel(recognisers.windows(clips, 10 * 16_000))
+    mels = recognisers.log_mel(whisper_recipe.windows(clips, 10 * 16_000))
     for clip, mel in zip(clips, mels, strict=True):
         expected = log_mel_spectrogram(pad_or_trim(clip.wave, 160_000))
         torch.testing.assert_close(mel, expected, atol=2e-5, rtol=0)
 
 
 def test_sequences_are_those_of_whisper_decode() -> None:
-    pieces, tokenizer = recognisers.WordPieces(TEXTS), get_tokenizer(False)
+    pieces, tokenizer = whisper_recipe.WordPieces(TEXTS), get_tokenizer(False)
     inputs, targets = pieces.sequence("seven red apples")
     start = list(tokenizer.sot_sequence_including_notimestamps)
     assert [pieces.ids[row] for row in inputs] == start + tokenizer.encode(" seven red apples")
@@ -54,19 +54,21 @@ def test_sequences_are_those_of_whisper_decode() -> None:
 
 
 def test_the_exported_whisper_says_what_the_trained_one_said(tmp_path: Path) -> None:
-    pieces = recognisers.WordPieces(TEXTS)
-    model = recognisers.build_whisper(len(pieces.ids) + 1, seed=1).bfloat16().float().eval()
-    recognisers.export_whisper(model, pieces, tmp_path)
+    pieces = whisper_recipe.WordPieces(TEXTS)
+    model = whisper_recipe.build_whisper(len(pieces.ids) + 1, seed=1).bfloat16().float().eval()
+    whisper_recipe.export_whisper(model, pieces, tmp_path)
     dims = json.loads((tmp_path / "config.json").read_text())["dims"]
-    assert dims == vars(recognisers.DIMENSIONS)
+    assert dims == vars(whisper_recipe.DIMENSIONS)
     assert (tmp_path / "model.safetensors").stat().st_size < 20e6
     stock = load(f"whisper:{tmp_path}")._model  # type: ignore[attr-defined]
     assert isinstance(stock, whisper.model.Whisper)
-    mels = recognisers.log_mel(recognisers.windows([Clip(wave(1.0), "")], 10 * 16_000))
+    mels = recognisers.log_mel(whisper_recipe.windows([Clip(wave(1.0), "")], 10 * 16_000))
     inputs, _ = pieces.sequence("the old king")
     with torch.inference_mode():
-        audio = recognisers.encode_audio(model, mels)
-        small = recognisers.decode_text(model, torch.tensor([inputs]), audio, pieces.unused).log_softmax(-1)
+        audio = whisper_recipe.encode_audio(model, mels)
+        small = whisper_recipe.decode_text(model, torch.tensor([inputs]), audio, pieces.unused).log_softmax(
+            -1
+        )
         full = stock(mels, torch.tensor([[pieces.ids[row] for row in inputs]])).log_softmax(-1)
     torch.testing.assert_close(full[..., pieces.ids], small[..., :-1], atol=2e-2, rtol=0)
     unused = sorted(set(range(dims["n_vocab"])) - set(pieces.ids))
@@ -89,7 +91,7 @@ def test_ctc_loss_of_silence_asks_for_blanks() -> None:
 
 
 def test_waveforms_are_normalised_over_their_own_samples() -> None:
-    waves, mask = recognisers.normalised([Clip(wave(0.5) * 3 + 1, ""), Clip(wave(1.0), "")])
+    waves, mask = hubert_recipe.normalised([Clip(wave(0.5) * 3 + 1, ""), Clip(wave(1.0), "")])
     first = waves[0][mask[0] == 1]
     assert first.mean().abs() < 1e-5 and abs(float(first.var()) - 1) < 1e-3
     assert not waves[0][mask[0] == 0].any()
@@ -99,9 +101,9 @@ def test_waveforms_are_normalised_over_their_own_samples() -> None:
 def test_training_goes_on_and_exports_what_the_adapter_loads(
     name: str, kind: str, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognisers, "WHISPER_BATCH", 4)
-    monkeypatch.setattr(recognisers, "HUBERT_BATCH", 4)
-    run = getattr(recognisers, f"train_{name}")
+    recipe = {"whisper": whisper_recipe, "hubert": hubert_recipe}[name]
+    monkeypatch.setattr(recipe, "BATCH", 4)
+    run = getattr(recipe, f"train_{name}")
     run(corpus, None, tmp_path, 2, 0, corpus)
     run(corpus, corpus, tmp_path, 3, 0, corpus)
     steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").open()]
