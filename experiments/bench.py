@@ -1,36 +1,81 @@
-"""`python -m experiments.bench`: tokens a second of the generator, real-time factors of codec and verifiers."""
+"""`python -m experiments.bench`: speed of the decoding engine, real-time factors of codec and verifiers.
+
+The engine is measured against what it has to read (bytes a second, beside a plain copy in the same run) and against
+`generate(num_return_sequences=N)` of transformers: same model, same prompt, same sampling, alternating, medians of
+five pairs. No row ends before its last token, so that all runs do the same work.
+"""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
+from experiments import bench_decoding
 from experiments.voices import find_voice
 from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio
 from llasa_core.codec import Codec
-from llasa_core.decoding import Generator, Prompt
+from llasa_core.decoding import Generator
 from llasa_core.errors import UserError
-from llasa_core.presets import find_preset, resolve_source
+from llasa_core.models import default_dtype, load_model, load_tokenizer
+from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
 from verifiers import registry
 from verifiers.base import Target
 from verifiers.errors import VerifierError
 
 TEXT = "the morning train is late again"
-TOKENS = 100
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+SHAPES = {"llama-1b": bench_decoding.LLAMA_1B}
+SHAPE_PROMPT, SHAPE_CODES = 250, 65_536
+"""Prompt tokens and codes where a shape stands in for a checkpoint: a short text and 4 s of voice."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__)
-    parser.add_argument("--preset", default="nano")
-    parser.add_argument("--rows", default="1,4,16", help="batch sizes, with commas between (default 1,4,16)")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--preset", default="nano", help="whose models are measured (default nano)")
+    parser.add_argument(
+        "--shape", choices=SHAPES, help="random weights in this shape instead: the generator alone"
+    )
+    parser.add_argument("--rows", default="1,4,16,64", help="batch sizes, with commas between (1,4,16,64)")
+    parser.add_argument("--tokens", type=int, default=100, help="speech tokens of each row (100)")
+    parser.add_argument(
+        "--dtype", choices=DTYPES, help="of the generator (float32 on a CPU, bfloat16 on a GPU)"
+    )
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores)")
+    parser.add_argument(
+        "--no-generate", action="store_true", help="leave out the comparison with transformers"
+    )
+    parser.add_argument("--generator-only", action="store_true", help="leave out codec and verifiers")
     arguments = parser.parse_args(argv)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     try:
-        bench(arguments.preset, read_rows(arguments.rows), arguments.device)
+        rows = read_rows(arguments.rows)
+        if arguments.tokens < 1:
+            raise UserError(f"--tokens {arguments.tokens}: give at least 1")
+        dtype = DTYPES[arguments.dtype] if arguments.dtype else default_dtype(arguments.device)
+        preset = find_preset(arguments.preset)
+        bench_generator(
+            preset,
+            arguments.shape,
+            rows,
+            arguments.tokens,
+            arguments.device,
+            dtype,
+            not arguments.no_generate,
+        )
+        if not arguments.shape and not arguments.generator_only:
+            bench_parts(preset, rows, arguments.device)
     except (UserError, AudioError, VerifierError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -45,40 +90,78 @@ def read_rows(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def bench(preset_name: str, rows: Sequence[int], device: str) -> None:
+def bench_generator(
+    preset: Preset,
+    shape: str | None,
+    rows: Sequence[int],
+    tokens: int,
+    device: str,
+    dtype: torch.dtype,
+    compare: bool,
+) -> None:
+    """Prints one line a batch size, then what a fork costs and the most memory that was used."""
+    sampling = Sampling(preset.sampling.temperature, preset.sampling.top_p)
+    tokenizer: Any
+    if shape:
+        model = bench_decoding.random_llama(SHAPES[shape], dtype, device)
+        tokenizer = bench_decoding.ShapeTokenizer(SHAPES[shape]["vocab_size"], SHAPE_CODES)
+        ids = list(range(SHAPE_PROMPT))
+    else:
+        source = resolve_source(preset.generator)
+        model, tokenizer = (
+            load_model(source, "LlamaForCausalLM", "llama", dtype, device),
+            load_tokenizer(source),
+        )
+        voice = find_voice(None)
+        codes = Codec.from_source(resolve_source(preset.codec), device).encode(read_audio(voice.path))
+        ids = build_prompt(tokenizer, TEXT, voice.text, codes)
+    generator = bench_decoding.without_end(Generator(model, tokenizer, device, dtype, sampling=sampling))
+    copied = bench_decoding.copy_bandwidth(generator.device)
+    console = Console()
+    console.print(
+        f"{shape or preset.generator}, {dtype}, {device}, {torch.get_num_threads()} threads; prompt {len(ids)} tokens, "
+        f"{tokens} spoken; a copy moves {copied / 1e9:.1f} GB/s",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("rows", "tokens/s", "real-time factor", "GB/s", "of a copy", "x generate"):
+        table.add_column(heading, justify="right")
+    other = model if compare else None
+    for speed in bench_decoding.measure(generator, other, ids, rows, tokens, sampling):
+        table.add_row(
+            str(speed.rows),
+            f"{speed.tokens_per_second:.0f}",
+            f"{speed.real_time_factor:.4f}",
+            f"{speed.bytes_per_second / 1e9:.1f}",
+            f"{speed.bytes_per_second / copied:.0%}",
+            "" if math.isnan(speed.ratio) else f"{speed.ratio:.2f}",
+        )
+    console.print(table)
+    fork, step = bench_decoding.fork_cost(generator, ids, sampling)
+    console.print(
+        f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: {1e3 * fork:.2f} ms, "
+        f"{fork / step:.1%} of a step of {bench_decoding.STEP} tokens ({1e3 * step:.0f} ms); "
+        f"peak memory {bench_decoding.peak_memory(generator.device) / 2**20:.0f} MiB",
+        highlight=False,
+    )
+
+
+def bench_parts(preset: Preset, rows: Sequence[int], device: str) -> None:
     """Prints one line a part and batch size. The real-time factor is wall time over seconds of audio."""
-    preset = find_preset(preset_name)
     voice = find_voice(None)
     audio = read_audio(voice.path)
-    generator = Generator.from_source(resolve_source(preset.generator), device=device)
     codec = Codec.from_source(resolve_source(preset.codec), device=device)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("part", "rows", "seconds", "per second", "real-time factor"):
+    for heading in ("part", "rows", "seconds", "real-time factor"):
         table.add_column(heading, justify="left" if heading == "part" else "right")
-
     codes = codec.encode(audio)
     seconds = timed(lambda: codec.encode(audio))
-    table.add_row("codec encode", "1", f"{seconds:.3f}", "", factor(seconds, [audio]))
-    ids = build_prompt(generator.tokenizer, TEXT, voice.text, codes)
-    for count in rows:
-        batch = generator.prefill([Prompt(ids, "bench", 0)]).fork([0] * count)
-        began = time.perf_counter()
-        batch.extend(TOKENS)
-        seconds = time.perf_counter() - began
-        tokens = sum(map(len, batch.tokens))
-        spoken = tokens / 50
-        table.add_row(
-            "generator",
-            str(count),
-            f"{seconds:.3f}",
-            f"{tokens / seconds:.0f} tokens",
-            f"{seconds / spoken:.3f}",
-        )
+    table.add_row("codec encode", "1", f"{seconds:.3f}", factor(seconds, [audio]))
     for count in rows:
         batched = [codes] * count
         waveforms = codec.decode(batched)
         seconds = timed(lambda batched=batched: codec.decode(batched))  # type: ignore[misc]
-        table.add_row("codec decode", str(count), f"{seconds:.3f}", "", factor(seconds, waveforms))
+        table.add_row("codec decode", str(count), f"{seconds:.3f}", factor(seconds, waveforms))
     target = Target(voice.text, "en", audio)
     for spec in preset.verifiers:
         verifier = registry.load(spec, device=device)
@@ -86,7 +169,7 @@ def bench(preset_name: str, rows: Sequence[int], device: str) -> None:
         for count in rows:
             waves = [audio] * count
             seconds = timed(lambda waves=waves, verifier=verifier: verifier.score(waves, target, False))  # type: ignore[misc]
-            table.add_row(spec, str(count), f"{seconds:.3f}", "", factor(seconds, waves))
+            table.add_row(spec, str(count), f"{seconds:.3f}", factor(seconds, waves))
     Console().print(table)
 
 

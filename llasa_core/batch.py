@@ -9,95 +9,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
+from llasa_core.errors import UserError
 from llasa_core.lineage import Lineage, branched, row_key, uniforms
-from llasa_core.sampling import Sampling, choose
+from llasa_core.sampling import NOT_A_NUMBER, Sampling, choose
+from llasa_core.store import Store
 
 if TYPE_CHECKING:
     from llasa_core.decoding import Generator
 
+UNINTERRUPTED = {"cpu": 5, "cuda": 25}
+"""Tokens that are sampled before the device is waited for, and rows that have ended leave."""
+
 
 @dataclass(slots=True)
 class Row:
-    """Bookkeeping of one row: everything but its keys and values."""
+    """One row: a list of tokens, and how it goes on."""
 
     request_id: str
     seed: int
-    pending: int
-    """Token id that was chosen last and that the model has not run yet."""
+    history: list[int]
+    """Model token ids: the prompt, then what was generated. The last one has not been run yet."""
     max_tokens: int
     codes: tuple[int, ...] = ()
     lineage: Lineage = ()
     ended: bool = False
+    slot: int = -1
+    """Where the store last had it."""
 
     @property
     def finished(self) -> bool:
         return self.ended or len(self.codes) >= self.max_tokens
 
-
-class KeysValues:
-    """Keys and values of some rows, all of the same width: shorter ones are padded on the left.
-
-    `pads` is int64 [rows]: how many positions at the left are no tokens of the row.
-    """
-
-    def __init__(self, cache: DynamicCache, pads: Tensor) -> None:
-        self.cache = cache
-        self.pads = pads
-        self.padded = bool(pads.any())
-
     @property
-    def width(self) -> int:
-        return int(self.cache.get_seq_length())
-
-    def selected(self, indices: Sequence[int]) -> KeysValues:
-        """These rows, repeated, dropped and re-ordered; padding that no row needs any more is cut off."""
-        index = torch.tensor(list(indices), dtype=torch.long, device=self.pads.device)
-        pads = self.pads[index]
-        spare = int(pads.min()) if self.padded and len(index) else 0
-        layers = [
-            (
-                layer.keys[:, :, spare:].index_select(0, index),
-                layer.values[:, :, spare:].index_select(0, index),
-            )
-            for layer in self.cache.layers
-        ]
-        return KeysValues(_cache(layers), pads - spare)
-
-    @classmethod
-    def concatenated(cls, parts: Sequence[KeysValues]) -> KeysValues:
-        """The rows of all parts, left-padded to the widest. At least one part."""
-        parts = [part for part in parts if len(part.pads)] or parts[:1]
-        width = max(part.width for part in parts)
-        layers = [
-            (
-                torch.cat([_widened(layer.keys, width) for layer in layers]),
-                torch.cat([_widened(layer.values, width) for layer in layers]),
-            )
-            for layers in zip(*(part.cache.layers for part in parts), strict=True)
-        ]
-        pads = torch.cat([part.pads + (width - part.width) for part in parts])
-        return cls(_cache(layers), pads)
-
-
-def _cache(layers: Sequence[tuple[Tensor, Tensor]]) -> DynamicCache:
-    """A cache of these (keys, values), which are taken as they are: `DynamicCache(layers)` would copy them."""
-    cache = DynamicCache()
-    cache.layers = []
-    for keys, values in layers:
-        layer = DynamicLayer()
-        layer.lazy_initialization(keys, values)
-        layer.keys, layer.values = keys, values
-        cache.layers.append(layer)
-    return cache
-
-
-def _widened(states: Tensor, width: int) -> Tensor:
-    """[rows, heads, T, dim] -> [rows, heads, width, dim], zeros on the left."""
-    return torch.nn.functional.pad(states, (0, 0, width - states.shape[2], 0))
+    def left(self) -> int:
+        """Tokens until its longest length."""
+        return self.max_tokens - len(self.codes)
 
 
 class Batch:
@@ -112,18 +59,17 @@ class Batch:
         generator: Generator,
         sampling: Sampling,
         rows: Sequence[Row],
-        kv: KeysValues,
+        store: Store,
         *,
-        tokens_prefilled: int = 0,
+        tokens_computed: int = 0,
         tokens_generated: int = 0,
     ) -> None:
-        """`kv` holds the unfinished rows, in the order of `rows`."""
         self._generator = generator
         self._sampling = sampling
         self._rows = list(rows)
-        self._kv = kv
-        self.tokens_prefilled = tokens_prefilled
-        """Prompt tokens run for this batch and those it came from."""
+        self._store = store
+        self.tokens_computed = tokens_computed
+        """Tokens of prompts, and of rows that had lost their place, run for this batch and those it came from."""
         self.tokens_generated = tokens_generated
         """Tokens sampled for this batch and those it came from, end tokens and pruned rows included."""
 
@@ -157,51 +103,91 @@ class Batch:
     def extend(self, n_tokens: int) -> None:
         """Continues every unfinished row by up to `n_tokens` tokens, in place.
 
-        Raises ValueError for a negative number, UserError if the model's logits are not numbers.
+        If not all rows fit into the generator's memory limit, some are continued after the others. Raises ValueError
+        for a negative number, UserError if the model's logits are not numbers or not even one row fits.
         """
         if n_tokens < 0:
             raise ValueError(f"cannot extend by {n_tokens} tokens")
-        running = [row for row in self._rows if not row.finished]
-        limits = np.array([row.max_tokens - len(row.codes) for row in running], dtype=np.int64)
-        n_steps = min(n_tokens, int(limits.max(initial=0)))
-        if n_steps == 0:
+        going = [row for row in self._rows if not row.finished] if n_tokens else []
+        if not going:
             return
-        device, end = self._generator.device, self._generator.n_codes
-        starts = np.array([len(row.codes) for row in running], dtype=np.int64)
-        keys = np.array([row_key(r.seed, r.request_id, r.lineage) for r in running], dtype=np.uint64)
-        uniform = torch.from_numpy(uniforms(keys, starts, n_steps)).to(device)
-        pending = torch.tensor([row.pending for row in running], device=device)
-        chosen = np.full((len(running), n_steps), end, dtype=np.int64)
-        lengths = np.zeros(len(running), dtype=np.int64)
-        alive = np.arange(len(running))
-        alive_on_device = torch.arange(len(running), device=device)
-        unstarted = torch.from_numpy(starts == 0).to(device)
-        for step in range(n_steps):
-            logits = self._generator.step(pending, self._kv)
+        longest = max(len(row.history) + min(n_tokens, row.left) for row in going)
+        together = self._generator.rows_that_fit(longest)
+        for first in range(0, len(going), together):
+            rows, left = going[first : first + together], n_tokens
+            while rows and left > 0:
+                steps = min(left, UNINTERRUPTED.get(self._generator.device.type, 25))
+                self._run(rows, min(steps, max(row.left for row in rows)))
+                rows, left = [row for row in rows if not row.finished], left - steps
+
+    def _run(self, rows: list[Row], steps: int) -> None:
+        """Sample `steps` tokens of each row without waiting for the device; those behind an end are thrown away."""
+        generator, end = self._generator, self._generator.n_codes
+        rows = self._place(rows, steps)
+        starts = np.array([len(row.codes) for row in rows], dtype=np.int64)
+        keys = np.array([row_key(r.seed, r.request_id, r.lineage) for r in rows], dtype=np.uint64)
+        uniform = torch.from_numpy(uniforms(keys, starts, steps)).to(generator.device)
+        tokens = torch.tensor([row.history[-1] for row in rows], device=generator.device)
+        positions = torch.tensor([len(row.history) - 1 for row in rows], device=generator.device)
+        unstarted = torch.from_numpy(starts == 0).to(generator.device)
+        said = self._said(rows)
+        width = max(len(row.history) for row in rows)
+        chosen = torch.empty(steps, len(rows), dtype=torch.long, device=generator.device)
+        for step in range(steps):
+            columns = generator.columns(width + step)
+            logits = generator.network.step(self._store.block, tokens, positions, columns)
             if step == 0:
                 # Some sentences make the model end at once (p ~ 0.25): never at the first position.
                 logits[:, end].masked_fill_(unstarted, -torch.inf)
-            picked = choose(logits, uniform[alive_on_device, step], self._sampling)
-            pending = self._generator.token_ids[picked]
-            codes = picked.cpu().numpy()
-            chosen[alive, step] = codes
-            lengths[alive] += codes != end
-            self.tokens_generated += len(alive)
-            going = (codes != end) & (lengths[alive] < limits[alive])
-            if not going.all():
-                keep = np.flatnonzero(going)
-                alive = alive[keep]
-                kept = torch.from_numpy(keep).to(device)
-                pending, alive_on_device = pending[kept], alive_on_device[kept]
-                self._kv = self._kv.selected(keep.tolist())
-                if not len(alive):
-                    break
-        pending_ids = dict(zip(alive.tolist(), pending.tolist(), strict=True))
-        for index, row in enumerate(running):
-            length = int(lengths[index])
-            row.codes += tuple(chosen[index, :length].tolist())
-            row.ended = length < min(n_steps, int(limits[index]))
-            row.pending = pending_ids.get(index, row.pending)
+            chosen[step] = choose(logits, uniform[:, step], self._sampling, said)
+            if said is not None:
+                said.scatter_(1, chosen[step].clamp(min=0)[:, None], True)
+            tokens = generator.token_ids[chosen[step]]
+            positions = positions + 1
+        for row, codes in zip(rows, chosen.T.tolist(), strict=True):
+            self._take(row, codes)
+
+    @torch.inference_mode()
+    def place(self) -> None:
+        """Brings the keys and values of all unfinished rows where `extend` needs them, which it does itself otherwise.
+
+        It is what a fork costs.
+        """
+        going = [row for row in self._rows if not row.finished]
+        if going:
+            self._place(going, 1)
+
+    def _place(self, rows: list[Row], room: int) -> list[Row]:
+        """The rows in the order of the slots that they are brought to, with so many columns behind them."""
+        slots, computed = self._store.bring([row.history[:-1] for row in rows], [r.slot for r in rows], room)
+        self.tokens_computed += computed
+        for row, slot in zip(rows, slots, strict=True):
+            row.slot = slot
+        return sorted(rows, key=lambda row: row.slot)
+
+    def _take(self, row: Row, chosen: list[int]) -> None:
+        """Give a row what was sampled for it, as far as it goes, and note what its slot holds now."""
+        end = self._generator.n_codes
+        codes = chosen[: min(row.left, chosen.index(end) if end in chosen else len(chosen))]
+        if NOT_A_NUMBER in codes:
+            raise UserError(
+                "the generator's logits are not numbers: its weights are damaged or overflow in this precision; "
+                "fetch the weights again or load them in float32"
+            )
+        row.ended = len(codes) < min(row.left, len(chosen))
+        self.tokens_generated += len(codes) + row.ended
+        row.codes += tuple(codes)
+        row.history = row.history + self._generator.vocabulary.ids(codes)
+        self._store.held[row.slot] = row.history[:-1]
+
+    def _said(self, rows: Sequence[Row]) -> torch.Tensor | None:
+        """bool [rows, n_codes + 1]: which codes a row has said; None where no penalty asks for it."""
+        if self._sampling.repetition_penalty == 1:
+            return None
+        said = torch.zeros(len(rows), self._generator.n_codes + 1, dtype=torch.bool)
+        for line, row in zip(said, rows, strict=True):
+            line[list(row.codes)] = True
+        return said.to(self._generator.device)
 
     def fork(self, indices: Sequence[int], branches: Sequence[int] | None = None) -> Batch:
         """A new batch of the rows `indices`: repeated, dropped and re-ordered. The model is not run.
@@ -229,31 +215,28 @@ class Batch:
             raise ValueError(
                 "two rows would draw the same numbers: extend between two forks, or name the branches"
             )
-        slots = {index: slot for slot, index in enumerate(self._unfinished())}
-        kv = self._kv.selected([slots[index] for index in indices if index in slots])
-        return self._with(rows, kv)
+        return self._with(rows)
 
     def append(self, other: Batch) -> Batch:
         """A new batch of these rows and then those of `other`. Raises ValueError for another generator or sampling."""
         if other._generator is not self._generator or other._sampling != self._sampling:
             raise ValueError("only batches of the same generator and sampling can be joined")
-        joined = self._with(
-            [replace(row) for row in (*self._rows, *other._rows)],
-            KeysValues.concatenated([self._kv, other._kv]),
+        running = [row for row in other._rows if not row.finished]
+        slots = dict(
+            zip(map(id, running), self._store.adopt(other._store, [r.slot for r in running]), strict=True)
         )
-        joined.tokens_prefilled += other.tokens_prefilled
+        adopted = [replace(row, slot=slots.get(id(row), -1)) for row in other._rows]
+        joined = self._with([*(replace(row) for row in self._rows), *adopted])
+        joined.tokens_computed += other.tokens_computed
         joined.tokens_generated += other.tokens_generated
         return joined
 
-    def _unfinished(self) -> list[int]:
-        return [index for index, row in enumerate(self._rows) if not row.finished]
-
-    def _with(self, rows: Sequence[Row], kv: KeysValues) -> Batch:
+    def _with(self, rows: Sequence[Row]) -> Batch:
         return Batch(
             self._generator,
             self._sampling,
             rows,
-            kv,
-            tokens_prefilled=self.tokens_prefilled,
+            self._store,
+            tokens_computed=self.tokens_computed,
             tokens_generated=self.tokens_generated,
         )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import DynamicCache
 
-from llasa_core.batch import Batch, KeysValues, Row
+from llasa_core.batch import Batch, Row
 from llasa_core.errors import UserError
 from llasa_core.models import default_dtype, load_model, load_tokenizer
+from llasa_core.network import Network
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary, check_room
 from llasa_core.sampling import Sampling
+from llasa_core.store import COLUMNS, Store
 
 CODES_PER_SECOND = 50
 MAX_SECONDS = 20.0
@@ -45,8 +46,13 @@ class Generator:
         *,
         sampling: Sampling | None = None,
         max_seconds: float = MAX_SECONDS,
+        memory: int | None = None,
     ) -> None:
-        """`model` is a LlamaForCausalLM. Raises UserError for a tokenizer or vocabulary without speech."""
+        """`model` is a LlamaForCausalLM, whose weights are taken over: it is of no use afterwards.
+
+        `memory` is the most bytes that keys and values may take; by default most of what is free. Raises UserError
+        for a tokenizer or vocabulary without speech.
+        """
         self.vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
         rows = model.config.vocab_size
         if max(self.vocabulary.first_id + self.n_codes - 1, self.vocabulary.end_id) >= rows:
@@ -58,10 +64,10 @@ class Generator:
             limit = CONTEXT_TOKENS / CODES_PER_SECOND
             raise UserError(f"max_seconds {max_seconds:g}: give more than 0 and at most {limit:g} s")
         self.device = torch.device(device)
-        self.model = model.to(self.device, dtype or default_dtype(device)).eval()
         self.tokenizer = tokenizer
         self.sampling = sampling or Sampling()
         self.context = min(CONTEXT_TOKENS, int(model.config.max_position_embeddings))
+        self.memory = memory
         self.max_tokens = max(1, round(max_seconds * CODES_PER_SECOND))
         kept = [
             *range(self.vocabulary.first_id, self.vocabulary.first_id + self.n_codes),
@@ -69,10 +75,9 @@ class Generator:
         ]
         self.token_ids = torch.tensor(kept, device=self.device)
         """Model token id of each index of the cut output: int64 [n_codes + 1]."""
-        output = model.get_output_embeddings()
-        self._head = output.weight.detach()[self.token_ids]
-        bias = getattr(output, "bias", None)
-        self._head_bias = None if bias is None else bias.detach()[self.token_ids]
+        model = model.to(self.device, dtype or default_dtype(device))
+        # the last tokens sampled before the device is waited for may stand behind the context's end
+        self.network = Network(model, self.token_ids, self.context + COLUMNS)
 
     @classmethod
     def from_source(
@@ -107,38 +112,35 @@ class Generator:
         if any(len(prompt.ids) < 2 for prompt in prompts):
             raise ValueError("a prompt has at least two tokens")
         rows = [
-            Row(prompt.request_id, prompt.seed, prompt.ids[-1], min(room, self.max_tokens))
+            Row(prompt.request_id, prompt.seed, list(prompt.ids), min(room, self.max_tokens))
             for prompt, room in zip(prompts, rooms, strict=True)
         ]
-        # One at a time, without padding: each row is exactly what it would be alone.
-        kv = KeysValues.concatenated([self._prefill_one(prompt.ids) for prompt in prompts])
-        prefilled = sum(len(prompt.ids) for prompt in prompts)
-        return Batch(self, sampling or self.sampling, rows, kv, tokens_prefilled=prefilled)
+        store = Store(self.network)
+        with torch.inference_mode():
+            slots, computed = store.bring([row.history[:-1] for row in rows], [-1] * len(rows), 0)
+        for row, slot in zip(rows, slots, strict=True):
+            row.slot = slot
+        return Batch(self, sampling or self.sampling, rows, store, tokens_computed=computed)
 
-    @torch.inference_mode()
-    def _prefill_one(self, ids: Sequence[int]) -> KeysValues:
-        """Keys and values of all but the last token, which the first step runs and samples behind."""
-        cache = DynamicCache()
-        tokens = torch.tensor([list(ids[:-1])], device=self.device)
-        self.model.base_model(input_ids=tokens, past_key_values=cache, use_cache=True)
-        return KeysValues(cache, torch.zeros(1, dtype=torch.long, device=self.device))
+    def rows_that_fit(self, tokens: int) -> int:
+        """How many rows of so many tokens fit into the memory limit at once. Raises UserError if not even one does."""
+        needed = self.network.bytes_per_token * (-(-tokens // COLUMNS) * COLUMNS)
+        limit = self.memory if self.memory is not None else free_memory(self.device)
+        if needed > limit:
+            raise UserError(
+                f"one row of {tokens} tokens needs {needed / 2**20:.0f} MiB for its keys and values, {limit / 2**20:.0f} "
+                "MiB are allowed: raise the memory limit, or give a shorter prompt or text"
+            )
+        return limit // needed
 
-    @torch.inference_mode()
-    def step(self, tokens: Tensor, kv: KeysValues) -> Tensor:
-        """Runs one token id of each row, int64 [rows], growing `kv` by one: logits [rows, n_codes + 1]."""
-        width = kv.width
-        mask = None
-        if kv.padded:
-            mask = (torch.arange(width + 1, device=self.device) >= kv.pads[:, None]).long()
-        output = self.model.base_model(
-            input_ids=tokens[:, None],
-            attention_mask=mask,
-            position_ids=(width - kv.pads)[:, None],
-            past_key_values=kv.cache,
-            use_cache=True,
-        )
-        return self.speech_logits(output.last_hidden_state[:, -1])
+    def columns(self, tokens: int) -> int:
+        """How many columns are looked at for rows of up to so many tokens: few different numbers on a GPU."""
+        return tokens if self.device.type == "cpu" else -(-tokens // COLUMNS) * COLUMNS
 
-    def speech_logits(self, hidden: Tensor) -> Tensor:
-        """Final hidden states [rows, hidden] -> float32 logits [rows, n_codes + 1] of speech codes and the end."""
-        return torch.nn.functional.linear(hidden, self._head, self._head_bias).float()
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that keys and values may take: 80 % of what is free on a GPU, half of what is available elsewhere."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(0.8 * free)
+    return int(0.5 * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

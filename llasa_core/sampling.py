@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling settings, applied in this order: temperature, top-k, top-p, min-p.
+    """Sampling settings, applied in this order: repetition penalty, temperature, top-k, top-p, min-p.
 
     Temperature 0 is greedy (the released models nearly fail with it, and rarely stop below 0.4); top_k 0, top_p 1
-    and min_p 0 are off. The default is that of the released model card. Raises UserError for values out of range.
+    and min_p 0 are off. The repetition penalty (Keskar et al. 2019, as transformers applies it) makes codes less likely
+    that the candidate has said itself; those of the voice prompt do not count. 1 is off. The default is that of the released model card. Raises UserError for values out of range.
     """
 
     temperature: float = 0.9
     top_p: float = 0.95
     top_k: int = 0
     min_p: float = 0.0
+    repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -34,56 +36,78 @@ class Sampling:
             raise UserError(f"top-k {self.top_k}: give 0 (off) or a whole number of tokens")
         if not 0 <= self.min_p <= 1:
             raise UserError(f"min-p {self.min_p}: give 0 (off) to 1")
+        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+            raise UserError(
+                f"repetition penalty {self.repetition_penalty}: give 1 (off) or more, such as 1.1"
+            )
 
     @property
     def greedy(self) -> bool:
         return self.temperature == 0
 
 
+NOT_A_NUMBER = -1
+"""Chosen where the logits are not numbers."""
+
+
 def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     """Unnormalised float64 probabilities [rows, V] after the filters; a token filtered out has exactly 0.
 
-    Raises UserError for logits that are not numbers (-inf is allowed: a masked token).
+    -inf is a masked token. A row with a logit that is not a number comes out as such.
     """
     import torch
 
     scaled = logits.double() / (sampling.temperature or 1.0)
-    top = scaled.amax(dim=-1, keepdim=True)
-    if not bool(torch.isfinite(top).all()):
-        raise UserError(
-            "the generator's logits are not numbers: its weights are damaged or overflow in this precision; "
-            "fetch the weights again or load them in float32"
-        )
-    weights = torch.exp(scaled - top)
+    weights = torch.exp(scaled - scaled.amax(dim=-1, keepdim=True))
     if 0 < sampling.top_k < weights.shape[-1]:
         threshold = weights.topk(int(sampling.top_k), dim=-1).values[:, -1:]
         weights = weights.masked_fill(weights < threshold, 0.0)
     if sampling.top_p < 1:
-        # Stable: among equals the lower token goes first, on every device.
-        ordered, order = weights.sort(dim=-1, descending=True, stable=True)
-        before = ordered.cumsum(dim=-1) - ordered
-        ordered = ordered.masked_fill(before >= sampling.top_p * ordered.sum(dim=-1, keepdim=True), 0.0)
-        weights = torch.zeros_like(weights).scatter_(-1, order, ordered)
+        share = sampling.top_p * weights.sum(dim=-1, keepdim=True)
+        ordered = _largest(weights, share)
+        kept = ordered.cumsum(dim=-1) - ordered < share
+        # Those that equal the last one kept stay too: what is kept does not depend on how a device sorts.
+        least = ordered.masked_fill(~kept, torch.inf).amin(dim=-1, keepdim=True)
+        weights = weights.masked_fill(weights < least, 0.0)
     if sampling.min_p > 0:
         weights = weights.masked_fill(weights < sampling.min_p * weights.amax(dim=-1, keepdim=True), 0.0)
     return weights
 
 
-def choose(logits: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
+def _largest(weights: Tensor, share: Tensor) -> Tensor:
+    """[rows, V] -> the largest of each row in falling order: at least as many as sum up to ``share`` [rows, 1].
+
+    On a CPU, where sorting all of them would take longer than the network does, few are tried first.
+    """
+    for count in (64, 256) if weights.device.type == "cpu" else ():
+        if count < weights.shape[-1]:
+            top = weights.topk(count, dim=-1).values
+            if bool((top.sum(dim=-1, keepdim=True) >= share).all()):
+                return top
+    return weights.sort(dim=-1, descending=True).values
+
+
+def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, said: Tensor | None = None) -> Tensor:
     """Token of each row by the inverse of the cumulative distribution: [rows, V], [rows] in [0, 1) -> [rows].
 
     The distribution is summed in float64 in the order of token ids, so the same number gives the same token
-    whatever else is in the batch. Raises UserError for logits that are not numbers.
+    whatever else is in the batch. ``said``, bool [rows, V], are the tokens that the repetition penalty is for. A row
+    whose logits are not numbers gets NOT_A_NUMBER. Nothing is waited for.
     """
     import torch
 
+    if said is not None:
+        penalty = sampling.repetition_penalty
+        logits = torch.where(said, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
     weights = probabilities(logits, sampling)
     if sampling.greedy:
-        return weights.argmax(dim=-1)
-    cumulative = weights.cumsum(dim=-1)
-    total = cumulative[:, -1:].contiguous()
-    target = uniform.to(cumulative)[:, None] * total
-    picked = torch.searchsorted(cumulative, target, right=True)
-    # Rounding may push the target up to the total: the last token that has any probability is the answer then.
-    last = torch.searchsorted(cumulative, total)
-    return torch.minimum(picked, last).squeeze(-1)
+        picked, total = weights.argmax(dim=-1), weights.sum(dim=-1)
+    else:
+        cumulative = weights.cumsum(dim=-1)
+        total = cumulative[:, -1]
+        target = uniform.to(cumulative) * total
+        picked = (cumulative <= target[:, None]).sum(dim=-1)
+        # Rounding may push the target up to the total: the last token that has any probability is the answer then.
+        last = (cumulative < total[:, None]).sum(dim=-1)
+        picked = torch.minimum(picked, last)
+    return torch.where(torch.isfinite(total), picked, NOT_A_NUMBER)

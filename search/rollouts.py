@@ -125,7 +125,7 @@ class LocalRollout:
         )
         with self.ledger.timed("generator"):
             self._batch = self.models.generator.prefill([Prompt(ids, self.request.id, self.request.seed)])
-        self.ledger.tokens_prefilled += len(ids)
+        self.ledger.tokens_prefilled += self._batch.tokens_computed
         return self._beams()[0]
 
     def _extend(self, beams: Beams, n_tokens: int | None) -> Beams:
@@ -134,7 +134,7 @@ class LocalRollout:
         with self.ledger.timed("generator"):
             if rows != list(range(len(batch.tokens))):
                 batch = self._batch = batch.fork(rows, branches=[0] * len(rows))
-            before = sum(map(len, batch.tokens))
+            before, computed = sum(map(len, batch.tokens)), batch.tokens_computed
             left = n_tokens
             while not all(batch.finished) and (left is None or left > 0):
                 step = STEP if left is None else min(STEP, left)
@@ -142,6 +142,7 @@ class LocalRollout:
                 left = None if left is None else left - step
                 self._progress("generate", sum(batch.finished), len(rows))
         self.ledger.tokens_generated += sum(map(len, batch.tokens)) - before
+        self.ledger.tokens_reprefilled += batch.tokens_computed - computed
         return self._beams()
 
     def _decode(self, beams: Sequence[Beam]) -> list[Waveform]:

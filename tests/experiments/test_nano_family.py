@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from transformers import LlamaForCausalLM
 
 import verifiers
 from experiments.voices import shipped_voices
 from llasa_core.audio import read_audio
 from llasa_core.codec import Codec
 from llasa_core.decoding import Generator
+from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
 from search.best_of_n import BestOfN
@@ -75,13 +77,14 @@ def test_resynthesis_keeps_the_voice(codec):
 
 def test_the_generator_reads_its_text(generator, codec):
     """The loss of held-out speech has to be much lower with its own text than with another recording's."""
+    model = LlamaForCausalLM.from_pretrained(PACKAGED["nano/generator"], dtype=torch.float32)
     voices = [(voice.text, codec.encode(read_audio(voice.path))) for voice in shipped_voices()]
 
     def loss(text: str, codes: list[int]) -> float:
         prompt = build_prompt(generator.tokenizer, text)
         ids = torch.tensor([prompt + generator.vocabulary.ids(codes)])
         with torch.inference_mode():
-            logits = generator.model(input_ids=ids).logits[0, len(prompt) - 1 : -1]
+            logits = model(input_ids=ids).logits[0, len(prompt) - 1 : -1]
         return float(torch.nn.functional.cross_entropy(logits.float(), ids[0, len(prompt) :]))
 
     right = [loss(text, codes) for text, codes in voices]

@@ -6,6 +6,7 @@ from llasa_core.decoding import Generator, Prompt
 from llasa_core.errors import UserError
 from llasa_core.prompt import build_prompt
 from llasa_core.sampling import Sampling
+from llasa_core.store import Store
 from tests.tiny import build_llama, build_tokenizer
 
 GREEDY = Sampling(temperature=0)
@@ -26,9 +27,18 @@ def with_end_bias(tokenizer, bias: float, **llama) -> Generator:
     """A random model whose end token is made likelier: the end row of an untied head moves along the mean state."""
     model = build_llama(len(tokenizer), tied=False, **llama)
     generator = Generator(model, tokenizer)
-    generator._head_bias = torch.zeros(generator.n_codes + 1)
-    generator._head_bias[-1] = bias
+    generator.network.bias = torch.zeros(generator.n_codes + 1)
+    generator.network.bias[-1] = bias
     return generator
+
+
+def next_logits(generator: Generator, ids: list[int]) -> torch.Tensor:
+    """Logits [1, n_codes + 1] of what follows `ids`, from nothing."""
+    store = Store(generator.network)
+    store.bring([ids[:-1]], [-1], 1)
+    last = torch.tensor([len(ids) - 1])
+    with torch.inference_mode():
+        return generator.network.step(store.block, torch.tensor(ids[-1:]), last, len(ids))
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -38,7 +48,7 @@ def test_speech_head_equals_the_masked_full_head(tokenizer, tied):
     ids = torch.tensor([build_prompt(tokenizer, "hello", "voice", [1, 2, 3])])
     with torch.no_grad():
         full = model(ids).logits[:, -1]
-        cut = generator.speech_logits(model.model(ids).last_hidden_state[:, -1])
+        cut = next_logits(generator, ids[0].tolist())
     first, n = generator.vocabulary.first_id, generator.n_codes
     assert generator.token_ids.tolist() == [*range(first, first + n), generator.vocabulary.end_id]
     torch.testing.assert_close(cut, full[:, generator.token_ids], atol=1e-5, rtol=1e-5)
@@ -141,14 +151,19 @@ def test_fork_and_append_leave_the_old_batch_alone(generator, prompts):
 def test_finished_rows_are_kept_and_not_run(tokenizer, prompts, monkeypatch):
     generator = with_end_bias(tokenizer, 6.0)
     rows_run = []
-    step = generator.step
+    step = generator.network.step
     monkeypatch.setattr(
-        generator, "step", lambda tokens, kv: rows_run.append(len(tokens)) or step(tokens, kv)
+        generator.network,
+        "step",
+        lambda block, tokens, *rest: rows_run.append(len(tokens)) or step(block, tokens, *rest),
     )
     batch = generator.prefill(prompts[:1], FREE).fork([0] * 12)
     batch.extend(30)
     assert 0 < sum(batch.ended) < 12, "the test needs rows of both kinds"
-    assert sum(rows_run) == batch.tokens_generated == sum(map(len, batch.tokens)) + sum(batch.ended)
+    assert batch.tokens_generated == sum(map(len, batch.tokens)) + sum(batch.ended)
+    # rows leave when the device is waited for, which on a CPU is every fifth token
+    spare = sum(rows_run) - batch.tokens_generated
+    assert 0 <= spare <= 4 * sum(batch.ended)
     assert rows_run == sorted(rows_run, reverse=True)
     frozen = {row: tokens for row, tokens in enumerate(batch.tokens) if batch.finished[row]}
     batch = batch.fork(list(range(12)), branches=[0] * 12)
@@ -184,7 +199,7 @@ def test_context_bounds_the_length_and_a_long_prompt_is_refused(tokenizer, promp
 def test_prefill_counts_the_prompt_once(generator, prompts):
     batch = generator.prefill(prompts[:1], FREE).fork([0] * 8)
     batch.extend(3)
-    assert batch.tokens_prefilled == len(prompts[0].ids)
+    assert batch.tokens_computed == len(prompts[0].ids) - 1
     assert batch.tokens_generated == 24
 
 
@@ -205,7 +220,7 @@ def test_samples_follow_the_model(tokenizer):
     generator = Generator(model, small)
     ids = build_prompt(small, "hello")
     with torch.no_grad():
-        logits = generator.speech_logits(model.model(torch.tensor([ids])).last_hidden_state[:, -1])
+        logits = next_logits(generator, ids)
     expected = torch.softmax(logits[0, :-1], -1).numpy()
     batch = generator.prefill([Prompt(ids)], FREE).fork([0] * 3000)
     batch.extend(1)
@@ -230,7 +245,7 @@ def test_wrong_use(generator, prompts, tokenizer):
     with pytest.raises(ValueError, match="same generator"):
         batch.append(generator.prefill(prompts[:1], GREEDY))
     with pytest.raises(UserError, match="max_seconds"):
-        Generator(generator.model, tokenizer, max_seconds=0)
+        Generator(build_llama(len(tokenizer)), tokenizer, max_seconds=0)
     assert batch.fork([]).tokens == []
 
 

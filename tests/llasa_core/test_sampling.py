@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from llasa_core.errors import UserError
-from llasa_core.sampling import Sampling, choose, probabilities
+from llasa_core.sampling import NOT_A_NUMBER, Sampling, choose, probabilities
 
 PLAIN = Sampling(temperature=1.0, top_p=1.0)
 
@@ -17,6 +17,8 @@ PLAIN = Sampling(temperature=1.0, top_p=1.0)
         {"top_p": 1.1},
         {"top_k": -1},
         {"min_p": 2},
+        {"repetition_penalty": 0},
+        {"repetition_penalty": float("inf")},
     ],
 )
 def test_values_out_of_range(settings):
@@ -68,9 +70,22 @@ def test_filters_equal_those_of_transformers():
         torch.testing.assert_close(ours.float(), torch.softmax(expected, -1), atol=1e-6, rtol=1e-5)
 
 
-def test_equal_tokens_and_top_p_keep_the_lower_ids():
-    weights = probabilities(torch.zeros(1, 10), Sampling(1.0, top_p=0.3))
-    assert np.flatnonzero(weights[0].numpy()).tolist() == [0, 1, 2]
+def test_top_p_keeps_what_equals_the_last_one_kept():
+    logits = torch.log(torch.tensor([[0.1, 0.4, 0.1, 0.2, 0.1, 0.1]]))
+    weights = probabilities(logits, Sampling(1.0, top_p=0.65))
+    assert np.flatnonzero(weights[0].numpy()).tolist() == [0, 1, 2, 3, 4, 5]
+    weights = probabilities(logits, Sampling(1.0, top_p=0.55))
+    assert np.flatnonzero(weights[0].numpy()).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 4.0])
+def test_top_p_is_the_same_however_many_tokens_it_has_to_look_at(spread):
+    logits = spread * torch.randn(3, 2000, generator=torch.Generator().manual_seed(0))
+    weights = probabilities(logits, Sampling(1.0, top_p=0.9))
+    for row, kept in zip(torch.softmax(logits.double(), -1), weights, strict=True):
+        ordered = row.sort(descending=True).values
+        count = int((ordered.cumsum(0) - ordered < 0.9).sum())
+        assert int((kept > 0).sum()) == count and float(row[kept > 0].min()) == float(ordered[count - 1])
 
 
 def test_greedy_is_the_argmax_and_ties_go_low():
@@ -83,5 +98,17 @@ def test_greedy_is_the_argmax_and_ties_go_low():
 def test_logits_that_are_not_numbers(value, temperature):
     logits = torch.zeros(2, 4)
     logits[1, 2] = value
-    with pytest.raises(UserError, match="not numbers"):
-        choose(logits, torch.zeros(2), Sampling(temperature))
+    assert choose(logits, torch.zeros(2), Sampling(temperature)).tolist() == [0, NOT_A_NUMBER]
+
+
+def test_the_repetition_penalty_is_that_of_transformers():
+    from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
+
+    logits = torch.randn(64, 50, generator=torch.Generator().manual_seed(0)) * 3
+    codes = torch.randint(0, 50, (64, 9), generator=torch.Generator().manual_seed(1))
+    expected = RepetitionPenaltyLogitsProcessor(1.3)(codes, logits.clone())
+    said = torch.zeros(64, 50, dtype=torch.bool).scatter_(1, codes, True)
+    u = torch.linspace(0, 0.999, 64, dtype=torch.float64)
+    penalised = choose(logits, u, Sampling(1.0, 1.0, repetition_penalty=1.3), said)
+    assert penalised.tolist() == choose(expected, u, PLAIN).tolist()
+    assert penalised.tolist() != choose(logits, u, PLAIN).tolist()

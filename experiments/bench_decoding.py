@@ -1,0 +1,188 @@
+"""How fast the decoding engine is: against the memory it has to read, and against ``generate`` of transformers."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from llasa_core.batch import Batch
+from llasa_core.decoding import Generator, Prompt
+from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
+from llasa_core.sampling import Sampling
+
+COPIED = 1 << 28
+PAIRS = 5
+FORKED_ROWS, FORKED_TOKENS, STEP = 16, 500, 25
+LLAMA_1B: dict[str, Any] = {
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 16,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "vocab_size": 193_800,
+    "max_position_embeddings": 131_072,
+    "tie_word_embeddings": True,
+    "rms_norm_eps": 1e-5,
+    "rope_parameters": {
+        "rope_type": "llama3",
+        "rope_theta": 500_000.0,
+        "factor": 32.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    },
+}
+"""The shape of HKUSTAudio/Llasa-1B."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Medians of one number of rows; ``ratio`` is to ``generate``, nan where it was not run."""
+
+    rows: int
+    seconds_per_token: float
+    bytes_per_second: float
+    ratio: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of all rows together."""
+        return self.rows / self.seconds_per_token
+
+    @property
+    def real_time_factor(self) -> float:
+        """Wall time over seconds of speech, of all rows together."""
+        return 50 / self.tokens_per_second
+
+
+class ShapeTokenizer:
+    """What a generator asks of a tokenizer: where the markers and, at the end of the vocabulary, the codes are."""
+
+    def __init__(self, vocabulary: int, codes: int) -> None:
+        first = vocabulary - codes
+        self.vocabulary = {f"<|s_{code}|>": first + code for code in range(codes)}
+        markers = (TEXT_START, TEXT_END, SPEECH_START, SPEECH_END)
+        self.vocabulary |= {marker: first - 1 - k for k, marker in enumerate(markers)}
+
+    def get_vocab(self) -> dict[str, int]:
+        """Token ids by name."""
+        return self.vocabulary
+
+
+def random_llama(shape: dict[str, Any], dtype: torch.dtype, device: str) -> LlamaForCausalLM:
+    """A model of that shape; its weights are random, its speed is not."""
+    with torch.device(device):
+        torch.manual_seed(0)
+        return LlamaForCausalLM(LlamaConfig(**shape)).to(dtype).eval()
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Wall time of ``work``."""
+    wait(device)
+    began = time.perf_counter()
+    work()
+    wait(device)
+    return time.perf_counter() - began
+
+
+def copy_bandwidth(device: torch.device) -> float:
+    """Bytes per second, read and written, of copying a large tensor; median of seven."""
+    source = torch.ones(COPIED // 4, device=device)
+    target = torch.empty_like(source)
+    target.copy_(source)
+    return 2 * COPIED / statistics.median(seconds(lambda: target.copy_(source), device) for _ in range(7))
+
+
+def without_end(generator: Generator) -> Generator:
+    """The generator, in which no row ever ends: every run has the same work to do."""
+    bias = torch.zeros(generator.n_codes + 1, device=generator.device)
+    bias[-1] = -torch.inf
+    generator.network.bias = bias
+    return generator
+
+
+def measure(
+    generator: Generator, model: Any, ids: list[int], rows: Sequence[int], tokens: int, sampling: Sampling
+) -> Iterator[Speed]:
+    """Speeds for each number of rows. ``model``, if given, generates in alternation: same prompt, same sampling.
+
+    The ratio is of the whole call, prompt included; the speed is that of the tokens behind it.
+    """
+    device = generator.device
+    for count in rows:
+        spoken, whole, theirs = [], [], []
+        for repeat in range(PAIRS + 1):
+            wait(device)
+            began = time.perf_counter()
+            batch = generator.prefill([Prompt(ids, "bench", repeat)], sampling).fork([0] * count)
+            batch.place()
+            spoken.append(seconds(partial(batch.extend, tokens), device))
+            whole.append(time.perf_counter() - began)
+            if model is not None:
+                work = partial(generate, model, generator, ids, count, tokens, sampling)
+                theirs.append(seconds(work, device))
+        # the first pair warms up
+        taken = statistics.median(spoken[1:]) / tokens
+        pairs = zip(whole[1:], theirs[1:], strict=True) if theirs else ()
+        ratio = statistics.median(b / a for a, b in pairs) if theirs else float("nan")
+        columns = len(ids) + tokens / 2
+        moved = generator.network.weight_bytes + count * columns * generator.network.bytes_per_token
+        yield Speed(count, taken, moved / taken, ratio)
+
+
+def generate(
+    model: Any, generator: Generator, ids: list[int], rows: int, tokens: int, sampling: Sampling
+) -> None:
+    """What users do without this engine: one call of transformers for all candidates."""
+    prompt = torch.tensor([ids], device=generator.device)
+    model.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=0,
+        num_return_sequences=rows,
+        max_new_tokens=tokens,
+        min_new_tokens=tokens,
+        eos_token_id=generator.vocabulary.end_id,
+        pad_token_id=generator.vocabulary.end_id,
+    )
+
+
+def fork_cost(generator: Generator, ids: list[int], sampling: Sampling) -> tuple[float, float]:
+    """(seconds of a fork, of a 25-token step) of 16 rows of 500 tokens: four of them go on, each four times."""
+    step, fork = [], []
+    for repeat in range(PAIRS + 1):
+        batch = generator.prefill([Prompt(ids, "bench", repeat)], sampling).fork([0] * FORKED_ROWS)
+        batch.extend(max(1, FORKED_TOKENS - len(ids)))
+        step.append(seconds(partial(batch.extend, STEP), generator.device))
+        fork.append(seconds(partial(fork_and_place, batch), generator.device))
+    return statistics.median(fork[1:]), statistics.median(step[1:])
+
+
+def fork_and_place(batch: Batch) -> None:
+    """Four beams go on, each four times; the others are dropped."""
+    batch.fork([row for row in (3, 6, 9, 12) for _ in range(4)]).place()
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes that were in use so far: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

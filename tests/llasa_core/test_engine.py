@@ -1,0 +1,263 @@
+"""The decoding engine against transformers, and rows in company against rows alone."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from llasa_core.batch import Batch
+from llasa_core.decoding import Generator, Prompt
+from llasa_core.errors import UserError
+from llasa_core.models import load_model, load_tokenizer
+from llasa_core.presets import PACKAGED
+from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
+from llasa_core.store import COLUMNS, Store
+from tests.tiny import build_llama, build_tokenizer
+
+GREEDY = Sampling(temperature=0)
+FREE = Sampling(1.0, top_p=1.0)
+LLAMA_3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500_000.0,
+    "factor": 32.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+
+def shaped(vocabulary: int, *, tied: bool, kv_heads: int, rope: bool) -> LlamaForCausalLM:
+    torch.manual_seed(kv_heads + 2 * tied)
+    extra = {"rope_parameters": LLAMA_3} if rope else {}
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=64,
+        intermediate_size=160,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=1024,
+        tie_word_embeddings=tied,
+        initializer_range=0.25,
+        bos_token_id=None,
+        eos_token_id=None,
+        **extra,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def logits_after(generator: Generator, ids: list[int]) -> torch.Tensor:
+    """Logits [n_codes + 1] of what follows `ids`, computed from nothing."""
+    store = Store(generator.network)
+    with torch.inference_mode():
+        store.bring([ids[:-1]], [-1], 1)
+        position = torch.tensor([len(ids) - 1])
+        return generator.network.step(store.block, torch.tensor(ids[-1:]), position, len(ids))[0]
+
+
+def greedy_by_transformers(
+    model: LlamaForCausalLM, generator: Generator, ids: list[int], count: int
+) -> list[int]:
+    allowed = set(generator.token_ids.tolist())
+    end = generator.vocabulary.end_id
+    tokens = torch.tensor([ids])
+    output = model.generate(
+        tokens,
+        attention_mask=torch.ones_like(tokens),
+        do_sample=False,
+        max_new_tokens=count,
+        min_new_tokens=1,
+        eos_token_id=end,
+        pad_token_id=end,
+        suppress_tokens=[i for i in range(model.config.vocab_size) if i not in allowed],
+    )
+    return [i - generator.vocabulary.first_id for i in output[0, len(ids) :].tolist() if i != end]
+
+
+@pytest.mark.parametrize(
+    ("tied", "kv_heads", "rope"), [(True, 4, False), (False, 1, False), (True, 1, True), (False, 4, True)]
+)
+def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_heads, rope):
+    tokenizer = build_tokenizer(200)
+    model = shaped(len(tokenizer), tied=tied, kv_heads=kv_heads, rope=rope)
+    generator = Generator(model, tokenizer, sampling=GREEDY)
+    prompts = [build_prompt(tokenizer, "Hello there, voice.", "a voice", [5] * n) for n in (1, 30)]
+    batch = generator.prefill([Prompt(ids, str(k)) for k, ids in enumerate(prompts)])
+    batch.extend(200)
+    for ids, codes in zip(prompts, batch.tokens, strict=True):
+        assert codes == greedy_by_transformers(model, generator, ids, 200)
+        said = ids + generator.vocabulary.ids(codes)
+        with torch.no_grad():
+            expected = model(torch.tensor([said])).logits[0, -1, generator.token_ids]
+        torch.testing.assert_close(logits_after(generator, said), expected, atol=1e-4, rtol=0)
+
+
+def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
+    source = str(PACKAGED["nano/generator"])
+    model = load_model(source, "LlamaForCausalLM", "llama", torch.float32, "cpu")
+    tokenizer = load_tokenizer(source)
+    generator = Generator(model, tokenizer, sampling=GREEDY)
+    ids = build_prompt(tokenizer, "the old king saw a ship on the river and the green door was open")
+    batch = generator.prefill([Prompt(ids)])
+    batch.extend(200)
+    assert batch.tokens[0] == greedy_by_transformers(model, generator, ids, 200)
+
+
+TOKENIZER = build_tokenizer(64)
+GENERATOR = Generator(build_llama(len(TOKENIZER), seed=3), TOKENIZER, sampling=FREE)
+TEXTS = ("Yes.", "Hello there.", "A much longer sentence than the other ones.")
+
+
+class Rows(RuleBasedStateMachine):
+    """Any sequence of extend, fork, prune and join, each row against itself computed alone from nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch: Batch
+        self.requests = 0
+
+    def prompt(self, text: str) -> Prompt:
+        self.requests += 1
+        return Prompt(build_prompt(TOKENIZER, text), f"request {self.requests}", seed=self.requests)
+
+    @initialize(text=st.sampled_from(TEXTS))
+    def begin(self, text: str) -> None:
+        self.batch = GENERATOR.prefill([self.prompt(text)])
+
+    @rule(n=st.integers(1, 12))
+    def extend(self, n: int) -> None:
+        self.batch.extend(n)
+
+    @rule(data=st.data())
+    @precondition(lambda self: len(self.batch) < 8 and not all(self.batch.finished))
+    def fork(self, data: st.DataObject) -> None:
+        going = [index for index, finished in enumerate(self.batch.finished) if not finished]
+        rows = data.draw(st.lists(st.sampled_from(going), min_size=1, max_size=8))
+        old = {(r.request_id, r.lineage) for r in self.batch._rows}
+        try:
+            self.batch = self.batch.fork(rows)
+        except ValueError:  # two rows would draw the same numbers: refused, and nothing has changed
+            assert {(r.request_id, r.lineage) for r in self.batch._rows} == old
+
+    @rule(data=st.data())
+    @precondition(lambda self: len(self.batch) > 1)
+    def prune(self, data: st.DataObject) -> None:
+        kept = data.draw(st.lists(st.integers(0, len(self.batch) - 1), min_size=1, unique=True))
+        self.batch = self.batch.fork(kept, branches=[0] * len(kept))
+
+    @rule(text=st.sampled_from(TEXTS), n=st.integers(0, 5))
+    @precondition(lambda self: len(self.batch) < 6)
+    def join(self, text: str, n: int) -> None:
+        other = GENERATOR.prefill([self.prompt(text)])
+        other.extend(n)
+        self.batch = self.batch.append(other)
+
+    @rule(rows=st.integers(1, 3))
+    def limit_the_memory(self, rows: int) -> None:
+        GENERATOR.memory = rows * GENERATOR.network.bytes_per_token * 2 * COLUMNS
+
+    @invariant()
+    def every_row_is_as_it_is_alone(self) -> None:
+        for row in self.batch._rows[:3]:
+            alone = GENERATOR.prefill(
+                [Prompt(row.history[: len(row.history) - len(row.codes)], row.request_id, row.seed)]
+            )
+            for position, branch in row.lineage:
+                alone.extend(position - len(alone.tokens[0]))
+                alone = alone.fork([0], branches=[branch])
+            alone.extend(len(row.codes) + row.ended - len(alone.tokens[0]))
+            assert alone.tokens[0] == list(row.codes) and alone.ended[0] == row.ended
+            if not row.finished and row.slot >= 0:
+                torch.testing.assert_close(
+                    self.logits(row), logits_after(GENERATOR, row.history), atol=1e-4, rtol=0
+                )
+
+    def logits(self, row) -> torch.Tensor:
+        """What the store's keys and values say, on a copy of it."""
+        store = Store(GENERATOR.network)
+        (slot,) = store.adopt(self.batch._store, [row.slot])
+        with torch.inference_mode():
+            store.bring([row.history[:-1]], [slot], 1)
+            position = torch.tensor([len(row.history) - 1])
+            return GENERATOR.network.step(
+                store.block, torch.tensor(row.history[-1:]), position, len(row.history)
+            )[0]
+
+    def teardown(self) -> None:
+        GENERATOR.memory = None
+
+
+Rows.TestCase.settings = settings(
+    max_examples=30,
+    stateful_step_count=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestRows = Rows.TestCase
+
+
+def test_64_rows_of_nano_do_not_depend_on_company_order_or_memory():
+    generator = Generator.from_source(str(PACKAGED["nano/generator"]), sampling=Sampling(0.8, 0.95))
+    ids = build_prompt(generator.tokenizer, "seven green birds sit on the old wall")
+    prompt = Prompt(ids, "birds", 5)
+    all_rows = generator.prefill([prompt]).fork([0] * 64)
+    all_rows.extend(200)
+    sixteen = generator.prefill([prompt]).fork([0] * 16)
+    sixteen.extend(200)
+    assert all_rows.tokens[:16] == sixteen.tokens
+    backwards = generator.prefill([prompt]).fork([0] * 64, branches=list(range(63, -1, -1)))
+    generator.memory = 10 * generator.network.bytes_per_token * 4 * COLUMNS
+    for _ in range(8):
+        backwards.extend(25)
+    assert backwards.tokens[::-1] == all_rows.tokens
+    assert backwards._store.bytes <= generator.memory
+
+
+def test_rows_that_lost_their_place_are_computed_again_and_counted(monkeypatch):
+    ids = build_prompt(TOKENIZER, TEXTS[1])
+    free = GENERATOR.prefill([Prompt(ids)]).fork([0] * 6)
+    tight = GENERATOR.prefill([Prompt(ids)]).fork([0] * 6)
+    monkeypatch.setattr(GENERATOR, "memory", 2 * GENERATOR.network.bytes_per_token * COLUMNS)
+    tight.extend(10)
+    tight.extend(10)
+    monkeypatch.setattr(GENERATOR, "memory", None)
+    free.extend(10)
+    free.extend(10)
+    assert tight.tokens == free.tokens
+    assert free.tokens_computed == len(ids) - 1 < tight.tokens_computed
+
+
+def test_memory_for_not_even_one_row_is_refused_with_the_numbers(monkeypatch):
+    batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[0]))])
+    monkeypatch.setattr(GENERATOR, "memory", 1000)
+    with pytest.raises(UserError, match="MiB for its keys and values, 0 MiB are allowed"):
+        batch.extend(5)
+
+
+def test_a_fork_copies_only_what_a_slot_does_not_hold():
+    ids = build_prompt(TOKENIZER, TEXTS[2])
+    batch = GENERATOR.prefill([Prompt(ids)]).fork([0] * 4)
+    batch.extend(10)
+    copied: list[tuple[int, int]] = []
+    copy = Store._copy
+
+    def spy(self: Store, source: int, target: int, length: int) -> None:
+        copied.append((target, length))
+        copy(self, source, target, length)
+
+    store = batch._store
+    beams = batch.fork([2, 2, 3, 3])
+    before = store.block.clone()
+    Store._copy = spy  # type: ignore[method-assign]
+    try:
+        beams.extend(1)
+    finally:
+        Store._copy = copy  # type: ignore[method-assign]
+    # rows 2 and 3 stay where they are, their copies go to the slots of rows 0 and 1
+    assert sorted(target for target, _ in copied) == [0, 1]
+    prompt = len(ids) - 1
+    torch.testing.assert_close(store.block[..., :prompt, :], before[..., :prompt, :], atol=0, rtol=0)
