@@ -67,6 +67,15 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     )
     choice.add_argument("--temperature", type=float, help="default: the preset's")
     choice.add_argument("--top-p", type=float, help="default: the preset's")
+    choice.add_argument("--top-k", type=int, help="only the K likeliest codes (default: all)")
+    choice.add_argument("--min-p", type=float, help="none below this share of the likeliest (default: off)")
+    choice.add_argument("--repetition-penalty", type=float, help="on codes already said (default 1: off)")
+    choice.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="for keys and values; candidates that do not fit are spoken after the others (default: most of what is free)",
+    )
     choice.add_argument(
         "--max-seconds", type=float, default=20.0, metavar="S", help="cut candidates off there (default 20)"
     )

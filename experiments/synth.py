@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def synth(arguments: argparse.Namespace) -> None:
         registry.check(spec)
     sampling = choose_sampling(arguments, preset)
     check_max_seconds(arguments.max_seconds)
+    read_memory(arguments.memory)
     check_outputs(arguments)
     generator = resolve_source(arguments.generator or preset.generator)
     announce_untrained_words(generator, request)
@@ -69,6 +71,7 @@ def synth(arguments: argparse.Namespace) -> None:
                 sampling=sampling,
                 device=arguments.device,
                 max_seconds=arguments.max_seconds,
+                memory=read_memory(arguments.memory),
             )
             progress("load models", 1, 1)
             result = searcher.run(request, strategy, progress=progress)
@@ -105,7 +108,10 @@ def build_request(arguments: argparse.Namespace) -> Request:
 
 def choose_sampling(arguments: argparse.Namespace, preset: Preset) -> Sampling:
     """The preset's settings, with what the caller gave instead."""
-    given = {"temperature": arguments.temperature, "top_p": arguments.top_p}
+    given = {
+        name: getattr(arguments, name)
+        for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    }
     return replace(preset.sampling, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -114,6 +120,15 @@ def check_max_seconds(seconds: float) -> None:
     limit = CONTEXT_TOKENS / 50
     if not 0 < seconds <= limit:
         raise UserError(f"--max-seconds {seconds:g}: give more than 0 and at most {limit:g}")
+
+
+def read_memory(gibibytes: float | None) -> int | None:
+    """In bytes. Raises UserError for a limit that is none."""
+    if gibibytes is None:
+        return None
+    if not (math.isfinite(gibibytes) and gibibytes > 0):
+        raise UserError(f"--memory {gibibytes:g}: give more than 0, in GiB, such as 2")
+    return int(gibibytes * 2**30)
 
 
 def choose_judges(arguments: argparse.Namespace, preset: Preset) -> tuple[str, ...]:

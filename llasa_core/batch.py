@@ -12,8 +12,9 @@ import torch
 
 from llasa_core.errors import UserError
 from llasa_core.lineage import Lineage, branched, row_key, uniforms
+from llasa_core.network import Group, Prefix
 from llasa_core.sampling import NOT_A_NUMBER, Sampling, choose
-from llasa_core.store import Store
+from llasa_core.store import Content, Store
 
 if TYPE_CHECKING:
     from llasa_core.decoding import Generator
@@ -28,8 +29,10 @@ class Row:
 
     request_id: str
     seed: int
+    prefix: Prefix
+    """The prompt but for its last token."""
     history: list[int]
-    """Model token ids: the prompt, then what was generated. The last one has not been run yet."""
+    """Model token ids: the last one of the prompt, then what was generated. The last one has not been run yet."""
     max_tokens: int
     codes: tuple[int, ...] = ()
     lineage: Lineage = ()
@@ -40,6 +43,11 @@ class Row:
     @property
     def finished(self) -> bool:
         return self.ended or len(self.codes) >= self.max_tokens
+
+    @property
+    def content(self) -> Content:
+        """What has been run behind the prefix."""
+        return Content(self.prefix, self.history[:-1])
 
     @property
     def left(self) -> int:
@@ -112,7 +120,9 @@ class Batch:
         if not going:
             return
         longest = max(len(row.history) + min(n_tokens, row.left) for row in going)
-        together = self._generator.rows_that_fit(longest)
+        together = self._generator.rows_that_fit(
+            longest, {id(row.prefix): row.prefix for row in going}.values()
+        )
         for first in range(0, len(going), together):
             rows, left = going[first : first + together], n_tokens
             while rows and left > 0:
@@ -123,19 +133,21 @@ class Batch:
     def _run(self, rows: list[Row], steps: int) -> None:
         """Sample `steps` tokens of each row without waiting for the device; those behind an end are thrown away."""
         generator, end = self._generator, self._generator.n_codes
-        rows = self._place(rows, steps)
+        rows, groups = self._place(rows, steps)
         starts = np.array([len(row.codes) for row in rows], dtype=np.int64)
         keys = np.array([row_key(r.seed, r.request_id, r.lineage) for r in rows], dtype=np.uint64)
         uniform = torch.from_numpy(uniforms(keys, starts, steps)).to(generator.device)
         tokens = torch.tensor([row.history[-1] for row in rows], device=generator.device)
-        positions = torch.tensor([len(row.history) - 1 for row in rows], device=generator.device)
+        columns = [len(row.history) - 1 for row in rows]
+        positions = [len(row.prefix) + column for row, column in zip(rows, columns, strict=True)]
+        places = torch.tensor([positions, columns], device=generator.device)
         unstarted = torch.from_numpy(starts == 0).to(generator.device)
         said = self._said(rows)
         width = max(len(row.history) for row in rows)
         chosen = torch.empty(steps, len(rows), dtype=torch.long, device=generator.device)
         for step in range(steps):
-            columns = generator.columns(width + step)
-            logits = generator.network.step(self._store.block, tokens, positions, columns)
+            seen = generator.columns(width + step)
+            logits = generator.network.step(groups, self._store.block, tokens, places, seen)
             if step == 0:
                 # Some sentences make the model end at once (p ~ 0.25): never at the first position.
                 logits[:, end].masked_fill_(unstarted, -torch.inf)
@@ -143,7 +155,7 @@ class Batch:
             if said is not None:
                 said.scatter_(1, chosen[step].clamp(min=0)[:, None], True)
             tokens = generator.token_ids[chosen[step]]
-            positions = positions + 1
+            places = places + 1
         for row, codes in zip(rows, chosen.T.tolist(), strict=True):
             self._take(row, codes)
 
@@ -157,13 +169,14 @@ class Batch:
         if going:
             self._place(going, 1)
 
-    def _place(self, rows: list[Row], room: int) -> list[Row]:
+    def _place(self, rows: list[Row], room: int) -> tuple[list[Row], list[Group]]:
         """The rows in the order of the slots that they are brought to, with so many columns behind them."""
-        slots, computed = self._store.bring([row.history[:-1] for row in rows], [r.slot for r in rows], room)
+        wanted, hints = [row.content for row in rows], [row.slot for row in rows]
+        slots, groups, computed = self._store.bring(wanted, hints, room)
         self.tokens_computed += computed
         for row, slot in zip(rows, slots, strict=True):
             row.slot = slot
-        return sorted(rows, key=lambda row: row.slot)
+        return sorted(rows, key=lambda row: row.slot), groups
 
     def _take(self, row: Row, chosen: list[int]) -> None:
         """Give a row what was sampled for it, as far as it goes, and note what its slot holds now."""
@@ -178,7 +191,7 @@ class Batch:
         self.tokens_generated += len(codes) + row.ended
         row.codes += tuple(codes)
         row.history = row.history + self._generator.vocabulary.ids(codes)
-        self._store.held[row.slot] = row.history[:-1]
+        self._store.held[row.slot] = row.content
 
     def _said(self, rows: Sequence[Row]) -> torch.Tensor | None:
         """bool [rows, n_codes + 1]: which codes a row has said; None where no penalty asks for it."""
@@ -217,6 +230,7 @@ class Batch:
             )
         return self._with(rows)
 
+    @torch.inference_mode()
     def append(self, other: Batch) -> Batch:
         """A new batch of these rows and then those of `other`. Raises ValueError for another generator or sampling."""
         if other._generator is not self._generator or other._sampling != self._sampling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from llasa_core.batch import Batch, Row
 from llasa_core.errors import UserError
 from llasa_core.models import default_dtype, load_model, load_tokenizer
-from llasa_core.network import Network
+from llasa_core.network import Network, Prefix
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary, check_room
 from llasa_core.sampling import Sampling
 from llasa_core.store import COLUMNS, Store
@@ -88,6 +88,7 @@ class Generator:
         *,
         sampling: Sampling | None = None,
         max_seconds: float = MAX_SECONDS,
+        memory: int | None = None,
     ) -> Generator:
         """Loads a packaged name, folder or hub id; float32 on a CPU and bfloat16 elsewhere unless told otherwise.
 
@@ -97,7 +98,7 @@ class Generator:
         # Looked at before the weights are read: they may be gigabytes.
         SpeechVocabulary.from_tokenizer(tokenizer)
         model = load_model(source, "LlamaForCausalLM", "llama", dtype or default_dtype(device), device)
-        return cls(model, tokenizer, device, dtype, sampling=sampling, max_seconds=max_seconds)
+        return cls(model, tokenizer, device, dtype, sampling=sampling, max_seconds=max_seconds, memory=memory)
 
     @property
     def n_codes(self) -> int:
@@ -112,23 +113,33 @@ class Generator:
         if any(len(prompt.ids) < 2 for prompt in prompts):
             raise ValueError("a prompt has at least two tokens")
         rows = [
-            Row(prompt.request_id, prompt.seed, list(prompt.ids), min(room, self.max_tokens))
+            Row(
+                prompt.request_id,
+                prompt.seed,
+                self._prefix(prompt.ids[:-1]),
+                [prompt.ids[-1]],
+                min(room, self.max_tokens),
+            )
             for prompt, room in zip(prompts, rooms, strict=True)
         ]
-        store = Store(self.network)
-        with torch.inference_mode():
-            slots, computed = store.bring([row.history[:-1] for row in rows], [-1] * len(rows), 0)
-        for row, slot in zip(rows, slots, strict=True):
-            row.slot = slot
-        return Batch(self, sampling or self.sampling, rows, store, tokens_computed=computed)
+        computed = sum(len(row.prefix) for row in rows)
+        return Batch(self, sampling or self.sampling, rows, Store(self.network), tokens_computed=computed)
 
-    def rows_that_fit(self, tokens: int) -> int:
-        """How many rows of so many tokens fit into the memory limit at once. Raises UserError if not even one does."""
+    @torch.inference_mode()
+    def _prefix(self, ids: Sequence[int]) -> Prefix:
+        return self.network.prefix(ids)
+
+    def rows_that_fit(self, tokens: int, prefixes: Iterable[Prefix] = ()) -> int:
+        """How many rows of so many tokens behind their prefixes fit into the memory limit at once.
+
+        Raises UserError if not even one does.
+        """
         needed = self.network.bytes_per_token * (-(-tokens // COLUMNS) * COLUMNS)
         limit = self.memory if self.memory is not None else free_memory(self.device)
+        limit -= self.network.bytes_per_token * sum(map(len, prefixes))
         if needed > limit:
             raise UserError(
-                f"one row of {tokens} tokens needs {needed / 2**20:.0f} MiB for its keys and values, {limit / 2**20:.0f} "
+                f"one row of {tokens} tokens needs {needed / 2**20:.0f} MiB for its keys and values, {max(limit, 0) / 2**20:.0f} "
                 "MiB are allowed: raise the memory limit, or give a shorter prompt or text"
             )
         return limit // needed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from llasa_core.attention import attend, merged
 
 Product = Callable[[Tensor], Tensor]
 """A weight matrix [out, in] and its bias, if any: [rows, in] -> [rows, out]."""
@@ -27,8 +29,28 @@ class Block:
     down: Product
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The first tokens of a prompt and their keys and values, [layers, 2, kv_heads, tokens, head_dim]."""
+
+    tokens: tuple[int, ...]
+    block: Tensor
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows ``first`` .. ``last - 1`` stand behind one prefix."""
+
+    first: int
+    last: int
+    prefix: Prefix
+
+
 class Network:
-    """The weights of a ``LlamaForCausalLM``, and its forward pass over a :class:`KeysValues` block.
+    """The weights of a ``LlamaForCausalLM``, and its forward pass over blocks of keys and values.
 
     Grouped queries, any rope scaling that transformers knows, no biases: the Llama of Llasa. The same numbers as
     ``transformers`` within 1e-4 in float32.
@@ -72,56 +94,84 @@ class Network:
         shape = (self.layers, rows, 2, self.kv_heads, columns, self.head_dim)
         return torch.zeros(shape, device=self.device, dtype=self.dtype)
 
-    def read(self, block: Tensor, row: int, start: int, tokens: Tensor) -> None:
-        """Compute keys and values of ``tokens`` [time] of one row, which stand at ``start`` and after, into ``block``."""
-        count = len(tokens)
+    def prefix(self, tokens: Sequence[int]) -> Prefix:
+        """Keys and values of a prompt's first tokens, computed once for however many rows."""
+        block = self.allocate(1, len(tokens))
+        self.read(None, block, 0, 0, torch.tensor(list(tokens), device=self.device))
+        return Prefix(tuple(tokens), block[:, 0])
+
+    def read(self, prefix: Prefix | None, block: Tensor, row: int, start: int, tokens: Tensor) -> None:
+        """Compute keys and values of ``tokens`` [time] into columns ``start`` and after of one row of ``block``.
+
+        They stand behind ``prefix`` and the columns before them.
+        """
+        count, known = len(tokens), 0 if prefix is None else len(prefix)
         end = start + count
-        cos, sin = self.cos[start:end, None], self.sin[start:end, None]
-        seen = torch.arange(end, device=self.device) <= torch.arange(start, end, device=self.device)[:, None]
+        places = torch.arange(known + start, known + end, device=self.device)
+        cos, sin = self.cos[places, None], self.sin[places, None]
+        seen = torch.arange(known + end, device=self.device) <= places[:, None]
         hidden = self.embedding[tokens]
         for index, weights in enumerate(self.blocks):
             queries, keys, values = self._project(hidden, weights, cos, sin)
-            known = block[index, row]
-            known[0, :, start:end] = keys.transpose(0, 1)
-            known[1, :, start:end] = values.transpose(0, 1)
+            own = block[index, row]
+            own[0, :, start:end] = keys.transpose(0, 1)
+            own[1, :, start:end] = values.transpose(0, 1)
             if index == self.layers - 1:
                 return  # nothing is said after a prompt's last token but one
+            both = own[:, :, :end] if prefix is None else torch.cat([prefix.block[index], own[:, :, :end]], 2)
             mixed = F.scaled_dot_product_attention(
                 queries.transpose(0, 1)[None],
-                known[None, 0, :, :end],
-                known[None, 1, :, :end],
-                attn_mask=None if start == 0 else seen,
-                is_causal=start == 0,
+                both[None, 0],
+                both[None, 1],
+                attn_mask=None if known + start == 0 else seen,
+                is_causal=known + start == 0,
                 enable_gqa=self.heads != self.kv_heads,
             )
             hidden = self._finish(hidden, mixed[0].transpose(0, 1).reshape(count, -1), weights)
 
-    def step(self, block: Tensor, tokens: Tensor, positions: Tensor, columns: int) -> Tensor:
+    def step(
+        self, groups: Sequence[Group], block: Tensor, tokens: Tensor, places: Tensor, columns: int
+    ) -> Tensor:
         """Run one token of each of the first rows of ``block``: float32 logits [rows, outputs].
 
-        ``tokens`` and ``positions``: int64 [rows]; ``columns``: more than every position. Nothing is waited for.
+        ``groups`` say which rows share which prefix, in order and without a gap. ``tokens``: int64 [rows];
+        ``places``: int64 [2, rows], the position of each token in its text and its column in ``block``; ``columns``:
+        more than every one of those. Nothing is waited for.
         """
-        rows = torch.arange(len(tokens), device=self.device)
-        cos, sin = self.cos[positions, None], self.sin[positions, None]
-        beyond = torch.arange(columns, device=self.device) > positions[:, None]
+        count, rows = len(tokens), torch.arange(len(tokens), device=self.device)
+        position, column = places
+        cos, sin = self.cos[position, None], self.sin[position, None]
+        beyond = torch.arange(columns, device=self.device) > column[:, None]
         mask = torch.zeros(beyond.shape, device=self.device, dtype=self.dtype).masked_fill_(
             beyond, -torch.inf
         )
-        mask = mask[:, None, None].expand(-1, self.kv_heads, self.heads // self.kv_heads, -1)
+        mask = mask[:, None, None]
         hidden = self.embedding[tokens]
         for index, weights in enumerate(self.blocks):
             queries, keys, values = self._project(hidden, weights, cos, sin)
             known = block[index]
-            known[rows, :, :, positions] = torch.stack([keys, values], 1)
+            known[rows, :, :, column] = torch.stack([keys, values], 1)
             # the queries that share a key stand side by side, as if they were several times
-            mixed = F.scaled_dot_product_attention(
-                queries.view(len(tokens), self.kv_heads, -1, self.head_dim),
-                known[: len(tokens), 0, :, :columns],
-                known[: len(tokens), 1, :, :columns],
-                attn_mask=mask,
+            queries = queries.view(count, self.kv_heads, -1, self.head_dim)
+            own = attend(queries, known[:count, 0, :, :columns], known[:count, 1, :, :columns], mask)
+            parts = [self._shared(queries[g.first : g.last], g.prefix.block[index]) for g in groups]
+            mixed, totals = (
+                parts[0] if len(parts) == 1 else (torch.cat(some) for some in zip(*parts, strict=True))
             )
-            hidden = self._finish(hidden, mixed.reshape(len(tokens), -1), weights)
+            both = merged((mixed, totals), own)
+            hidden = self._finish(hidden, both.reshape(count, -1), weights)
         return self.logits(hidden)
+
+    def _shared(self, queries: Tensor, prefix: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention of rows [rows, kv_heads, n, dim] to a prefix [2, kv_heads, time, dim] that is read once for all."""
+        rows, heads, n, dim = queries.shape
+        mixed, total = attend(
+            queries.transpose(0, 1).reshape(1, heads, rows * n, dim), prefix[None, 0], prefix[None, 1]
+        )
+        return (
+            mixed.view(heads, rows, n, dim).transpose(0, 1),
+            total.view(heads, rows, n).transpose(0, 1),
+        )
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Last layer's states [rows, hidden] -> float32 logits [rows, outputs]."""

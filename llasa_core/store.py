@@ -1,4 +1,4 @@
-"""Keys and values of rows in flight, kept by what they stand for: token histories.
+"""Keys and values of rows in flight, kept by what they stand for: a prefix and the tokens behind it.
 
 A row is its list of tokens. The store brings the keys and values of the rows that are to be run into the first slots
 of one block of memory, with as little work as it can: a row that is still in its slot stays there, a fork copies
@@ -9,13 +9,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
-from llasa_core.network import Network
+from llasa_core.network import Group, Network, Prefix
 
 COLUMNS = 128
 """A block grows by whole multiples of this many tokens."""
+
+
+@dataclass(slots=True)
+class Content:
+    """What a slot holds, or a row needs: the tokens behind a prefix."""
+
+    prefix: Prefix | None = None
+    tokens: list[int] = field(default_factory=list)
+
+    def shared(self, other: Content) -> int:
+        """How many first tokens are the same, behind the same prefix."""
+        if self.prefix is not other.prefix:
+            return 0
+        count = min(len(self.tokens), len(other.tokens))
+        if self.tokens[:count] == other.tokens[:count]:
+            return count
+        return next(i for i in range(count) if self.tokens[i] != other.tokens[i])
 
 
 class Store:
@@ -24,70 +43,87 @@ class Store:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.block = network.allocate(0, 0)
-        self.held: list[list[int]] = []
-        """For each slot the tokens whose keys and values it holds, from its first column on."""
+        self.held: list[Content] = []
 
     @property
     def bytes(self) -> int:
         """Size of the block."""
         return self.block.numel() * self.block.element_size()
 
-    def bring(self, histories: Sequence[list[int]], hints: Sequence[int], room: int) -> tuple[list[int], int]:
-        """Bring histories of one token and more into the slots 0 .. n - 1, each with ``room`` columns behind it.
+    def bring(
+        self, wanted: Sequence[Content], hints: Sequence[int], room: int
+    ) -> tuple[list[int], list[Group], int]:
+        """Bring what rows need into the slots 0 .. n - 1, each with ``room`` columns behind it.
 
-        ``hints`` name the slot in which a history, or its beginning, is likely found (-1: no idea). Returns the slot
-        of each history and how many tokens had to be computed.
+        Rows of one prefix get neighbouring slots. ``hints`` name the slot in which a row's tokens, or the first of
+        them, are likely found (-1: no idea). Returns the slot of each row, the groups of slots behind one prefix, and
+        how many tokens had to be computed.
         """
-        self._reserve(len(histories), max(map(len, histories)) + room)
-        sources = [self._source(h, hint) for h, hint in zip(histories, hints, strict=True)]
-        slots = [-1] * len(histories)
-        for row, (slot, _) in enumerate(sources):
-            if 0 <= slot < len(histories) and slot not in slots:
-                slots[row] = slot
-        free = iter(sorted(set(range(len(histories))) - set(slots)))
-        moved = [row for row, slot in enumerate(slots) if slot < 0]
-        for row in moved:
-            slots[row] = next(free)
-        # a source is kept by the row that stays in it, or lies behind the slots that are written
-        for row in moved:
-            source, length = sources[row]
-            self._copy(source, slots[row], length)
+        self._reserve(len(wanted), max(len(content.tokens) for content in wanted) + room)
+        groups = _groups(wanted)
+        sources = [self._source(content, hint) for content, hint in zip(wanted, hints, strict=True)]
+        slots = [-1] * len(wanted)
+        for group in groups:
+            rows = [row for row, content in enumerate(wanted) if content.prefix is group.prefix]
+            free = set(range(group.first, group.last))
+            for row in rows:
+                if sources[row][0] in free:
+                    slots[row] = sources[row][0]
+                    free.remove(slots[row])
+            rest = iter(sorted(free))
+            for row in rows:
+                if slots[row] < 0:
+                    slots[row] = next(rest)
+        self._move(sources, slots)
         computed = 0
-        for history, slot, (_, length) in zip(histories, slots, sources, strict=True):
-            missing = history[length:]
+        for content, slot, (_, length) in zip(wanted, slots, sources, strict=True):
+            missing = content.tokens[length:]
             if missing:
                 tokens = torch.tensor(missing, device=self.network.device)
-                self.network.read(self.block, slot, length, tokens)
+                self.network.read(content.prefix, self.block, slot, length, tokens)
                 computed += len(missing)
-            self.held[slot] = list(history)
-        return slots, computed
+            self.held[slot] = Content(content.prefix, list(content.tokens))
+        return slots, groups, computed
 
     def adopt(self, other: Store, slots: Sequence[int]) -> list[int]:
         """Copy slots of another store behind the last one of this: their places here, -1 for a slot that is none."""
         if other is self:
             return list(slots)
         wanted = sorted({slot for slot in slots if 0 <= slot < len(other.held)})
+        if not wanted:
+            return [-1] * len(slots)
         first = len(self.held)
-        used = max((len(other.held[slot]) for slot in wanted), default=0)
+        used = max(len(other.held[slot].tokens) for slot in wanted)
         self._reserve(first + len(wanted), used)
         self.block[:, first:, :, :, :used] = other.block[:, wanted, :, :, :used]
-        self.held[first:] = [list(other.held[slot]) for slot in wanted]
+        self.held[first:] = [Content(other.held[s].prefix, list(other.held[s].tokens)) for s in wanted]
         places = {slot: first + k for k, slot in enumerate(wanted)}
         return [places.get(slot, -1) for slot in slots]
 
-    def _source(self, history: list[int], hint: int) -> tuple[int, int]:
-        """(slot, how many first tokens of ``history`` it holds); (-1, 0) if none holds any."""
-        if 0 <= hint < len(self.held) and self.held[hint][: len(history)] == history:
-            return hint, len(history)
-        lengths = [_common(held, history) for held in self.held]
+    def _source(self, content: Content, hint: int) -> tuple[int, int]:
+        """(slot, how many first tokens of ``content`` it holds); (-1, 0) if none holds any."""
+        if 0 <= hint < len(self.held) and self.held[hint].shared(content) == len(content.tokens):
+            return hint, len(content.tokens)
+        lengths = [held.shared(content) for held in self.held]
         best = max(range(len(lengths)), key=lambda slot: (lengths[slot], slot == hint), default=-1)
         return (best, lengths[best]) if best >= 0 and lengths[best] else (-1, 0)
 
-    def _copy(self, source: int, target: int, length: int) -> None:
-        """The first ``length`` columns of a slot into another one, as far as it does not hold the same tokens."""
-        start = _common(self.held[target], self.held[source][:length])
-        if start < length:
-            self.block[:, target, :, :, start:length] = self.block[:, source, :, :, start:length]
+    def _move(self, sources: Sequence[tuple[int, int]], slots: Sequence[int]) -> None:
+        """Copy the first columns of each source to its slot, as far as that does not hold the same tokens."""
+        staying = {slot for (source, _), slot in zip(sources, slots, strict=True) if source == slot}
+        copies: list[tuple[int, int, int, Tensor]] = []
+        for (source, length), slot in zip(sources, slots, strict=True):
+            if source == slot or not length:
+                continue
+            content = Content(self.held[source].prefix, self.held[source].tokens[:length])
+            start = self.held[slot].shared(content)
+            if start < length:
+                columns = self.block[:, source, :, :, start:length]
+                # what is about to be overwritten is saved first; what stays, or lies behind, need not be
+                safe = source in staying or source >= len(slots)
+                copies.append((slot, start, length, columns if safe else columns.clone()))
+        for slot, start, length, columns in copies:
+            self.block[:, slot, :, :, start:length] = columns
 
     def _reserve(self, slots: int, columns: int) -> None:
         """Grow the block to at least so many slots and columns; what it holds stays."""
@@ -97,15 +133,23 @@ class Store:
         columns = max(had_columns, math.ceil(columns / COLUMNS) * COLUMNS)
         block = self.network.allocate(max(had_slots, slots), columns)
         if self.held:
-            used = max(map(len, self.held))
+            used = max(len(content.tokens) for content in self.held)
             block[:, :had_slots, :, :, :used] = self.block[:, :, :, :, :used]
         self.block = block
-        self.held += [[] for _ in range(block.shape[1] - had_slots)]
+        self.held += [Content() for _ in range(block.shape[1] - had_slots)]
 
 
-def _common(left: list[int], right: list[int]) -> int:
-    """Length of the common beginning."""
-    count = min(len(left), len(right))
-    if left[:count] == right[:count]:
-        return count
-    return next(i for i in range(count) if left[i] != right[i])
+def _groups(wanted: Sequence[Content]) -> list[Group]:
+    """One range of slots for each prefix, in the order in which they come first."""
+    counts: dict[int, int] = {}
+    prefixes: dict[int, Prefix] = {}
+    for content in wanted:
+        assert content.prefix is not None
+        key = id(content.prefix)
+        counts[key] = counts.get(key, 0) + 1
+        prefixes[key] = content.prefix
+    groups, first = [], 0
+    for key, count in counts.items():
+        groups.append(Group(first, first + count, prefixes[key]))
+        first += count
+    return groups

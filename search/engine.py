@@ -47,6 +47,7 @@ class Searcher:
         sampling: Sampling | None = None,
         device: str = "cpu",
         max_seconds: float = MAX_SECONDS,
+        memory: int | None = None,
     ) -> "Searcher":
         """Loads the parts of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
 
@@ -61,7 +62,7 @@ class Searcher:
         specs = tuple(chosen.verifiers if verifiers is None else verifiers)
         sampling = sampling or chosen.sampling
         model = Generator.from_source(
-            sources["generator"], device, sampling=sampling, max_seconds=max_seconds
+            sources["generator"], device, sampling=sampling, max_seconds=max_seconds, memory=memory
         )
         vocoder = Codec.from_source(sources["codec"], device)
         check_match(model.n_codes, vocoder.n_codes)

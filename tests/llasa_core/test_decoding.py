@@ -4,9 +4,9 @@ import torch
 
 from llasa_core.decoding import Generator, Prompt
 from llasa_core.errors import UserError
+from llasa_core.network import Group
 from llasa_core.prompt import build_prompt
 from llasa_core.sampling import Sampling
-from llasa_core.store import Store
 from tests.tiny import build_llama, build_tokenizer
 
 GREEDY = Sampling(temperature=0)
@@ -34,11 +34,10 @@ def with_end_bias(tokenizer, bias: float, **llama) -> Generator:
 
 def next_logits(generator: Generator, ids: list[int]) -> torch.Tensor:
     """Logits [1, n_codes + 1] of what follows `ids`, from nothing."""
-    store = Store(generator.network)
-    store.bring([ids[:-1]], [-1], 1)
-    last = torch.tensor([len(ids) - 1])
+    network = generator.network
     with torch.inference_mode():
-        return generator.network.step(store.block, torch.tensor(ids[-1:]), last, len(ids))
+        group, places = Group(0, 1, network.prefix(ids[:-1])), torch.tensor([[len(ids) - 1], [0]])
+        return network.step([group], network.allocate(1, 1), torch.tensor(ids[-1:]), places, 1)
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -155,7 +154,9 @@ def test_finished_rows_are_kept_and_not_run(tokenizer, prompts, monkeypatch):
     monkeypatch.setattr(
         generator.network,
         "step",
-        lambda block, tokens, *rest: rows_run.append(len(tokens)) or step(block, tokens, *rest),
+        lambda groups, block, tokens, *rest: (
+            rows_run.append(len(tokens)) or step(groups, block, tokens, *rest)
+        ),
     )
     batch = generator.prefill(prompts[:1], FREE).fork([0] * 12)
     batch.extend(30)

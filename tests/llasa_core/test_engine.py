@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from llasa_core.attention import attend, attend_plainly, merged
 from llasa_core.batch import Batch
 from llasa_core.decoding import Generator, Prompt
 from llasa_core.errors import UserError
 from llasa_core.models import load_model, load_tokenizer
+from llasa_core.network import Group
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
 from llasa_core.sampling import Sampling
@@ -51,11 +53,10 @@ def shaped(vocabulary: int, *, tied: bool, kv_heads: int, rope: bool) -> LlamaFo
 
 def logits_after(generator: Generator, ids: list[int]) -> torch.Tensor:
     """Logits [n_codes + 1] of what follows `ids`, computed from nothing."""
-    store = Store(generator.network)
+    network = generator.network
     with torch.inference_mode():
-        store.bring([ids[:-1]], [-1], 1)
-        position = torch.tensor([len(ids) - 1])
-        return generator.network.step(store.block, torch.tensor(ids[-1:]), position, len(ids))[0]
+        group, places = Group(0, 1, network.prefix(ids[:-1])), torch.tensor([[len(ids) - 1], [0]])
+        return network.step([group], network.allocate(1, 1), torch.tensor(ids[-1:]), places, 1)[0]
 
 
 def greedy_by_transformers(
@@ -75,6 +76,17 @@ def greedy_by_transformers(
         suppress_tokens=[i for i in range(model.config.vocab_size) if i not in allowed],
     )
     return [i - generator.vocabulary.first_id for i in output[0, len(ids) :].tolist() if i != end]
+
+
+@pytest.mark.parametrize("queries", [1, 3])
+def test_attention_in_two_places_is_attention_over_both(queries):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 4, queries, 8), torch.randn(2, 4, 30, 8), torch.randn(2, 4, 30, 8)
+    mask = torch.zeros(2, 1, 1, 30).masked_fill_(torch.arange(30) > 26, -torch.inf)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    for form in (attend, attend_plainly):
+        parts = [form(q, k[:, :, a:b], v[:, :, a:b], mask[..., a:b]) for a, b in ((0, 11), (11, 30))]
+        torch.testing.assert_close(merged(*parts), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -157,14 +169,13 @@ class Rows(RuleBasedStateMachine):
 
     @rule(rows=st.integers(1, 3))
     def limit_the_memory(self, rows: int) -> None:
-        GENERATOR.memory = rows * GENERATOR.network.bytes_per_token * 2 * COLUMNS
+        GENERATOR.memory = GENERATOR.network.bytes_per_token * (1000 + rows * 2 * COLUMNS)
 
     @invariant()
     def every_row_is_as_it_is_alone(self) -> None:
         for row in self.batch._rows[:3]:
-            alone = GENERATOR.prefill(
-                [Prompt(row.history[: len(row.history) - len(row.codes)], row.request_id, row.seed)]
-            )
+            prompt = [*row.prefix.tokens, row.history[0]]
+            alone = GENERATOR.prefill([Prompt(prompt, row.request_id, row.seed)])
             for position, branch in row.lineage:
                 alone.extend(position - len(alone.tokens[0]))
                 alone = alone.fork([0], branches=[branch])
@@ -172,7 +183,10 @@ class Rows(RuleBasedStateMachine):
             assert alone.tokens[0] == list(row.codes) and alone.ended[0] == row.ended
             if not row.finished and row.slot >= 0:
                 torch.testing.assert_close(
-                    self.logits(row), logits_after(GENERATOR, row.history), atol=1e-4, rtol=0
+                    self.logits(row),
+                    logits_after(GENERATOR, [*row.prefix.tokens, *row.history]),
+                    atol=1e-4,
+                    rtol=0,
                 )
 
     def logits(self, row) -> torch.Tensor:
@@ -180,11 +194,11 @@ class Rows(RuleBasedStateMachine):
         store = Store(GENERATOR.network)
         (slot,) = store.adopt(self.batch._store, [row.slot])
         with torch.inference_mode():
-            store.bring([row.history[:-1]], [slot], 1)
-            position = torch.tensor([len(row.history) - 1])
-            return GENERATOR.network.step(
-                store.block, torch.tensor(row.history[-1:]), position, len(row.history)
-            )[0]
+            _, groups, _ = store.bring([row.content], [slot], 1)
+            column = len(row.history) - 1
+            places = torch.tensor([[len(row.prefix) + column], [column]])
+            last = torch.tensor(row.history[-1:])
+            return GENERATOR.network.step(groups, store.block, last, places, column + 1)[0]
 
     def teardown(self) -> None:
         GENERATOR.memory = None
@@ -210,7 +224,7 @@ def test_64_rows_of_nano_do_not_depend_on_company_order_or_memory():
     sixteen.extend(200)
     assert all_rows.tokens[:16] == sixteen.tokens
     backwards = generator.prefill([prompt]).fork([0] * 64, branches=list(range(63, -1, -1)))
-    generator.memory = 10 * generator.network.bytes_per_token * 4 * COLUMNS
+    generator.memory = generator.network.bytes_per_token * (len(ids) + 10 * 2 * COLUMNS)
     for _ in range(8):
         backwards.extend(25)
     assert backwards.tokens[::-1] == all_rows.tokens
@@ -221,7 +235,7 @@ def test_rows_that_lost_their_place_are_computed_again_and_counted(monkeypatch):
     ids = build_prompt(TOKENIZER, TEXTS[1])
     free = GENERATOR.prefill([Prompt(ids)]).fork([0] * 6)
     tight = GENERATOR.prefill([Prompt(ids)]).fork([0] * 6)
-    monkeypatch.setattr(GENERATOR, "memory", 2 * GENERATOR.network.bytes_per_token * COLUMNS)
+    monkeypatch.setattr(GENERATOR, "memory", GENERATOR.network.bytes_per_token * (len(ids) + 2 * COLUMNS))
     tight.extend(10)
     tight.extend(10)
     monkeypatch.setattr(GENERATOR, "memory", None)
@@ -238,26 +252,16 @@ def test_memory_for_not_even_one_row_is_refused_with_the_numbers(monkeypatch):
         batch.extend(5)
 
 
-def test_a_fork_copies_only_what_a_slot_does_not_hold():
-    ids = build_prompt(TOKENIZER, TEXTS[2])
-    batch = GENERATOR.prefill([Prompt(ids)]).fork([0] * 4)
+def test_a_fork_moves_only_what_has_to_move():
+    batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[2]))]).fork([0] * 4)
     batch.extend(10)
-    copied: list[tuple[int, int]] = []
-    copy = Store._copy
-
-    def spy(self: Store, source: int, target: int, length: int) -> None:
-        copied.append((target, length))
-        copy(self, source, target, length)
-
-    store = batch._store
+    block = batch._store.block
+    before = block.clone()
     beams = batch.fork([2, 2, 3, 3])
-    before = store.block.clone()
-    Store._copy = spy  # type: ignore[method-assign]
-    try:
-        beams.extend(1)
-    finally:
-        Store._copy = copy  # type: ignore[method-assign]
+    beams.place()
     # rows 2 and 3 stay where they are, their copies go to the slots of rows 0 and 1
-    assert sorted(target for target, _ in copied) == [0, 1]
-    prompt = len(ids) - 1
-    torch.testing.assert_close(store.block[..., :prompt, :], before[..., :prompt, :], atol=0, rtol=0)
+    assert [row.slot for row in beams._rows] == [2, 0, 3, 1]
+    assert beams._store.block is block
+    for slot, source in ((0, 2), (1, 3), (2, 2), (3, 3)):
+        torch.testing.assert_close(block[:, slot, :, :, :9], before[:, source, :, :, :9], atol=0, rtol=0)
+    assert beams.tokens_computed == batch.tokens_computed
