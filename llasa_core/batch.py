@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -108,11 +108,12 @@ class Batch:
         return [row.request_id for row in self._rows]
 
     @torch.inference_mode()
-    def extend(self, n_tokens: int) -> None:
+    def extend(self, n_tokens: int, watch: Callable[[], None] | None = None) -> None:
         """Continues every unfinished row by up to `n_tokens` tokens, in place.
 
-        If not all rows fit into the generator's memory limit, some are continued after the others. Raises ValueError
-        for a negative number, UserError if the model's logits are not numbers or not even one row fits.
+        If not all rows fit into the generator's memory limit, some are continued after the others. `watch` is called
+        whenever some tokens have come to all of those. Raises ValueError for a negative number, UserError if the
+        model's logits are not numbers or not even one row fits.
         """
         if n_tokens < 0:
             raise ValueError(f"cannot extend by {n_tokens} tokens")
@@ -129,6 +130,8 @@ class Batch:
                 steps = min(left, UNINTERRUPTED.get(self._generator.device.type, 25))
                 self._run(rows, min(steps, max(row.left for row in rows)))
                 rows, left = [row for row in rows if not row.finished], left - steps
+                if watch is not None:
+                    watch()
 
     def _run(self, rows: list[Row], steps: int) -> None:
         """Sample `steps` tokens of each row without waiting for the device; those behind an end are thrown away."""

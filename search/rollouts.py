@@ -15,8 +15,6 @@ from search.preflight import spoken_text
 from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start
 from verifiers.base import Score, Target, Verifier
 
-STEP = 25
-"""Tokens between two reports of progress: 0.5 s of speech."""
 CONTEXT_CODES = 100
 """The tail of the voice prompt that is decoded in front of a candidate and cut off again: 2 s."""
 
@@ -135,12 +133,8 @@ class LocalRollout:
             if rows != list(range(len(batch.tokens))):
                 batch = self._batch = batch.fork(rows, branches=[0] * len(rows))
             before, computed = sum(map(len, batch.tokens)), batch.tokens_computed
-            left = n_tokens
-            while not all(batch.finished) and (left is None or left > 0):
-                step = STEP if left is None else min(STEP, left)
-                batch.extend(step)
-                left = None if left is None else left - step
-                self._progress("generate", sum(batch.finished), len(rows))
+            limit = self.models.generator.max_tokens if n_tokens is None else n_tokens
+            batch.extend(limit, lambda: self._progress("generate", sum(batch.finished), len(rows)))
         self.ledger.tokens_generated += sum(map(len, batch.tokens)) - before
         self.ledger.tokens_reprefilled += batch.tokens_computed - computed
         return self._beams()

@@ -104,12 +104,18 @@ def test_the_benchmark_measures_every_part(
     tiny = Preset("tiny", str(tiny_generator), str(tiny_codec), (spec,), (), "", "")
     monkeypatch.setitem(PRESETS, "tiny", tiny)
     monkeypatch.setenv("COLUMNS", "200")
-    assert bench.main(["--preset", "tiny", "--rows", "1,2"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    parts = ["codec encode", *["generator"] * 2, *["codec decode"] * 2, *[spec] * 2]
-    assert [line.split("  ")[0] for line in lines[1:]] == parts
-    assert bench.main(["--preset", "tiny", "--rows", "1,no"]) == 2
-    assert bench.main(["--preset", "tinny"]) == 2
+    assert bench.main(["--preset", "tiny", "--rows", "1,2", "--tokens", "8"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    first = lines.index(
+        ["rows", "tokens/s", "real-time", "factor", "GB/s", "of", "a", "copy", "x", "generate"]
+    )
+    assert [line[0] for line in lines[first + 1 : first + 3]] == ["1", "2"]
+    assert all(float(line[1]) > 0 and float(line[-1]) > 0 for line in lines[first + 1 : first + 3])
+    assert lines[first + 3][:7] == ["fork", "of", "16", "rows", "of", "500", "tokens:"]
+    parts = [" ".join(line[:-3]) for line in lines[first + 5 :]]
+    assert parts == ["codec encode", *["codec decode"] * 2, *[spec] * 2]
+    for wrong in (["--rows", "1,no"], ["--preset", "tinny"], ["--tokens", "0"]):
+        assert bench.main(wrong) == 2
 
 
 @pytest.mark.usefixtures("plain_kinds")
