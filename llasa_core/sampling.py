@@ -64,7 +64,7 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
         weights = weights.masked_fill(weights < threshold, 0.0)
     if sampling.top_p < 1:
         share = sampling.top_p * weights.sum(dim=-1, keepdim=True)
-        ordered = _largest(weights, share)
+        ordered = _falling(weights)
         kept = ordered.cumsum(dim=-1) - ordered < share
         # Those that equal the last one kept stay too: what is kept does not depend on how a device sorts.
         least = ordered.masked_fill(~kept, torch.inf).amin(dim=-1, keepdim=True)
@@ -74,16 +74,13 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     return weights
 
 
-def _largest(weights: Tensor, share: Tensor) -> Tensor:
-    """[rows, V] -> the largest of each row in falling order: at least as many as sum up to ``share`` [rows, 1].
+def _falling(weights: Tensor) -> Tensor:
+    """[rows, V], each row in falling order. On a CPU numpy sorts, ten times as fast as torch (with AVX-512)."""
+    import numpy as np
+    import torch
 
-    On a CPU, where sorting all of them would take longer than the network does, few are tried first.
-    """
-    for count in (64, 256) if weights.device.type == "cpu" else ():
-        if count < weights.shape[-1]:
-            top = weights.topk(count, dim=-1).values
-            if bool((top.sum(dim=-1, keepdim=True) >= share).all()):
-                return top
+    if weights.device.type == "cpu":
+        return torch.from_numpy(-np.sort(-weights.numpy(), axis=-1))
     return weights.sort(dim=-1, descending=True).values
 
 
