@@ -146,11 +146,12 @@ class Batch:
         places = torch.tensor([positions, columns], device=generator.device)
         unstarted = torch.from_numpy(starts == 0).to(generator.device)
         said = self._said(rows)
-        width = max(len(row.history) for row in rows)
+        width = max(columns) + 1
+        abreast = len(set(columns)) == 1 and generator.columns(width) == width
         chosen = torch.empty(steps, len(rows), dtype=torch.long, device=generator.device)
         for step in range(steps):
             seen = generator.columns(width + step)
-            logits = generator.network.step(groups, self._store.block, tokens, places, seen)
+            logits = generator.network.step(groups, self._store.block, tokens, places, seen, abreast)
             if step == 0:
                 # Some sentences make the model end at once (p ~ 0.25): never at the first position.
                 logits[:, end].masked_fill_(unstarted, -torch.inf)

@@ -19,12 +19,10 @@ Product = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The weights of one layer."""
+    """The weights of one layer; those of its norms are in the matrices behind them."""
 
-    norm: Tensor
     qkv: Product
     o: Product
-    mlp_norm: Tensor
     gate_up: Product
     down: Product
 
@@ -69,12 +67,11 @@ class Network:
         self.weight_bytes = 0
         """Bytes that a step reads, whatever the number of rows: all weights but the embedding."""
         self.blocks = [self._block(layer) for layer in core.layers]
-        self.norm = core.norm.weight.detach()
-        self.head = self._product(model.get_output_embeddings().weight[outputs])
+        self.head = self._product(model.get_output_embeddings().weight[outputs], norm=core.norm.weight)
         self.bias: Tensor | None = None
         """Added to the logits, if set: [outputs]."""
         positions = torch.arange(context, device=self.device)[None]
-        cos, sin = core.rotary_emb(self.norm[None, None].float(), positions)
+        cos, sin = core.rotary_emb(torch.zeros((), device=self.device), positions)
         half = self.head_dim // 2
         # rotate_half(x) * sin, as a rotation of x by half its length: the sign goes into the table
         self.cos = cos[0].to(self.dtype)
@@ -130,30 +127,38 @@ class Network:
             hidden = self._finish(hidden, mixed[0].transpose(0, 1).reshape(count, -1), weights)
 
     def step(
-        self, groups: Sequence[Group], block: Tensor, tokens: Tensor, places: Tensor, columns: int
+        self,
+        groups: Sequence[Group],
+        block: Tensor,
+        tokens: Tensor,
+        places: Tensor,
+        columns: int,
+        abreast: bool = False,
     ) -> Tensor:
         """Run one token of each of the first rows of ``block``: float32 logits [rows, outputs].
 
         ``groups`` say which rows share which prefix, in order and without a gap. ``tokens``: int64 [rows];
         ``places``: int64 [2, rows], the position of each token in its text and its column in ``block``; ``columns``:
-        more than every one of those. Nothing is waited for.
+        more than every one of those. ``abreast``: all rows stand at the last of them, so that none has to be masked
+        and all write at the same place. Nothing is waited for.
         """
-        count, rows = len(tokens), torch.arange(len(tokens), device=self.device)
+        count = len(tokens)
         position, column = places
         cos, sin = self.cos[position, None], self.sin[position, None]
-        beyond = torch.arange(columns, device=self.device) > column[:, None]
-        mask = torch.zeros(beyond.shape, device=self.device, dtype=self.dtype).masked_fill_(
-            beyond, -torch.inf
-        )
-        mask = mask[:, None, None]
+        mask = None if abreast else self._mask(column, columns)
+        rows = torch.arange(count, device=self.device)
         hidden = self.embedding[tokens]
         for index, weights in enumerate(self.blocks):
             queries, keys, values = self._project(hidden, weights, cos, sin)
-            known = block[index]
-            known[rows, :, :, column] = torch.stack([keys, values], 1)
+            known = block[index, :count]
+            if abreast:
+                known[:, 0, :, columns - 1] = keys
+                known[:, 1, :, columns - 1] = values
+            else:
+                known[rows, :, :, column] = torch.stack([keys, values], 1)
             # the queries that share a key stand side by side, as if they were several times
             queries = queries.view(count, self.kv_heads, -1, self.head_dim)
-            own = attend(queries, known[:count, 0, :, :columns], known[:count, 1, :, :columns], mask)
+            own = attend(queries, known[:, 0, :, :columns], known[:, 1, :, :columns], mask)
             parts = [self._shared(queries[g.first : g.last], g.prefix.block[index]) for g in groups]
             mixed, totals = (
                 parts[0] if len(parts) == 1 else (torch.cat(some) for some in zip(*parts, strict=True))
@@ -161,6 +166,12 @@ class Network:
             both = merged((mixed, totals), own)
             hidden = self._finish(hidden, both.reshape(count, -1), weights)
         return self.logits(hidden)
+
+    def _mask(self, column: Tensor, columns: int) -> Tensor:
+        """[rows, 1, 1, columns] to be added to the scores: nothing behind a row's own column is looked at."""
+        beyond = torch.arange(columns, device=self.device) > column[:, None]
+        mask = torch.zeros(beyond.shape, device=self.device, dtype=self.dtype)
+        return mask.masked_fill_(beyond, -torch.inf)[:, None, None]
 
     def _shared(self, queries: Tensor, prefix: Tensor) -> tuple[Tensor, Tensor]:
         """Attention of rows [rows, kv_heads, n, dim] to a prefix [2, kv_heads, time, dim] that is read once for all."""
@@ -175,16 +186,14 @@ class Network:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Last layer's states [rows, hidden] -> float32 logits [rows, outputs]."""
-        normed = F.rms_norm(hidden, (hidden.shape[-1],), self.norm, self.epsilon)
-        logits = self.head(normed).float()
+        logits = self.head(self._normed(hidden)).float()
         return logits if self.bias is None else logits + self.bias
 
     def _project(
         self, hidden: Tensor, weights: Block, cos: Tensor, sin: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """[rows, hidden] -> queries [rows, heads, dim], keys and values [rows, kv_heads, dim]; positions applied."""
-        normed = F.rms_norm(hidden, (hidden.shape[-1],), weights.norm, self.epsilon)
-        states = weights.qkv(normed).view(len(hidden), -1, self.head_dim)
+        states = weights.qkv(self._normed(hidden)).view(len(hidden), -1, self.head_dim)
         turned, values = states[:, : -self.kv_heads], states[:, -self.kv_heads :]
         turned = torch.addcmul(turned * cos, turned.roll(self.head_dim // 2, -1), sin)
         return turned[:, : self.heads], turned[:, self.heads :], values
@@ -192,24 +201,33 @@ class Network:
     def _finish(self, hidden: Tensor, mixed: Tensor, weights: Block) -> Tensor:
         """What a layer does after its attention: [rows, hidden] of both -> [rows, hidden]."""
         hidden = hidden + weights.o(mixed)
-        normed = F.rms_norm(hidden, (hidden.shape[-1],), weights.mlp_norm, self.epsilon)
-        gate, up = weights.gate_up(normed).chunk(2, -1)
+        gate, up = weights.gate_up(self._normed(hidden)).chunk(2, -1)
         return hidden + weights.down(F.silu(gate) * up)
 
     def _block(self, layer: Any) -> Block:
         attention, mlp = layer.self_attn, layer.mlp
         return Block(
-            norm=layer.input_layernorm.weight.detach(),
-            qkv=self._product(attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight),
+            qkv=self._product(
+                attention.q_proj.weight,
+                attention.k_proj.weight,
+                attention.v_proj.weight,
+                norm=layer.input_layernorm.weight,
+            ),
             o=self._product(attention.o_proj.weight),
-            mlp_norm=layer.post_attention_layernorm.weight.detach(),
-            gate_up=self._product(mlp.gate_proj.weight, mlp.up_proj.weight),
+            gate_up=self._product(
+                mlp.gate_proj.weight, mlp.up_proj.weight, norm=layer.post_attention_layernorm.weight
+            ),
             down=self._product(mlp.down_proj.weight),
         )
 
-    def _product(self, *weights: Tensor) -> Product:
-        """The product with matrices [out, in] on top of each other."""
+    def _normed(self, hidden: Tensor) -> Tensor:
+        return F.rms_norm(hidden, (hidden.shape[-1],), None, self.epsilon)
+
+    def _product(self, *weights: Tensor, norm: Tensor | None = None) -> Product:
+        """The product with matrices [out, in] on top of each other, behind the weight of a norm."""
         weight = torch.cat([w.detach() for w in weights]) if len(weights) > 1 else weights[0].detach()
+        if norm is not None:
+            weight = weight * norm.detach()
         self.weight_bytes += weight.numel() * weight.element_size()
         if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             # laid out once as oneDNN reads it: 1.4 times faster for one row in float32, 3 times for 64

@@ -28,7 +28,7 @@ def test_weights_stored_in_bfloat16_are_loaded_in_float32(generator_folder, brok
     weights = {name: tensor.bfloat16() for name, tensor in load_file(broken / "model.safetensors").items()}
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     generator = Generator.from_source(str(broken))
-    assert generator.network.embedding.dtype == generator.network.norm.dtype == torch.float32
+    assert generator.network.embedding.dtype == generator.network.cos.dtype == torch.float32
     assert generator.network.logits(generator.network.embedding[:2]).dtype == torch.float32
 
 
