@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+_FUSED_ON_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+
 
 def attend(
     queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None
@@ -17,8 +19,7 @@ def attend(
     that expands to [batch, heads, n, time] -> [batch, heads, n, dim] and float32 [batch, heads, n].
     """
     if queries.device.type == "cpu":
-        fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-        mixed, total = fused(queries, keys, values, attn_mask=mask)
+        mixed, total = _FUSED_ON_CPU(queries, keys, values, attn_mask=mask)
         return mixed, total
     return attend_plainly(queries, keys, values, mask)
 
