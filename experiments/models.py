@@ -14,6 +14,7 @@ from verifiers.spec import Spec
 
 VERIFIER_LICENCES = {
     "whisper:nano": "Apache-2.0",
+    "hubert-ctc:nano": "Apache-2.0",
     "wavlm-sv:nano": "Apache-2.0",
     "whisper:large-v3": "MIT",
     "wavlm-sv:microsoft/wavlm-base-plus-sv": "CC BY-SA 3.0",

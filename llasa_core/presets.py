@@ -53,7 +53,7 @@ PRESETS: dict[str, Preset] = {
             generator="nano/generator",
             codec="nano/codec",
             verifiers=("whisper:nano", "wavlm-sv:nano"),
-            judges=(),
+            judges=("hubert-ctc:nano",),
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
             sampling=Sampling(temperature=0.8, top_p=0.95),

@@ -42,7 +42,7 @@ def test_the_files_are_small_and_hold_bf16():
     assert max(path.stat().st_size for path in files) <= 20 * MEGABYTE
     assert sum(path.stat().st_size for path in files) <= 64 * MEGABYTE
     weights = [path for path in files if path.suffix == ".safetensors"]
-    assert len(weights) == 4
+    assert len(weights) == 5
     for path in weights:
         with safe_open(path, "pt") as tensors:
             floats = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
@@ -59,12 +59,14 @@ def test_at_least_four_voices_and_all_styles_are_shipped():
     assert {voice.style for voice in shipped_voices()} == {"neutral", "happy", "sad", "angry"}
 
 
-def test_the_whisper_reads_the_voice_prompts():
-    recogniser = verifiers.load("whisper")
+@pytest.mark.parametrize(("kind", "most"), [("whisper", 0.15), ("hubert-ctc", 0.6)])
+def test_both_recognisers_read_the_voice_prompts(kind, most):
+    """Held-out recordings; the bounds are half as much again as the cards' figures, and more for the small sample."""
+    recogniser = verifiers.load(f"{kind}:nano")
     rates = [
         recogniser.score([read_audio(voice.path)], Target(voice.text))[0].value for voice in shipped_voices()
     ]
-    assert np.mean(rates) < 0.25, rates
+    assert np.mean(rates) < most, rates
 
 
 def test_resynthesis_keeps_the_voice(codec):

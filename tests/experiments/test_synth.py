@@ -216,6 +216,7 @@ def test_version_and_models(capsys: pytest.CaptureFixture[str]) -> None:
         "HKUSTAudio/Llasa-8B",
         "CC BY-NC 4.0",
         "wavlm-sv:nano",
+        "hubert-ctc:nano",
         "Apache-2.0",
     ):
         assert expected in table
