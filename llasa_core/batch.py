@@ -121,9 +121,9 @@ class Batch:
         if not going:
             return
         longest = max(len(row.history) + min(n_tokens, row.left) for row in going)
-        together = self._generator.rows_that_fit(
-            longest, {id(row.prefix): row.prefix for row in going}.values()
-        )
+        prefixes = {id(row.prefix): row.prefix for row in going}
+        self._store.limit = self._generator.memory_left(self._store, prefixes.values())
+        together = self._generator.rows_that_fit(longest, self._store.limit)
         for first in range(0, len(going), together):
             rows, left = going[first : first + together], n_tokens
             while rows and left > 0:

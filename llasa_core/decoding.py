@@ -50,7 +50,8 @@ class Generator:
     ) -> None:
         """`model` is a LlamaForCausalLM, whose weights are taken over: it is of no use afterwards.
 
-        `memory` is the most bytes that keys and values may take; by default most of what is free. Raises UserError
+        `memory` is the most bytes that keys and values may take: by default 80 % of what is free on a GPU, 40 % of the
+        machine's memory elsewhere. Raises UserError
         for a tokenizer or vocabulary without speech.
         """
         self.vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
@@ -129,29 +130,26 @@ class Generator:
     def _prefix(self, ids: Sequence[int]) -> Prefix:
         return self.network.prefix(ids)
 
-    def rows_that_fit(self, tokens: int, prefixes: Iterable[Prefix] = ()) -> int:
-        """How many rows of so many tokens behind their prefixes fit into the memory limit at once.
+    def memory_left(self, store: Store, prefixes: Iterable[Prefix]) -> int:
+        """Bytes that the block of ``store`` may take: of the limit what the prefixes leave, or what can be had."""
+        prefixed = self.network.bytes_per_token * sum(map(len, prefixes))
+        if self.memory is not None:
+            return self.memory - prefixed
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            return int(0.8 * (free + store.bytes))
+        return int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixed
 
-        Raises UserError if not even one does.
-        """
+    def rows_that_fit(self, tokens: int, limit: int) -> int:
+        """How many rows of so many tokens fit into ``limit`` bytes at once. Raises UserError if not even one does."""
         needed = self.network.bytes_per_token * (-(-tokens // COLUMNS) * COLUMNS)
-        limit = self.memory if self.memory is not None else free_memory(self.device)
-        limit -= self.network.bytes_per_token * sum(map(len, prefixes))
         if needed > limit:
             raise UserError(
-                f"one row of {tokens} tokens needs {needed / 2**20:.0f} MiB for its keys and values, {max(limit, 0) / 2**20:.0f} "
-                "MiB are allowed: raise the memory limit, or give a shorter prompt or text"
+                f"one row of {tokens} tokens needs {needed / 2**20:.1f} MiB for its keys and values, "
+                f"{max(limit, 0) / 2**20:.1f} MiB are left: raise the memory limit, or give a shorter prompt or text"
             )
         return limit // needed
 
     def columns(self, tokens: int) -> int:
         """How many columns are looked at for rows of up to so many tokens: few different numbers on a GPU."""
         return tokens if self.device.type == "cpu" else -(-tokens // COLUMNS) * COLUMNS
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that keys and values may take: 80 % of what is free on a GPU, half of what is available elsewhere."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(0.8 * free)
-    return int(0.5 * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

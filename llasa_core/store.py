@@ -44,6 +44,8 @@ class Store:
         self.network = network
         self.block = network.allocate(0, 0)
         self.held: list[Content] = []
+        self.limit: float = math.inf
+        """Bytes that the block may take when it grows; what does not fit then is let go and computed again later."""
 
     @property
     def bytes(self) -> int:
@@ -126,17 +128,19 @@ class Store:
             self.block[:, slot, :, :, start:length] = columns
 
     def _reserve(self, slots: int, columns: int) -> None:
-        """Grow the block to at least so many slots and columns; what it holds stays."""
+        """Grow the block to at least so many slots and columns; what it holds stays if there is room for it."""
         had_slots, had_columns = self.block.shape[1], self.block.shape[4]
         if slots <= had_slots and columns <= had_columns:
             return
         columns = max(had_columns, math.ceil(columns / COLUMNS) * COLUMNS)
-        block = self.network.allocate(max(had_slots, slots), columns)
-        if self.held:
-            used = max(len(content.tokens) for content in self.held)
-            block[:, :had_slots, :, :, :used] = self.block[:, :, :, :, :used]
+        fit = self.limit / (columns * self.network.bytes_per_token)
+        total = max(slots, had_slots if had_slots <= fit else 0)
+        block, kept = self.network.allocate(total, columns), min(had_slots, total)
+        if kept:
+            used = max(len(content.tokens) for content in self.held[:kept])
+            block[:, :kept, :, :, :used] = self.block[:, :kept, :, :, :used]
         self.block = block
-        self.held += [Content() for _ in range(block.shape[1] - had_slots)]
+        self.held = self.held[:kept] + [Content() for _ in range(total - kept)]
 
 
 def _groups(wanted: Sequence[Content]) -> list[Group]:
