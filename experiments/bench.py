@@ -55,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--no-generate", action="store_true", help="leave out the comparison with transformers"
     )
+    parser.add_argument(
+        "--no-fork", action="store_true", help="leave out what a fork costs (16 rows of 500 tokens)"
+    )
     parser.add_argument("--generator-only", action="store_true", help="leave out codec and verifiers")
     arguments = parser.parse_args(argv)
     if arguments.threads:
@@ -65,15 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(f"--tokens {arguments.tokens}: give at least 1")
         dtype = DTYPES[arguments.dtype] if arguments.dtype else default_dtype(arguments.device)
         preset = find_preset(arguments.preset)
-        bench_generator(
-            preset,
-            arguments.shape,
-            rows,
-            arguments.tokens,
-            arguments.device,
-            dtype,
-            not arguments.no_generate,
-        )
+        bench_generator(preset, rows, dtype, arguments)
         if not arguments.shape and not arguments.generator_only:
             bench_parts(preset, rows, arguments.device)
     except (UserError, AudioError, VerifierError) as error:
@@ -91,16 +86,11 @@ def read_rows(text: str) -> list[int]:
 
 
 def bench_generator(
-    preset: Preset,
-    shape: str | None,
-    rows: Sequence[int],
-    tokens: int,
-    device: str,
-    dtype: torch.dtype,
-    compare: bool,
+    preset: Preset, rows: Sequence[int], dtype: torch.dtype, arguments: argparse.Namespace
 ) -> None:
     """Prints one line a batch size, then what a fork costs and the most memory that was used."""
     sampling = Sampling(preset.sampling.temperature, preset.sampling.top_p)
+    shape, device, tokens = arguments.shape, arguments.device, arguments.tokens
     tokenizer: Any
     if shape:
         model = bench_decoding.random_llama(SHAPES[shape], dtype, device)
@@ -126,7 +116,7 @@ def bench_generator(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("rows", "tokens/s", "real-time factor", "GB/s", "of a copy", "x generate"):
         table.add_column(heading, justify="right")
-    other = model if compare else None
+    other = None if arguments.no_generate else model
     for speed in bench_decoding.measure(generator, other, ids, rows, tokens, sampling):
         table.add_row(
             str(speed.rows),
@@ -137,13 +127,15 @@ def bench_generator(
             "" if math.isnan(speed.ratio) else f"{speed.ratio:.2f}",
         )
     console.print(table)
-    fork, step = bench_decoding.fork_cost(generator, ids, sampling)
-    console.print(
-        f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: {1e3 * fork:.2f} ms, "
-        f"{fork / step:.1%} of a step of {bench_decoding.STEP} tokens ({1e3 * step:.0f} ms); "
-        f"peak memory {bench_decoding.peak_memory(generator.device) / 2**20:.0f} MiB",
-        highlight=False,
-    )
+    if not arguments.no_fork:
+        fork, step = bench_decoding.fork_cost(generator, ids, sampling)
+        console.print(
+            f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: {1e3 * fork:.2f} ms, "
+            f"{fork / step:.1%} of a step of {bench_decoding.STEP} tokens ({1e3 * step:.0f} ms)",
+            highlight=False,
+        )
+    peak = bench_decoding.peak_memory(generator.device) / 2**20
+    console.print(f"peak memory {peak:.0f} MiB", highlight=False)
 
 
 def bench_parts(preset: Preset, rows: Sequence[int], device: str) -> None:

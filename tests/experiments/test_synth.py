@@ -112,7 +112,8 @@ def test_the_benchmark_measures_every_part(
     assert [line[0] for line in lines[first + 1 : first + 3]] == ["1", "2"]
     assert all(float(line[1]) > 0 and float(line[-1]) > 0 for line in lines[first + 1 : first + 3])
     assert lines[first + 3][:7] == ["fork", "of", "16", "rows", "of", "500", "tokens:"]
-    parts = [" ".join(line[:-3]) for line in lines[first + 5 :]]
+    assert lines[first + 4][:2] == ["peak", "memory"]
+    parts = [" ".join(line[:-3]) for line in lines[first + 6 :]]
     assert parts == ["codec encode", *["codec decode"] * 2, *[spec] * 2]
     for wrong in (["--rows", "1,no"], ["--preset", "tinny"], ["--tokens", "0"]):
         assert bench.main(wrong) == 2

@@ -107,6 +107,18 @@ def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_h
         torch.testing.assert_close(logits_after(generator, said), expected, atol=1e-4, rtol=0)
 
 
+def test_bfloat16_is_float32_but_for_its_rounding():
+    source = str(PACKAGED["nano/generator"])
+    exact, rough = (Generator.from_source(source, dtype=d) for d in (torch.float32, torch.bfloat16))
+    ids = build_prompt(exact.tokenizer, "seven green birds sit on the old wall")
+    expected, found = (torch.softmax(logits_after(g, ids), -1) for g in (exact, rough))
+    assert rough.network.embedding.dtype == torch.bfloat16
+    assert 0.5 * (expected - found).abs().sum() < 0.05
+    batch = rough.prefill([Prompt(ids)], Sampling(0.8, 0.95)).fork([0] * 3)
+    batch.extend(20)
+    assert all(len(row) == 20 or ended for row, ended in zip(batch.tokens, batch.ended, strict=True))
+
+
 def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
     source = str(PACKAGED["nano/generator"])
     model = load_model(source, "LlamaForCausalLM", "llama", torch.float32, "cpu")
