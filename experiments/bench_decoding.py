@@ -140,8 +140,9 @@ def measure(
         taken = statistics.median(spoken[1:]) / tokens
         pairs = zip(whole[1:], theirs[1:], strict=True) if theirs else ()
         ratio = statistics.median(b / a for a, b in pairs) if theirs else float("nan")
-        columns = len(ids) + tokens / 2
-        moved = generator.network.weight_bytes + count * columns * generator.network.bytes_per_token
+        # the prompt's keys and values are read once for all rows, those of what they said once for each
+        columns = len(ids) + count * tokens / 2
+        moved = generator.network.weight_bytes + columns * generator.network.bytes_per_token
         yield Speed(count, taken, moved / taken, ratio)
 
 

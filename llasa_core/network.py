@@ -12,9 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from llasa_core.attention import attend, merged
+from llasa_core.errors import UserError
 
 Product = Callable[[Tensor], Tensor]
-"""A weight matrix [out, in] and its bias, if any: [rows, in] -> [rows, out]."""
+"""A product with weight matrices: [rows, in] -> [rows, out]."""
+
+
+ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,22 @@ class Group:
 class Network:
     """The weights of a ``LlamaForCausalLM``, and its forward pass over blocks of keys and values.
 
-    Grouped queries, any rope scaling that transformers knows, no biases: the Llama of Llasa. The same numbers as
-    ``transformers`` within 1e-4 in float32.
+    Grouped queries, rope scaling that does not depend on the length, no biases: the Llama of Llasa. The same numbers
+    as ``transformers`` within 1e-4 in float32.
     """
 
     def __init__(self, model: Any, outputs: Tensor, context: int) -> None:
-        """``outputs``: token ids [rows] whose logits are computed, all others are cut off. ``context``: in tokens."""
+        """``outputs``: token ids [rows] whose logits are computed, all others are cut off. ``context``: in tokens.
+
+        Raises UserError for a Llama of another kind.
+        """
         config, core = model.config, model.base_model
+        rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+        if config.attention_bias or config.mlp_bias or config.hidden_act != "silu" or rope not in ROPE_TYPES:
+            raise UserError(
+                f"this Llama has biases, another activation than silu or rope scaling of the kind {rope}, which no Llasa "
+                "has: give a Llasa model such as HKUSTAudio/Llasa-1B"
+            )
         self.heads = int(config.num_attention_heads)
         self.kv_heads = int(config.num_key_value_heads)
         self.layers = len(core.layers)

@@ -131,17 +131,17 @@ def speaker(o: Options) -> None:
 
 
 def whisper(o: Options) -> None:
+    from experiments.nano.recognisers import mixture
     from experiments.nano.whisper_recipe import train_whisper
 
-    corpus, again, others = _corpora(o)
-    train_whisper(corpus, again, o.work / "whisper", o.steps(WHISPER_STEPS), o.seed, others)
+    train_whisper(mixture(*_corpora(o)), o.work / "whisper", o.steps(WHISPER_STEPS), o.seed)
 
 
 def hubert(o: Options) -> None:
     from experiments.nano.hubert_recipe import train_hubert
+    from experiments.nano.recognisers import mixture
 
-    corpus, again, others = _corpora(o)
-    train_hubert(corpus, again, o.work / "hubert", o.steps(HUBERT_STEPS), o.seed, others)
+    train_hubert(mixture(*_corpora(o)), o.work / "hubert", o.steps(HUBERT_STEPS), o.seed)
 
 
 def _corpora(o: Options) -> tuple[Corpus, Corpus, Corpus]:

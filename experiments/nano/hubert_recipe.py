@@ -13,7 +13,7 @@ from transformers import HubertConfig, HubertForCTC, Wav2Vec2CTCTokenizer, Wav2V
 
 from experiments.nano.corpus import Corpus, n_states
 from experiments.nano.listening import Clip, ClipBatches
-from experiments.nano.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, mixture, optimizers, sound_loss
+from experiments.nano.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
 from experiments.nano.training import Schedule, train
 
 BATCH = 24
@@ -71,15 +71,8 @@ def normalised(clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(waves), torch.from_numpy(mask)
 
 
-def train_hubert(
-    corpus: Corpus,
-    resynthesis: Corpus | None,
-    folder: Path,
-    steps: int,
-    seed: int,
-    extra: Corpus | None = None,
-) -> None:
-    """Train the HuBERT by CTC on letters; exports ``folder/model``. Goes on with more ``steps`` as the Whisper does.
+def train_hubert(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
+    """Train the HuBERT by CTC on the letters of aligned corpora with their shares; exports ``folder/model``. Goes on with more ``steps`` as the Whisper does.
 
     Two aids are dropped at the end. A linear layer on the convolutions gives the log-mel spectrum, which brings them
     to features of speech long before the CTC would; another on the last layer but one names the sound of each frame.
@@ -87,12 +80,12 @@ def train_hubert(
     model = build_hubert(seed).train()
     mel = torch.nn.Linear(model.config.conv_dim[-1], 2 * N_MELS)
     hidden = model.config.hidden_size
-    sound = torch.nn.Sequential(torch.nn.LayerNorm(hidden), torch.nn.Linear(hidden, n_states(corpus)))
+    sound = torch.nn.Sequential(torch.nn.LayerNorm(hidden), torch.nn.Linear(hidden, n_states(sources[0][0])))
     features: list[torch.Tensor] = []
     hook = model.hubert.feature_projection.register_forward_pre_hook(
         lambda _, inputs: features.append(inputs[0])
     )
-    batches = ClipBatches(mixture(corpus, resynthesis, extra), BATCH, seed + 10)
+    batches = ClipBatches(sources, BATCH, seed + 10)
 
     def losses(step: int) -> dict[str, torch.Tensor]:
         clips = batches.draw(step)

@@ -16,7 +16,7 @@ from whisper.tokenizer import get_tokenizer
 
 from experiments.nano.corpus import Corpus, n_states
 from experiments.nano.listening import SAMPLE_RATE, Clip, ClipBatches
-from experiments.nano.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, mixture, optimizers, sound_loss
+from experiments.nano.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
 from experiments.nano.training import Schedule, rng, train
 
 DIMENSIONS = ModelDimensions(
@@ -113,26 +113,18 @@ def windows(clips: Sequence[Clip], padding: int) -> torch.Tensor:
     return torch.from_numpy(waves)
 
 
-def train_whisper(
-    corpus: Corpus,
-    resynthesis: Corpus | None,
-    folder: Path,
-    steps: int,
-    seed: int,
-    extra: Corpus | None = None,
-) -> None:
-    """Train the Whisper; exports ``folder/model``.
+def train_whisper(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
+    """Train the Whisper on aligned corpora with their shares; exports ``folder/model``.
 
-    A character CTC and the names of the sounds on the encoder help the training and are dropped. Windows are as short as their clips, but 10 s
-    long in some steps, as they are when the model is used. A run that ended can go on with more ``steps``,
-    also once there is a resynthesis.
+    A character CTC and the names of the sounds on the encoder help the training and are dropped. Windows are as short
+    as their clips, but 10 s long in some steps, as they are when the model is used. A run that ended can go on with
+    more ``steps``, also once there is a resynthesis.
     """
-    sources = mixture(corpus, resynthesis, extra)
     # a run that goes on must find the same tokens: resynthesis adds none, and extra voices are there from the start
     pieces = WordPieces([u.text for source, _ in sources for u in source.utterances])
     model = build_whisper(len(pieces.ids) + 1, seed).train()
     ctc = torch.nn.Linear(DIMENSIONS.n_audio_state, len(LETTERS) + 2)
-    sound = torch.nn.Linear(DIMENSIONS.n_audio_state, n_states(corpus))
+    sound = torch.nn.Linear(DIMENSIONS.n_audio_state, n_states(sources[0][0]))
     batches = ClipBatches(sources, BATCH, seed)
 
     def losses(step: int) -> dict[str, torch.Tensor]:

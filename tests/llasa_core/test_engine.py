@@ -107,6 +107,23 @@ def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_h
         torch.testing.assert_close(logits_after(generator, said), expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"attention_bias": True},
+        {"mlp_bias": True},
+        {"hidden_act": "gelu"},
+        {"rope_parameters": LLAMA_3 | {"rope_type": "dynamic"}},
+    ],
+)
+def test_a_llama_that_would_be_computed_wrongly_is_refused(changed):
+    model = build_llama(len(TOKENIZER))
+    for name, value in changed.items():
+        setattr(model.config, name, value)
+    with pytest.raises(UserError, match="which no Llasa has"):
+        Generator(model, TOKENIZER)
+
+
 def test_bfloat16_is_float32_but_for_its_rounding():
     source = str(PACKAGED["nano/generator"])
     exact, rough = (Generator.from_source(source, dtype=d) for d in (torch.float32, torch.bfloat16))

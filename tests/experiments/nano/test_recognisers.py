@@ -104,8 +104,8 @@ def test_training_goes_on_and_exports_what_the_adapter_loads(
     recipe = {"whisper": whisper_recipe, "hubert": hubert_recipe}[name]
     monkeypatch.setattr(recipe, "BATCH", 4)
     run = getattr(recipe, f"train_{name}")
-    run(corpus, None, tmp_path, 2, 0, corpus)
-    run(corpus, corpus, tmp_path, 3, 0, corpus)
+    run(recognisers.mixture(corpus, None, corpus), tmp_path, 2, 0)
+    run(recognisers.mixture(corpus, corpus, corpus), tmp_path, 3, 0)
     steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").open()]
     assert steps == [2, 3]
     score = load(f"{kind}:{tmp_path / 'model'}").score([wave(1.0)], Target(text="seven red apples"))[0]
