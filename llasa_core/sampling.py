@@ -51,23 +51,22 @@ NOT_A_NUMBER = -1
 
 
 def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Unnormalised float64 probabilities [rows, V] after the filters; a token filtered out has exactly 0.
+    """Probabilities [rows, V] in float64; a token that is filtered out has exactly 0. They need not sum to 1.
 
     -inf is a masked token. A row with a logit that is not a number comes out as such.
     """
     import torch
 
-    scaled = logits.double() / (sampling.temperature or 1.0)
-    weights = torch.exp(scaled - scaled.amax(dim=-1, keepdim=True))
+    weights = torch.softmax(logits / (sampling.temperature or 1.0), dim=-1, dtype=torch.float64)
     if 0 < sampling.top_k < weights.shape[-1]:
         threshold = weights.topk(int(sampling.top_k), dim=-1).values[:, -1:]
         weights = weights.masked_fill(weights < threshold, 0.0)
+        weights = weights / weights.sum(dim=-1, keepdim=True)
     if sampling.top_p < 1:
-        share = sampling.top_p * weights.sum(dim=-1, keepdim=True)
         ordered = _falling(weights)
-        kept = ordered.cumsum(dim=-1) - ordered < share
+        beyond = ordered.cumsum(dim=-1) - ordered >= sampling.top_p
         # Those that equal the last one kept stay too: what is kept does not depend on how a device sorts.
-        least = ordered.masked_fill(~kept, torch.inf).amin(dim=-1, keepdim=True)
+        least = ordered.masked_fill_(beyond, torch.inf).amin(dim=-1, keepdim=True)
         weights = weights.masked_fill(weights < least, 0.0)
     if sampling.min_p > 0:
         weights = weights.masked_fill(weights < sampling.min_p * weights.amax(dim=-1, keepdim=True), 0.0)
@@ -102,9 +101,7 @@ def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, said: Tensor | N
     else:
         cumulative = weights.cumsum(dim=-1)
         total = cumulative[:, -1]
-        target = uniform.to(cumulative) * total
+        # Rounding may push the product up to the total: the last token that has any probability is the answer then.
+        target = torch.minimum(uniform.to(cumulative) * total, total * (1 - 2**-53))
         picked = (cumulative <= target[:, None]).sum(dim=-1)
-        # Rounding may push the target up to the total: the last token that has any probability is the answer then.
-        last = (cumulative < total[:, None]).sum(dim=-1)
-        picked = torch.minimum(picked, last)
     return torch.where(torch.isfinite(total), picked, NOT_A_NUMBER)

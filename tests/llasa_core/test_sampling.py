@@ -57,7 +57,12 @@ def test_filters_equal_those_of_transformers():
     )
 
     logits = torch.randn(8, 300, generator=torch.Generator().manual_seed(0)) * 3
-    for sampling in (Sampling(0.8, 0.9), Sampling(1.2, 1.0, top_k=7), Sampling(0.9, 0.95, 40, 0.05)):
+    for sampling in (
+        Sampling(0.8, 0.9),
+        Sampling(1.2, 1.0, top_k=7),
+        Sampling(0.9, 0.95, 40, 0.05),
+        Sampling(2.0, 0.6, 20),
+    ):
         warpers = [TemperatureLogitsWarper(sampling.temperature)]
         warpers += [TopKLogitsWarper(sampling.top_k)] if sampling.top_k else []
         warpers += [TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []
