@@ -22,7 +22,7 @@ from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio
 from llasa_core.codec import Codec
 from llasa_core.decoding import Generator
 from llasa_core.errors import UserError
-from llasa_core.models import default_dtype, load_model, load_tokenizer
+from llasa_core.models import check_device, default_dtype, load_model, load_tokenizer
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
 from llasa_core.sampling import Sampling
@@ -60,12 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--generator-only", action="store_true", help="leave out codec and verifiers")
     arguments = parser.parse_args(argv)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     try:
         rows = read_rows(arguments.rows)
+        check_device(arguments.device)
+        if arguments.threads < 0:
+            raise UserError(f"--threads {arguments.threads}: give at least 1, or 0 for all cores")
         if arguments.tokens < 1:
             raise UserError(f"--tokens {arguments.tokens}: give at least 1")
+        torch.set_num_threads(arguments.threads or torch.get_num_threads())
         dtype = DTYPES[arguments.dtype] if arguments.dtype else default_dtype(arguments.device)
         preset = find_preset(arguments.preset)
         bench_generator(preset, rows, dtype, arguments)

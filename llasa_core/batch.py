@@ -147,10 +147,12 @@ class Batch:
         unstarted = torch.from_numpy(starts == 0).to(generator.device)
         said = self._said(rows)
         width = max(columns) + 1
-        abreast = len(set(columns)) == 1 and generator.columns(width) == width
+        same_length = len(set(columns)) == 1
         chosen = torch.empty(steps, len(rows), dtype=torch.long, device=generator.device)
         for step in range(steps):
             seen = generator.columns(width + step)
+            # where columns come in buckets, what is looked at mostly goes on behind the rows' own column
+            abreast = same_length and seen == width + step
             logits = generator.network.step(groups, self._store.block, tokens, places, seen, abreast)
             if step == 0:
                 # Some sentences make the model end at once (p ~ 0.25): never at the first position.

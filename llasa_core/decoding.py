@@ -48,11 +48,11 @@ class Generator:
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
     ) -> None:
-        """`model` is a LlamaForCausalLM, whose weights are taken over: it is of no use afterwards.
+        """`model` is a LlamaForCausalLM; most of its weights are copied in another layout, so it can be let go.
 
         `memory` is the most bytes that keys and values may take: by default 80 % of what is free on a GPU, 40 % of the
-        machine's memory elsewhere. Raises UserError
-        for a tokenizer or vocabulary without speech.
+        machine's memory elsewhere. Raises UserError for a tokenizer or vocabulary without speech, or a Llama of
+        another kind.
         """
         self.vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
         rows = model.config.vocab_size

@@ -16,9 +16,8 @@ from llasa_core.errors import UserError
 
 Product = Callable[[Tensor], Tensor]
 """A product with weight matrices: [rows, in] -> [rows, out]."""
-
-
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
+"""Those whose angles depend on the position alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,9 +156,10 @@ def _mel(n_fft: int, bins: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Crops:
-    """Parts of utterances: ``waves`` [batch, 1, hops * 320], ``features`` [batch, hops, 160] cut from those of the
+    """Parts of utterances.
 
-    whole utterance, and ``places``, the utterance and first hop of each.
+    ``waves`` [batch, 1, hops * 320]; ``features`` [batch, hops, 160], cut from those of the whole utterance;
+    ``places``: the utterance and the first hop of each.
     """
 
     waves: torch.Tensor
@@ -223,7 +224,7 @@ def export_codec(model: Xcodec2Model, folder: Path) -> None:
 def train_joint(corpus: Corpus, source: Path, folder: Path, steps: int, seed: int) -> None:
     """Train all of the codec of ``source`` further, with a second aim: the codes are to tell which sound is spoken.
 
-    X-codec2 asks its codes for the features of a speech model as well (arXiv 2502.04128, section 2.1); here they are
+    X-codec2 asks its codes for the features of a speech model as well (arXiv 2502.04128); here they are
     asked for the aligned phoneme states, by two convolutions that are dropped.
     """
     use_fast_activation()

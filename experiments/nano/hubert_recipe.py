@@ -72,9 +72,9 @@ def normalised(clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def train_hubert(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
-    """Train the HuBERT by CTC on the letters of aligned corpora with their shares; exports ``folder/model``. Goes on with more ``steps`` as the Whisper does.
+    """Train the HuBERT by CTC on the letters of aligned corpora with their shares; exports ``folder/model``.
 
-    Two aids are dropped at the end. A linear layer on the convolutions gives the log-mel spectrum, which brings them
+    A run that ended can go on with more ``steps``, as the Whisper's does. Two aids are dropped at the end. A linear layer on the convolutions gives the log-mel spectrum, which brings them
     to features of speech long before the CTC would; another on the last layer but one names the sound of each frame.
     """
     model = build_hubert(seed).train()

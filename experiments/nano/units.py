@@ -1,6 +1,6 @@
 """Acoustic units: the frames of a corpus in 1,024 clusters, from which texts are aligned before any codec exists.
 
-As in HuBERT's first iteration (arXiv 2106.07447, section II-B) the clusters are those of k-means on plain spectral
+As in HuBERT's first iteration (arXiv 2106.07447) the clusters are those of k-means on plain spectral
 features. One frame is 20 ms, as long as one speech token.
 """
 

@@ -115,7 +115,13 @@ def test_the_benchmark_measures_every_part(
     assert lines[first + 4][:2] == ["peak", "memory"]
     parts = [" ".join(line[:-3]) for line in lines[first + 6 :]]
     assert parts == ["codec encode", *["codec decode"] * 2, *[spec] * 2]
-    for wrong in (["--rows", "1,no"], ["--preset", "tinny"], ["--tokens", "0"]):
+    for wrong in (
+        ["--rows", "1,no"],
+        ["--preset", "tinny"],
+        ["--tokens", "0"],
+        ["--device", "warp"],
+        ["--threads", "-1"],
+    ):
         assert bench.main(wrong) == 2
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from llasa_core import network
 from llasa_core.attention import attend, attend_plainly, merged
 from llasa_core.batch import Batch
 from llasa_core.decoding import Generator, Prompt
@@ -105,6 +106,25 @@ def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_h
         with torch.no_grad():
             expected = model(torch.tensor([said])).logits[0, -1, generator.token_ids]
         torch.testing.assert_close(logits_after(generator, said), expected, atol=1e-4, rtol=0)
+
+
+def test_columns_in_buckets_and_written_out_attention_change_nothing(monkeypatch):
+    """What a GPU does, on the CPU: columns by whole buckets and no fused attention; over several buckets."""
+    prompts = [Prompt(build_prompt(TOKENIZER, text), text, seed) for seed, text in enumerate(TEXTS)]
+
+    def speak() -> list[list[int]]:
+        batch = GENERATOR.prefill(prompts[:1]).fork([0] * 3)
+        for count in (COLUMNS - 1, 5):  # the second extension crosses the edge of a bucket
+            batch.extend(count)
+        batch = batch.append(GENERATOR.prefill(prompts[1:]))
+        batch.extend(150)
+        return batch.tokens
+
+    expected = speak()
+    assert sum(len(row) > COLUMNS + 5 for row in expected) >= 2
+    monkeypatch.setattr(GENERATOR, "columns", lambda tokens: -(-tokens // COLUMNS) * COLUMNS)
+    monkeypatch.setattr(network, "attend", attend_plainly)
+    assert speak() == expected
 
 
 @pytest.mark.parametrize(
