@@ -17,7 +17,7 @@ help:  ## this list
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev,train]'
 	touch $@
 
 install: $(STAMP)  ## create the virtual environment with the exact versions of constraints.txt

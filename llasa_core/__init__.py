@@ -10,6 +10,9 @@ from llasa_core.presets import PRESETS, Preset, find_preset
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from llasa_core.text import check_text, spell_numbers
+from llasa_core.torchaudio_import import tolerate_missing_extension
+
+tolerate_missing_extension()
 
 __all__ = [
     "PRESETS",

@@ -14,11 +14,17 @@ class Target:
     text: the words that are to be spoken, as spoken (digits spelled out), without those of a voice prompt.
     language: ISO 639-1 code of the text.
     reference: float32 [samples], mono 16 kHz: the voice that it should be spoken with.
+    resynthesis: the same recording as the codec says it again, float32 [samples]: what "SIM-r" compares with.
+    emotion: the name of the emotion it should have, such as "happy".
+    emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
     """
 
     text: str | None = None
     language: str = "en"
     reference: Waveform | None = None
+    resynthesis: Waveform | None = None
+    emotion: str | None = None
+    emotion_reference: Waveform | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,23 @@ class Score:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     usable: bool = True
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What `llasa-search verifiers` says of a kind.
+
+    measures: what its score means, in a few words. needs: the fields of `Target` that it judges against.
+    released: specs of released weights, and the licence of each. extra: the extra of this package that brings
+    the libraries `modules`, if the core does not. min_seconds: the shortest audio that it judges.
+    """
+
+    measures: str
+    needs: tuple[str, ...]
+    released: Mapping[str, str]
+    min_seconds: float
+    extra: str = ""
+    modules: tuple[str, ...] = ()
 
 
 class Verifier(Protocol):

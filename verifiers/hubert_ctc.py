@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from verifiers import transcription
-from verifiers.base import Score, Target
+from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.gate import gated
 from verifiers.isolation import isolated
@@ -81,6 +81,12 @@ class HubertCTC:
     CTC log-likelihood of the text (over all alignments) for each of its characters.
     """
 
+    about = About(
+        measures="word error rate of what HuBERT-CTC hears, letter by letter",
+        needs=("text",),
+        released={"hubert-ctc:nano": "Apache-2.0", "hubert-ctc:facebook/hubert-large-ls960-ft": "Apache-2.0"},
+        min_seconds=transcription.MIN_SECONDS,
+    )
     higher_is_better = False
     min_seconds = transcription.MIN_SECONDS
 

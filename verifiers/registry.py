@@ -6,9 +6,9 @@ Another package adds a kind through an entry point of the group `llasa_search.ve
 
 from collections.abc import Mapping
 from importlib import import_module, metadata
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
-from verifiers.base import Verifier
+from verifiers.base import About, Verifier
 from verifiers.errors import VerifierError
 from verifiers.spec import Spec, nearest
 
@@ -22,6 +22,8 @@ BUILT_IN: Mapping[str, str] = {
 
 class VerifierClass(Protocol):
     """What a kind's target has to offer. Its module should import model libraries only when needed."""
+
+    about: ClassVar[About]
 
     @classmethod
     def check_spec(cls, spec: Spec) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llasa_core.audio import SAMPLE_RATE, Waveform, seconds
-from verifiers.base import Score, Target
+from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.gate import gated, refusal
 from verifiers.isolation import isolated
@@ -33,6 +33,12 @@ class WavLMSpeaker:
     hold equal lengths, because padding shifts the embedding. Evidence: seconds of candidate and reference.
     """
 
+    about = About(
+        measures="speaker similarity: cosine of WavLM x-vectors",
+        needs=("reference",),
+        released={"wavlm-sv:nano": "Apache-2.0", "wavlm-sv:microsoft/wavlm-base-plus-sv": "CC BY-SA 3.0"},
+        min_seconds=0.5,
+    )
     higher_is_better = True
     min_seconds = 0.5
 

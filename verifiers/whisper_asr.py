@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llasa_core.audio import Waveform, is_silent
 from verifiers import transcription, whisper_model
-from verifiers.base import Score, Target
+from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.gate import gated
 from verifiers.isolation import isolated
@@ -35,6 +35,12 @@ class WhisperASR:
     defines them, and logp: the mean log-likelihood of a token of the text given the audio, teacher-forced.
     """
 
+    about = About(
+        measures="word error rate of what Whisper hears",
+        needs=("text",),
+        released={"whisper:nano": "Apache-2.0", "whisper:large-v3": "MIT"},
+        min_seconds=transcription.MIN_SECONDS,
+    )
     higher_is_better = False
     min_seconds = transcription.MIN_SECONDS
 
