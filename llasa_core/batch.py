@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,8 @@ import torch
 from llasa_core.errors import UserError
 from llasa_core.lineage import Lineage, branched, row_key, uniforms
 from llasa_core.network import Group, Prefix
-from llasa_core.sampling import NOT_A_NUMBER, Sampling, choose
+from llasa_core.sampling import NOT_A_NUMBER, Sampling
+from llasa_core.stepping import State, step
 from llasa_core.store import Content, Store
 
 if TYPE_CHECKING:
@@ -128,42 +130,63 @@ class Batch:
             rows, left = going[first : first + together], n_tokens
             while rows and left > 0:
                 steps = min(left, UNINTERRUPTED.get(self._generator.device.type, 25))
-                self._run(rows, min(steps, max(row.left for row in rows)))
+                self._run(rows, min(steps, max(row.left for row in rows)), together)
                 rows, left = [row for row in rows if not row.finished], left - steps
                 if watch is not None:
                     watch()
 
-    def _run(self, rows: list[Row], steps: int) -> None:
-        """Sample `steps` tokens of each row without waiting for the device; those behind an end are thrown away."""
-        generator, end = self._generator, self._generator.n_codes
-        rows, groups = self._place(rows, steps)
+    def _run(self, rows: list[Row], steps: int, together: int) -> None:
+        """Sample `steps` tokens of each row without waiting for the device; those behind an end are thrown away.
+
+        On a GPU the number of rows is filled up to one of a few, at most `together`, by rows that say nothing.
+        """
+        generator, store = self._generator, self._store
+        size = max(len(rows), min(generator.rows(len(rows)), together))
+        groups = self._place(rows, steps, size)
+        state = self._state(rows, steps, size)
+        if store.recordings is None:
+            same_length = len({len(row.history) for row in rows}) == 1
+            width = max(len(row.history) for row in rows)
+            for turn in range(steps):
+                seen = generator.columns(width + turn)
+                # where columns come in buckets, what is looked at mostly goes on behind the rows' own column
+                abreast = same_length and seen == width + turn
+                logits_of = partial(
+                    generator.network.step, groups, store.block, columns=seen, abreast=abreast
+                )
+                step(logits_of, generator.token_ids, self._sampling, state)
+            chosen = state.chosen
+        else:
+            seen = generator.columns(max(len(row.history) for row in rows) + steps - 1)
+            key = (seen, self._sampling, tuple((g.first, g.last, id(g.prefix)) for g in groups))
+            logits_of = partial(generator.network.step, groups, store.block, columns=seen)
+            work = partial(step, logits_of, generator.token_ids, self._sampling)
+            chosen = store.recordings.run(key, state, generator.device, work, steps, kept=groups)
+        said = chosen[:steps].T.tolist()
+        for row in rows:
+            self._take(row, said[row.slot])
+
+    def _state(self, rows: Sequence[Row], steps: int, size: int) -> State:
+        """What `steps` steps start from, each row at its slot of `size`; on a GPU with room for as many as there may be."""
+        generator = self._generator
+        recorded = self._store.recordings is not None
+        turns = max(steps, UNINTERRUPTED.get(generator.device.type, 25)) if recorded else steps
+        slots = [row.slot for row in rows]
         starts = np.array([len(row.codes) for row in rows], dtype=np.int64)
         keys = np.array([row_key(r.seed, r.request_id, r.lineage) for r in rows], dtype=np.uint64)
-        uniform = torch.from_numpy(uniforms(keys, starts, steps)).to(generator.device)
-        tokens = torch.tensor([row.history[-1] for row in rows], device=generator.device)
+        tokens = torch.zeros(size, dtype=torch.long)
+        places = torch.zeros(2, size, dtype=torch.long)
+        uniform = torch.zeros(turns, size, dtype=torch.float64)
+        unstarted = torch.zeros(size, dtype=torch.bool)
         columns = [len(row.history) - 1 for row in rows]
         positions = [len(row.prefix) + column for row, column in zip(rows, columns, strict=True)]
-        places = torch.tensor([positions, columns], device=generator.device)
-        unstarted = torch.from_numpy(starts == 0).to(generator.device)
-        said = self._said(rows)
-        width = max(columns) + 1
-        same_length = len(set(columns)) == 1
-        chosen = torch.empty(steps, len(rows), dtype=torch.long, device=generator.device)
-        for step in range(steps):
-            seen = generator.columns(width + step)
-            # where columns come in buckets, what is looked at mostly goes on behind the rows' own column
-            abreast = same_length and seen == width + step
-            logits = generator.network.step(groups, self._store.block, tokens, places, seen, abreast)
-            if step == 0:
-                # Some sentences make the model end at once (p ~ 0.25): never at the first position.
-                logits[:, end].masked_fill_(unstarted, -torch.inf)
-            chosen[step] = choose(logits, uniform[:, step], self._sampling, said)
-            if said is not None:
-                said.scatter_(1, chosen[step].clamp(min=0)[:, None], True)
-            tokens = generator.token_ids[chosen[step]]
-            places = places + 1
-        for row, codes in zip(rows, chosen.T.tolist(), strict=True):
-            self._take(row, codes)
+        tokens[slots] = torch.tensor([row.history[-1] for row in rows])
+        places[:, slots] = torch.tensor([positions, columns])
+        uniform[:steps, slots] = torch.from_numpy(uniforms(keys, starts, steps)).T
+        unstarted[slots] = torch.from_numpy(starts == 0)
+        chosen, turn = torch.zeros(turns, size, dtype=torch.long), torch.zeros(1, dtype=torch.long)
+        state = State(tokens, places, uniform, chosen, turn, unstarted, self._said(rows, size))
+        return state if recorded else state.to(generator.device)
 
     @torch.inference_mode()
     def place(self) -> None:
@@ -173,16 +196,18 @@ class Batch:
         """
         going = [row for row in self._rows if not row.finished]
         if going:
-            self._place(going, 1)
+            self._place(going, 1, len(going))
 
-    def _place(self, rows: list[Row], room: int) -> tuple[list[Row], list[Group]]:
-        """The rows in the order of the slots that they are brought to, with so many columns behind them."""
+    def _place(self, rows: Sequence[Row], room: int, size: int) -> list[Group]:
+        """Brings rows to slots with so many columns behind them; slots up to `size` stand behind the last one's prefix."""
         wanted, hints = [row.content for row in rows], [row.slot for row in rows]
-        slots, groups, computed = self._store.bring(wanted, hints, room)
+        spare = size - len(rows)
+        wanted += [Content(rows[-1].prefix)] * spare
+        slots, groups, computed = self._store.bring(wanted, hints + [-1] * spare, room)
         self.tokens_computed += computed
-        for row, slot in zip(rows, slots, strict=True):
+        for row, slot in zip(rows, slots, strict=False):
             row.slot = slot
-        return sorted(rows, key=lambda row: row.slot), groups
+        return groups
 
     def _take(self, row: Row, chosen: list[int]) -> None:
         """Give a row what was sampled for it, as far as it goes, and note what its slot holds now."""
@@ -199,14 +224,14 @@ class Batch:
         row.history = row.history + self._generator.vocabulary.ids(codes)
         self._store.held[row.slot] = row.content
 
-    def _said(self, rows: Sequence[Row]) -> torch.Tensor | None:
-        """bool [rows, n_codes + 1]: which codes a row has said; None where no penalty asks for it."""
+    def _said(self, rows: Sequence[Row], size: int) -> torch.Tensor | None:
+        """bool [size, n_codes + 1]: which codes a row has said; None where no penalty asks for it."""
         if self._sampling.repetition_penalty == 1:
             return None
-        said = torch.zeros(len(rows), self._generator.n_codes + 1, dtype=torch.bool)
-        for line, row in zip(said, rows, strict=True):
-            line[list(row.codes)] = True
-        return said.to(self._generator.device)
+        said = torch.zeros(size, self._generator.n_codes + 1, dtype=torch.bool)
+        for row in rows:
+            said[row.slot, list(row.codes)] = True
+        return said
 
     def fork(self, indices: Sequence[int], branches: Sequence[int] | None = None) -> Batch:
         """A new batch of the rows `indices`: repeated, dropped and re-ordered. The model is not run.

@@ -15,9 +15,12 @@ from llasa_core.models import default_dtype, load_model, load_tokenizer
 from llasa_core.network import Network, Prefix
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary, check_room
 from llasa_core.sampling import Sampling
+from llasa_core.stepping import Record, cuda_graphs
 from llasa_core.store import COLUMNS, Store
 
 CODES_PER_SECOND = 50
+ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
+"""Numbers of rows for which steps are recorded; above the last one its multiples."""
 MAX_SECONDS = 20.0
 """Longest speech that is generated for one request unless told otherwise."""
 
@@ -47,12 +50,13 @@ class Generator:
         sampling: Sampling | None = None,
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
+        graphs: bool = True,
     ) -> None:
         """`model` is a LlamaForCausalLM; most of its weights are copied in another layout, so it can be let go.
 
         `memory` is the most bytes that keys and values may take: by default 80 % of what is free on a GPU, 40 % of the
-        machine's memory elsewhere. Raises UserError for a tokenizer or vocabulary without speech, or a Llama of
-        another kind.
+        machine's memory elsewhere. `graphs`: on a GPU, steps are recorded as CUDA graphs. Raises UserError for a
+        tokenizer or vocabulary without speech, or a Llama of another kind.
         """
         self.vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
         rows = model.config.vocab_size
@@ -69,6 +73,8 @@ class Generator:
         self.sampling = sampling or Sampling()
         self.context = min(CONTEXT_TOKENS, int(model.config.max_position_embeddings))
         self.memory = memory
+        self.record: Record | None = cuda_graphs() if self.device.type == "cuda" and graphs else None
+        """How a step is recorded to be repeated without Python; None where it is not."""
         self.max_tokens = max(1, round(max_seconds * CODES_PER_SECOND))
         kept = [
             *range(self.vocabulary.first_id, self.vocabulary.first_id + self.n_codes),
@@ -124,7 +130,8 @@ class Generator:
             for prompt, room in zip(prompts, rooms, strict=True)
         ]
         computed = sum(len(row.prefix) for row in rows)
-        return Batch(self, sampling or self.sampling, rows, Store(self.network), tokens_computed=computed)
+        store = Store(self.network, self.record)
+        return Batch(self, sampling or self.sampling, rows, store, tokens_computed=computed)
 
     @torch.inference_mode()
     def _prefix(self, ids: Sequence[int]) -> Prefix:
@@ -153,3 +160,9 @@ class Generator:
     def columns(self, tokens: int) -> int:
         """How many columns are looked at for rows of up to so many tokens: few different numbers on a GPU."""
         return tokens if self.device.type == "cpu" else -(-tokens // COLUMNS) * COLUMNS
+
+    def rows(self, count: int) -> int:
+        """How many rows are run for so many: few different numbers where steps are recorded."""
+        if self.record is None:
+            return count
+        return next((size for size in ROWS if count <= size), -(-count // ROWS[-1]) * ROWS[-1])

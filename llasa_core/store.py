@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from llasa_core.network import Group, Network, Prefix
+from llasa_core.stepping import Record, Recordings
 
 COLUMNS = 128
 """A block grows by whole multiples of this many tokens."""
@@ -40,8 +41,10 @@ class Content:
 class Store:
     """A block of slots, and which tokens each slot holds. Not safe for concurrent use."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, record: Record | None = None) -> None:
+        """``record``: how the device records a step over the block, if it can."""
         self.network = network
+        self.recordings = None if record is None else Recordings(record)
         self.block = network.allocate(0, 0)
         self.held: list[Content] = []
         self.limit: float = math.inf
@@ -135,6 +138,8 @@ class Store:
         columns = max(had_columns, math.ceil(columns / COLUMNS) * COLUMNS)
         fit = self.limit / (columns * self.network.bytes_per_token)
         total = max(slots, had_slots if had_slots <= fit else 0)
+        if self.recordings is not None:
+            self.recordings.clear()
         block, kept = self.network.allocate(total, columns), min(had_slots, total)
         if kept:
             used = max(len(content.tokens) for content in self.held[:kept])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from llasa_core import network
+from llasa_core import network, sampling
 from llasa_core.attention import attend, attend_plainly, merged
 from llasa_core.batch import Batch
 from llasa_core.decoding import Generator, Prompt
@@ -18,6 +18,7 @@ from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
 from llasa_core.sampling import Sampling
 from llasa_core.store import COLUMNS, Store
+from tests.llasa_core.recorder import record
 from tests.tiny import build_llama, build_tokenizer
 
 GREEDY = Sampling(temperature=0)
@@ -108,23 +109,62 @@ def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_h
         torch.testing.assert_close(logits_after(generator, said), expected, atol=1e-4, rtol=0)
 
 
-def test_columns_in_buckets_and_written_out_attention_change_nothing(monkeypatch):
-    """What a GPU does, on the CPU: columns by whole buckets and no fused attention; over several buckets."""
+def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns by whole buckets, and operations that a GPU has too."""
+    monkeypatch.setattr(GENERATOR, "columns", lambda tokens: -(-tokens // COLUMNS) * COLUMNS)
+    monkeypatch.setattr(network, "attend", attend_plainly)
+    monkeypatch.setattr(sampling, "_falling", lambda weights: weights.sort(dim=-1, descending=True).values)
+
+
+@pytest.mark.parametrize("chosen", [FREE, Sampling(0.9, 0.9, 50, 0.01, 1.2)])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_a_gpu_does_otherwise_changes_no_token(monkeypatch, recorded, chosen):
+    """Over several buckets of columns and of rows, with requests that join; recorded: nothing but a step's operations
+    on its tensors is repeated, as in a CUDA graph."""
     prompts = [Prompt(build_prompt(TOKENIZER, text), text, seed) for seed, text in enumerate(TEXTS)]
 
     def speak() -> list[list[int]]:
-        batch = GENERATOR.prefill(prompts[:1]).fork([0] * 3)
-        for count in (COLUMNS - 1, 5):  # the second extension crosses the edge of a bucket
+        batch = GENERATOR.prefill(prompts[:1], chosen).fork([0] * 7)
+        for count in (1, COLUMNS - 2, 5):  # the last extension crosses the edge of a bucket
             batch.extend(count)
-        batch = batch.append(GENERATOR.prefill(prompts[1:]))
-        batch.extend(150)
+        batch = batch.fork([0, 2, 2]).append(GENERATOR.prefill(prompts[1:], chosen))
+        batch.extend(60)
+        batch.fork([4, 4, 0, 1]).extend(90)
         return batch.tokens
 
+    monkeypatch.setattr(GENERATOR.network, "bias", SELDOM_ENDING)
     expected = speak()
-    assert sum(len(row) > COLUMNS + 5 for row in expected) >= 2
-    monkeypatch.setattr(GENERATOR, "columns", lambda tokens: -(-tokens // COLUMNS) * COLUMNS)
-    monkeypatch.setattr(network, "attend", attend_plainly)
+    assert {len(row) > COLUMNS for row in expected} == {False, True}
+    like_a_gpu(monkeypatch)
+    recordings = []
+    if recorded:
+        monkeypatch.setattr(GENERATOR, "record", lambda work: recordings.append(1) or record(work))
     assert speak() == expected
+    assert bool(recordings) == recorded
+
+
+def test_recorded_steps_are_few_and_are_used_again(monkeypatch):
+    """A batch of 13 whose rows end one by one is recorded for a few numbers of rows, not for each."""
+    like_a_gpu(monkeypatch)
+    recordings, sizes = [], []
+    inner = GENERATOR.network.step
+
+    def watched(groups, block, tokens, *rest, **more):
+        sizes.append(len(tokens))
+        return inner(groups, block, tokens, *rest, **more)
+
+    monkeypatch.setattr(GENERATOR.network, "step", watched)
+    monkeypatch.setattr(GENERATOR, "record", lambda work: recordings.append(1) or record(work))
+    batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[1]))]).fork([0] * 13)
+    batch.extend(120)
+    assert len({len(row) for row in batch.tokens}) > 4
+    assert set(sizes) <= {1, 2, 4, 8, 16} and len(recordings) <= 5
+    # each is carried out once, recorded once, and then only repeated
+    assert len(sizes) == 2 * len(recordings)
+    held = batch._store.recordings
+    assert held is not None and 0 < len(held._steps) <= 5
+    batch._store._reserve(20, 3 * COLUMNS)  # the block moves: what was recorded on the old one is gone
+    assert not held._steps
 
 
 @pytest.mark.parametrize(
@@ -169,6 +209,7 @@ def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
 
 TOKENIZER = build_tokenizer(64)
 GENERATOR = Generator(build_llama(len(TOKENIZER), seed=3), TOKENIZER, sampling=FREE)
+SELDOM_ENDING = torch.cat([torch.zeros(GENERATOR.n_codes), torch.tensor([-1.0])])
 TEXTS = ("Yes.", "Hello there.", "A much longer sentence than the other ones.")
 
 
