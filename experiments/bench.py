@@ -58,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--no-fork", action="store_true", help="leave out what a fork costs (16 rows of 500 tokens)"
     )
+    parser.add_argument(
+        "--no-graphs", action="store_true", help="on a GPU: do not record steps as CUDA graphs"
+    )
     parser.add_argument("--generator-only", action="store_true", help="leave out codec and verifiers")
     arguments = parser.parse_args(argv)
     try:
@@ -107,11 +110,14 @@ def bench_generator(
         voice = find_voice(None)
         codes = Codec.from_source(resolve_source(preset.codec), device).encode(read_audio(voice.path))
         ids = build_prompt(tokenizer, TEXT, voice.text, codes)
-    generator = bench_decoding.without_end(Generator(model, tokenizer, device, dtype, sampling=sampling))
+    generator = bench_decoding.without_end(
+        Generator(model, tokenizer, device, dtype, sampling=sampling, graphs=not arguments.no_graphs)
+    )
     copied = bench_decoding.copy_bandwidth(generator.device)
     console = Console()
     console.print(
-        f"{shape or preset.generator}, {dtype}, {device}, {torch.get_num_threads()} threads; prompt {len(ids)} tokens, "
+        f"{shape or preset.generator}, {dtype}, {device}, {torch.get_num_threads()} threads"
+        f"{', steps recorded as CUDA graphs' if generator.record else ''}; prompt {len(ids)} tokens, "
         f"{tokens} spoken; a copy moves {copied / 1e9:.1f} GB/s",
         highlight=False,
     )

@@ -11,13 +11,16 @@ import numpy as np
 import torch
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
+from llasa_core.codec_decoder import decode_padded
 from llasa_core.errors import UserError
 from llasa_core.features import HOP, pad_to_hop, semantic_features
 from llasa_core.models import default_dtype, load_model
 
 CODES_PER_SECOND = SAMPLE_RATE // HOP
 MAX_BATCH_CODES = 16_000
-"""Codes decoded at once, in rows of equal length: bounds the memory."""
+"""Codes decoded at once: bounds the memory."""
+BUCKET = 25
+"""Rows are decoded at whole multiples of this many codes, 0.5 s: what beams that grow in step have anyway."""
 
 
 class Codec:
@@ -64,8 +67,8 @@ class Codec:
     def decode(self, codes: Sequence[Sequence[int]], context: Sequence[int] = ()) -> list[Waveform]:
         """Waveforms, float32 [320 * codes] each, of rows of any lengths; no codes give no samples.
 
-        Rows of equal length share a batch and others never do, since padding would change the sound. `context`, such
-        as the tail of the voice prompt, is decoded in front of every row and cut off. Raises ValueError for a code
+        Each row is decoded as if it were alone (`decode_padded`), in batches of nearly equal lengths. `context`, such as
+        the tail of the voice prompt, is decoded in front of every row and cut off. Raises ValueError for a code
         outside 0 .. n_codes - 1.
         """
         for row in (context, *codes):
@@ -73,23 +76,24 @@ class Codec:
                 raise ValueError(f"codes have to be in 0..{self.n_codes - 1}")
         by_length: dict[int, list[int]] = defaultdict(list)
         for index, row in enumerate(codes):
-            by_length[len(row)].append(index)
+            by_length[-(-(len(context) + len(row)) // BUCKET) * BUCKET].append(index)
         waveforms: list[Waveform] = [np.zeros(0, dtype=np.float32)] * len(codes)
         for length, indices in by_length.items():
-            if length == 0:
-                continue
-            size = max(1, MAX_BATCH_CODES // (length + len(context)))
-            for start in range(0, len(indices), size):
-                part = indices[start : start + size]
-                decoded = self._decode_equal([[*context, *codes[index]] for index in part])
-                for index, waveform in zip(part, decoded[:, len(context) * HOP :], strict=True):
-                    waveforms[index] = np.ascontiguousarray(waveform)
+            spoken = [index for index in indices if len(codes[index])]
+            size = max(1, MAX_BATCH_CODES // max(length, 1))
+            for start in range(0, len(spoken), size):
+                part = spoken[start : start + size]
+                decoded = self._decode([[*context, *codes[index]] for index in part], length)
+                for index, waveform in zip(part, decoded, strict=True):
+                    end = len(context) + len(codes[index])
+                    waveforms[index] = waveform[len(context) * HOP : end * HOP].copy()
         return waveforms
 
     @torch.inference_mode()
-    def _decode_equal(self, codes: list[list[int]]) -> Waveform:
-        """[rows, T] -> float32 [rows, 320 * T]."""
-        indices = torch.tensor(codes, dtype=torch.long, device=self.device)
-        audio = self.model.decode(audio_codes=indices[:, None, :]).audio_values[:, 0]
-        result: Waveform = audio.float().cpu().numpy()
+    def _decode(self, codes: list[list[int]], length: int) -> Waveform:
+        """Rows of at most `length` codes -> float32 [rows, 320 * length], of use as far as each row goes."""
+        padded = torch.tensor([row + [0] * (length - len(row)) for row in codes])
+        lengths = torch.tensor([len(row) for row in codes])
+        audio = decode_padded(self.model, padded.to(self.device), lengths.to(self.device))
+        result: Waveform = audio.cpu().numpy()
         return result
