@@ -56,7 +56,8 @@ def _group_norm(norm: Any, x: Tensor, mask: Tensor) -> Tensor:
     centred = (grouped - mean) * counted
     variance = centred.square().sum((2, 3), keepdim=True) / count
     normed = (centred * torch.rsqrt(variance + norm.eps)).flatten(1, 2)
-    return torch.addcmul(norm.bias[:, None], normed, norm.weight[:, None])
+    weighted: Tensor = torch.addcmul(norm.bias[:, None], normed, norm.weight[:, None])
+    return weighted
 
 
 def _sound(head: Any, hidden: Tensor, inside: Tensor) -> Tensor:
@@ -76,4 +77,5 @@ def _sound(head: Any, hidden: Tensor, inside: Tensor) -> Tensor:
         stride=(1, head.hop_length),
     )[:, 0, 0, head.padding : -head.padding]
     audio, envelope = added.chunk(2)
-    return audio / envelope.clamp(min=1e-11)
+    sound: Tensor = audio / envelope.clamp(min=1e-11)
+    return sound

@@ -154,8 +154,8 @@ def test_finished_rows_are_kept_and_not_run(tokenizer, prompts, monkeypatch):
     monkeypatch.setattr(
         generator.network,
         "step",
-        lambda groups, block, tokens, *rest: (
-            rows_run.append(len(tokens)) or step(groups, block, tokens, *rest)
+        lambda groups, block, tokens, *rest, **more: (
+            rows_run.append(len(tokens)) or step(groups, block, tokens, *rest, **more)
         ),
     )
     batch = generator.prefill(prompts[:1], FREE).fork([0] * 12)
