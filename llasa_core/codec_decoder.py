@@ -44,7 +44,7 @@ def _residual(block: Any, hidden: Tensor, own: Tensor) -> Tensor:
     x = hidden.transpose(1, 2)
     x = block.conv1(block.activation1(_group_norm(block.norm1, x, mask)) * mask) * mask
     x = block.conv2(block.activation2(_group_norm(block.norm2, x, mask)) * mask) * mask
-    return x.transpose(1, 2) + hidden
+    return torch.add(hidden, x.transpose(1, 2))
 
 
 def _group_norm(norm: Any, x: Tensor, mask: Tensor) -> Tensor:

@@ -75,6 +75,8 @@ class Network:
         self.epsilon = float(config.rms_norm_eps)
         self.embedding = core.embed_tokens.weight.detach()
         self.device, self.dtype = self.embedding.device, self.embedding.dtype
+        plain = self.device.type == "cpu" and self.dtype == torch.float32
+        self._epsilon = torch.tensor(self.epsilon) if plain else None
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.weight_bytes = 0
         """Bytes that a step reads, whatever the number of rows: all weights but the embedding."""
@@ -233,7 +235,11 @@ class Network:
         )
 
     def _normed(self, hidden: Tensor) -> Tensor:
-        return F.rms_norm(hidden, (hidden.shape[-1],), None, self.epsilon)
+        if self._epsilon is None:
+            return F.rms_norm(hidden, (hidden.shape[-1],), None, self.epsilon)
+        # the same in four operations, where rms_norm of a CPU takes seven
+        norm = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
+        return hidden * torch.rsqrt(torch.addcmul(self._epsilon, norm, norm, value=1 / hidden.shape[-1]))
 
     def _product(self, *weights: Tensor, norm: Tensor | None = None) -> Product:
         """The product with matrices [out, in] on top of each other, behind the weight of a norm."""

@@ -63,7 +63,7 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
         weights = weights.masked_fill(weights < threshold, 0.0)
         weights = weights / weights.sum(dim=-1, keepdim=True)
     if sampling.top_p < 1:
-        ordered = _falling(weights)
+        ordered = _falling(weights, sampling.top_p)
         beyond = ordered.cumsum(dim=-1) - ordered >= sampling.top_p
         # Those that equal the last one kept stay too: what is kept does not depend on how a device sorts.
         least = ordered.masked_fill_(beyond, torch.inf).amin(dim=-1, keepdim=True)
@@ -73,14 +73,26 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
     return weights
 
 
-def _falling(weights: Tensor) -> Tensor:
-    """[rows, V], each row in falling order. On a CPU numpy sorts, ten times as fast as torch (with AVX-512)."""
+LIKELIEST = 128
+"""Tokens among which the nucleus of top-p is looked for first."""
+
+
+def _falling(weights: Tensor, top_p: float) -> Tensor:
+    """The largest of each row in falling order, at least as many as sum up to top_p: [rows, V] -> [rows, some or V].
+
+    On a CPU numpy sorts, ten times as fast as torch (with AVX-512), and mostly few have to be sorted.
+    """
     import numpy as np
     import torch
 
-    if weights.device.type == "cpu":
-        return torch.from_numpy(-np.sort(-weights.numpy(), axis=-1))
-    return weights.sort(dim=-1, descending=True).values
+    if weights.device.type != "cpu":
+        return weights.sort(dim=-1, descending=True).values
+    rising = -weights.numpy()
+    if LIKELIEST < rising.shape[-1]:
+        few = np.sort(np.partition(rising, LIKELIEST, axis=-1)[:, :LIKELIEST], axis=-1)
+        if (few.sum(axis=-1) < -top_p).all():
+            return torch.from_numpy(-few)
+    return torch.from_numpy(-np.sort(rising, axis=-1))
 
 
 def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, said: Tensor | None = None) -> Tensor:
