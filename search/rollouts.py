@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
@@ -13,7 +14,7 @@ from llasa_core.request import Request
 from search.ledger import Ledger
 from search.preflight import spoken_text
 from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start
-from verifiers.base import Score, Target, Verifier
+from verifiers.base import Score, Target, Verifier, needs
 
 CONTEXT_CODES = 100
 """The tail of the voice prompt that is decoded in front of a candidate and cut off again: 2 s."""
@@ -106,9 +107,10 @@ class LocalRollout:
         held_out = not any(verifier is known for known in self.models.verifiers.values())
         role, name = ("judge", verifier.spec) if held_out else ("verifier", verifier.name)
         waveforms = self._decode(beams)
+        target = self._target_of(verifier)
         self._progress(f"score {name}", 0, len(beams))
         with self.ledger.timed(f"{role} {name}"):
-            scores = verifier.score(waveforms, self._target, partial)
+            scores = verifier.score(waveforms, target, partial)
         self._progress(f"score {name}", len(beams), len(beams))
         seconds = self.ledger.seconds_judged if held_out else self.ledger.seconds_scored
         seconds[name] = seconds.get(name, 0.0) + sum(map(len, waveforms)) / SAMPLE_RATE
@@ -116,6 +118,17 @@ class LocalRollout:
 
     def waveform(self, beam: Beam) -> Waveform:
         return self._decode((beam,))[0]
+
+    def _target_of(self, verifier: Verifier) -> Target:
+        """The target, with the voice prompt as the codec says it again once a verifier compares with that."""
+        audio = self.request.prompt_audio
+        if audio is not None and self._target.resynthesis is None and "resynthesis" in needs(verifier):
+            with self.ledger.timed("codec"):
+                again = self.models.codec.decode([self._voice])[0]
+            self.ledger.seconds_decoded += len(again) / SAMPLE_RATE
+            # The last code stands for padding in part.
+            self._target = replace(self._target, resynthesis=again[: len(audio)])
+        return self._target
 
     def _start(self) -> Beam:
         ids = build_prompt(

@@ -94,3 +94,10 @@ class Verifier(Protocol):
         candidates at all, so that `score([], target)` checks a target at once.
         """
         ...
+
+
+def needs(verifier: Verifier) -> tuple[str, ...]:
+    """The fields of `Target` that a verifier judges against: its own attribute `needs`, or those of its kind."""
+    about: About | None = getattr(verifier, "about", None)
+    found: tuple[str, ...] = getattr(verifier, "needs", about.needs if about else ())
+    return found

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from verifiers.isolation import quiet_transformers
 
 NANO = Path(__file__).parent / "nano"
 """Packaged models, one folder for each kind."""
+SAME_MODEL = "give weights and config.json of the same model"
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WEIGHTS = (
@@ -22,12 +24,13 @@ _WEIGHTS = (
 )
 
 
-def locate(kind: str, source: str, files: Sequence[str] = ("config.json",)) -> Path | str:
+def locate(
+    kind: str, source: str, files: Sequence[str] = ("config.json",), weights: Sequence[str] = _WEIGHTS
+) -> Path | str:
     """A folder or file that is there, or a hub id `owner/name` that may be.
 
-    source: "nano" (the packaged model of that kind), a path, or a hub id. A folder has to hold weights and
-    `files`.
-    Raises VerifierError.
+    source: "nano" (the packaged model of that kind), a path, or a hub id. A folder has to hold `files` and one of
+    `weights`. Raises VerifierError.
     """
     if source == "nano":
         folder = NANO / kind
@@ -39,8 +42,8 @@ def locate(kind: str, source: str, files: Sequence[str] = ("config.json",)) -> P
         return folder
     if folder.is_dir():
         missing = [name for name in files if not (folder / name).is_file()]
-        if not any((folder / name).is_file() for name in _WEIGHTS):
-            missing.append(_WEIGHTS[0])
+        if not any((folder / name).is_file() for name in weights):
+            missing.append(weights[0])
         if missing:
             raise VerifierError(f"{folder} lacks {', '.join(missing)}: {cure}")
         return folder
@@ -53,7 +56,7 @@ def locate_transformers(kind: str, source: str, model_type: str, files: Sequence
     """As `locate`, for a model of transformers: also checks the model type, and an offline hub's cache."""
     found = locate(kind, source, ("config.json", *files))
     if isinstance(found, str):
-        _check_cached(found)
+        check_cached(found)
     elif found.is_file():
         raise VerifierError(
             f"{found} is a file: {kind} loads a folder with config.json and model.safetensors"
@@ -76,6 +79,37 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise VerifierError(f"{path} is not a JSON object: give a complete model folder")
     return value
+
+
+def read_checkpoint(file: Path, what: str) -> Any:
+    """What `torch.save` wrote, on the CPU, nothing but tensors and plain values. what: named in the error.
+
+    Raises VerifierError.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise VerifierError(f"cannot read {file} ({first_line(error)}): give {what}") from None
+
+
+def check_installed(kind: str, modules: Sequence[str], extra: str) -> None:
+    """Raises VerifierError, with the command that helps, unless the modules are there. Imports none of them."""
+    missing = [module for module in modules if not _installed(module)]
+    if missing:
+        raise VerifierError(
+            f"{kind} needs {', '.join(missing)}, not installed here: pip install 'llasa-search[{extra}]'"
+        )
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def check_device(device: str) -> str:
@@ -115,7 +149,7 @@ def from_pretrained(
             )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise VerifierError(
-                f"cannot load {source}: {_first_line(error)}: give a complete model"
+                f"cannot load {source}: {first_line(error)}: give a complete model"
             ) from error
     refuse_differences(
         str(source),
@@ -136,7 +170,7 @@ def from_hub(processor_class: Any, source: Path | str, *, revision: str | None =
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             raise VerifierError(
-                f"cannot load {source}: {_first_line(error)}: give a complete model"
+                f"cannot load {source}: {first_line(error)}: give a complete model"
             ) from error
 
 
@@ -149,11 +183,15 @@ def check_sample_rate(extractor: Any, where: str) -> None:
 
 
 def check_shapes(
-    where: str, expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]
+    where: str,
+    expected: Mapping[str, Sequence[int]],
+    found: Mapping[str, Sequence[int]],
+    cure: str = SAME_MODEL,
 ) -> None:
     """Raises VerifierError unless both have the same names and shapes."""
     refuse_differences(
         where,
+        cure=cure,
         missing=[name for name in expected if name not in found],
         unexpected=[name for name in found if name not in expected],
         mismatched=[
@@ -169,6 +207,7 @@ def refuse_differences(
     unexpected: Iterable[str] = (),
     mismatched: Iterable[str] = (),
     errors: Iterable[str] = (),
+    cure: str = SAME_MODEL,
 ) -> None:
     """Raises VerifierError if any of the lists holds something."""
     kinds = {
@@ -185,16 +224,15 @@ def refuse_differences(
     ]
     if parts:
         raise VerifierError(
-            f"the weights in {where} do not fit its configuration ({'; '.join(parts)}): "
-            "give weights and config.json of the same model"
+            f"the weights in {where} do not fit its configuration ({'; '.join(parts)}): {cure}"
         )
 
 
-def _check_cached(hub_id: str) -> None:
+def check_cached(hub_id: str, file: str = "config.json") -> None:
     """Without a hub only what is in the local cache can be loaded: say so before anything else is loaded."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(hub_id, "config.json"), str):
+    if constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(hub_id, file), str):
         raise VerifierError(
             f"{hub_id} is not in the local cache and the hub is switched off: "
             "unset HF_HUB_OFFLINE, or give a folder"
@@ -206,6 +244,6 @@ def _few(names: Sequence[str], limit: int = 3) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".:") if lines else type(error).__name__

@@ -14,7 +14,9 @@ from verifiers.spec import Spec, nearest
 
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
+    "ecapa": "verifiers.ecapa:EcapaSpeaker",
     "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
+    "wavlm-large-sv": "verifiers.wavlm_large:WavLMLargeSpeaker",
     "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
     "whisper": "verifiers.whisper_asr:WhisperASR",
 }

@@ -1,6 +1,7 @@
 """Rollouts and the engine with a real generator and codec, tiny and random."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from search.result import SearchResult
 from search.rollouts import CONTEXT_CODES, LocalRollouts
 from search.strategy import Beam, Branch, Extend, Measure, Start
 from tests.plain_verifiers import Crossings, Level
+from verifiers.base import Score, Target
 from verifiers.combine import parse_selection
 
 METRICS = {"wer": False, "sim": True}
@@ -134,6 +136,53 @@ def test_candidates_are_decoded_behind_the_voice(
         assert len(candidate.waveform) == 320 * len(candidate.tokens)
         alone = codec.decode([list(candidate.tokens)], context=context)[0]
         np.testing.assert_allclose(candidate.waveform, alone, atol=1e-5)
+
+
+class Resynthesised(Level):
+    """Remembers the targets that it was shown."""
+
+    name = "sim-r"
+    needs = ("resynthesis",)
+
+    def __init__(self, spec: str) -> None:
+        super().__init__(spec)
+        self.targets: list[Target] = []
+
+    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        self.targets.append(target)
+        return super().score(candidates, target, partial)
+
+
+def test_the_voice_is_said_again_by_the_codec_for_those_who_compare_with_that(
+    generator: Generator, codec: Codec, voice: Waveform, request_: Request
+) -> None:
+    sim_r = Resynthesised("level:again")
+    wer = Crossings("crossings")
+    rollout = LocalRollouts(generator, codec, {"wer": wer, "sim-r": sim_r}).open(request_)
+    beams = rollout.answer(Extend(rollout.answer(Branch((rollout.answer(Start()),), 2)), 5))
+    rollout.answer(Measure(beams, "wer"))
+    spoken = rollout.ledger.seconds_decoded
+    assert spoken == pytest.approx(sum(len(beam.tokens) for beam in beams) / 50)
+    for _ in range(2):
+        rollout.answer(Measure(beams, "sim-r"))
+    codes = codec.encode(voice)
+    assert rollout.ledger.seconds_decoded == pytest.approx(spoken + len(codes) / 50)
+    first, second = sim_r.targets
+    assert first.resynthesis is second.resynthesis
+    assert first.resynthesis is not None
+    np.testing.assert_array_equal(first.resynthesis, codec.decode([codes])[0][: len(voice)])
+    assert first.reference is request_.prompt_audio
+    assert first.text == "Seven birds in two trees"
+    assert not np.array_equal(first.resynthesis, voice)
+
+
+def test_without_a_voice_there_is_nothing_to_say_again(generator: Generator, codec: Codec) -> None:
+    sim_r = Resynthesised("level:again")
+    rollout = LocalRollouts(generator, codec, {"sim-r": sim_r}).open(Request("A bird."))
+    beam = rollout.answer(Extend((rollout.answer(Start()),), 5))
+    with pytest.raises(AssertionError):
+        rollout.answer(Measure(beam, "sim-r"))
+    assert sim_r.targets[0].resynthesis is None
 
 
 def test_the_judge_is_reported_and_does_not_choose(rollouts: LocalRollouts, request_: Request) -> None:

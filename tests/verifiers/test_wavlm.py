@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from tests.verifiers.tiny_verifiers import edit_weights, speechlike
-from verifiers import wavlm_sv
-from verifiers.base import Target
+from verifiers import similarity
+from verifiers.base import Target, needs
 from verifiers.errors import VerifierError
-from verifiers.registry import load
+from verifiers.registry import directions, load
 from verifiers.wavlm_sv import WavLMSpeaker
 
 REFERENCE = speechlike(2.0, seed=9)
@@ -75,7 +75,7 @@ def test_a_reference_is_embedded_once_and_few_are_kept(
         return real(values, *rest, **more)
 
     monkeypatch.setattr(speaker._model, "forward", counted)
-    monkeypatch.setattr(wavlm_sv, "REMEMBERED", 2)
+    monkeypatch.setattr(similarity, "REMEMBERED", 2)
     wave = speechlike(1.0)
     first = speaker.score([wave], TARGET)
     assert calls == [1, 1]
@@ -145,3 +145,41 @@ def test_weights_of_the_training_loss_may_differ(
 def test_a_reference_that_cannot_be_used_is_refused(target: Target, says: str, speaker: WavLMSpeaker) -> None:
     with pytest.raises(VerifierError, match=says):
         speaker.score([], target)
+
+
+def test_sim_r_compares_with_the_resynthesis_alone(wavlm_folder: Path, speaker: WavLMSpeaker) -> None:
+    spec = f"wavlm-sv:{wavlm_folder}?reference=resynthesis"
+    resynthesised = load(spec)
+    again = speechlike(1.4, seed=4)
+    waves = [speechlike(1.0), again]
+    found = resynthesised.score(waves, Target(reference=REFERENCE, resynthesis=again))
+    expected = speaker.score(waves, Target(reference=again))
+    assert [score.value for score in found] == pytest.approx([s.value for s in expected], abs=1e-6)
+    assert found[1].value == pytest.approx(1.0, abs=1e-6)
+    assert found[0].evidence == {"seconds": 1.0, "reference_seconds": 1.4}
+    assert (resynthesised.name, resynthesised.spec) == ("sim-r", spec)
+    assert (needs(resynthesised), needs(speaker)) == (("resynthesis",), ("reference",))
+    assert directions(spec, f"{spec}&name=voice") == {"sim-r": True, "voice": True}
+    assert load(f"wavlm-sv:{wavlm_folder}?reference=original").name == "sim"
+    with pytest.raises(VerifierError, match="sim-r needs the codec's resynthesis of the reference voice"):
+        resynthesised.score([], TARGET)
+    with pytest.raises(VerifierError, match="has to be one of original, resynthesis"):
+        load("wavlm-sv?reference=codec")
+
+
+def test_an_embedding_that_is_not_finite_is_no_score(
+    speaker: WavLMSpeaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = speaker._vectors
+
+    def broken(waveforms: Any) -> Any:
+        vectors = real(waveforms)
+        return vectors * np.nan if waveforms.shape[1] < 16_000 else vectors
+
+    monkeypatch.setattr(speaker, "_vectors", broken)
+    good, bad = speaker.score([speechlike(1.0), speechlike(0.9)], TARGET)
+    assert good.usable
+    assert (bad.usable, bad.value) == (False, -1.0)
+    assert "finite" in bad.reason
+    with pytest.raises(VerifierError, match="the reference voice cannot be used"):
+        speaker.score([speechlike(1.0)], Target(reference=speechlike(0.9)))

@@ -1,0 +1,140 @@
+"""Speaker similarity by WavLM-large with an ECAPA-TDNN head: the SIM of seed-tts-eval (arXiv 2406.02430).
+
+The weights are `wavlm_large_finetune.pth` of microsoft/UniSpeech (downstreams/speaker_verification); the head is written
+anew here, `verifiers.wavlm_large_model`. The file holds backbone and head, so nothing else is needed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifiers.base import About
+from verifiers.errors import VerifierError
+from verifiers.isolation import isolated, quiet_transformers
+from verifiers.loading import check_device, check_shapes, read_checkpoint, refuse_differences
+from verifiers.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
+from verifiers.spec import Spec
+
+FILE = "wavlm_large_finetune.pth"
+UNUSED = "loss_calculator.projection.weight"
+"""Of the training loss: the one weight of the file that no embedding depends on."""
+CURE = f"give {FILE} as microsoft/UniSpeech released it"
+
+
+class WavLMLargeSpeaker(Similarity):
+    """Metric "sim": the cosine, in [-1, 1], of embeddings of a candidate and of the target's whole reference.
+
+    Published figures call this SIM or SIM-o (SIM-r with `reference=resynthesis`). Unreliable under 1.5 to 2 s,
+    refused under 0.5 s. Compare candidates of similar length only.
+    """
+
+    about = About(
+        measures="speaker similarity: cosine of WavLM-large + ECAPA-TDNN embeddings (SIM of seed-tts-eval)",
+        needs=("reference",),
+        released={f"wavlm-large-sv:{FILE}": "CC BY-SA 3.0 (as UniSpeech; to be confirmed)"},
+        min_seconds=0.5,
+    )
+
+    def __init__(self, model: Any, *, spec: str, **settings: Any) -> None:
+        """model: `verifiers.wavlm_large_model.SpeakerModel`. settings: of `Similarity`."""
+        super().__init__(spec=spec, **settings)
+        self._model = model
+
+    @classmethod
+    def check_spec(cls, spec: Spec) -> None:
+        spec.values(VOICE_OPTIONS)
+        locate_file(spec.source)
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        return voice_metric(spec)
+
+    @classmethod
+    def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMLargeSpeaker":
+        """`wavlm-large-sv:SOURCE?batch=&name=&reference=`; SOURCE: the .pth file, or a folder that holds it."""
+        options = {**spec.values(VOICE_OPTIONS), "name": cls.metric(spec)[0], "reference": voice_of(spec)}
+        file = locate_file(spec.source)
+        with isolated():
+            check_device(device)
+            model = load_model(file).to(device)
+        return cls(model, spec=str(spec), **options)
+
+    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        import torch
+
+        vectors = self._model(torch.from_numpy(waveforms).to(self._model.feature_weight.device))
+        found: NDArray[np.float64] = vectors.double().cpu().numpy()
+        return found
+
+
+def locate_file(source: str) -> Path:
+    """The file of a source. Raises VerifierError."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        path = path / FILE
+    if path.is_file():
+        return path
+    where = "there is no packaged model" if source == "nano" else f"{path} not found"
+    raise VerifierError(
+        f"wavlm-large-sv: {where}: give the file {FILE} of microsoft/UniSpeech, or the folder that holds it"
+    )
+
+
+def load_model(file: Path) -> Any:
+    """`SpeakerModel` in float32 and evaluation mode, of the sizes that the file's tensors have.
+
+    Raises VerifierError unless every weight is in the file, and nothing else but that of the training loss.
+    """
+    import torch
+
+    state = read_state(file)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    with torch.device("meta"):
+        model, file_name = _skeleton(file, shapes)
+    expected = {file_name(name): name for name in model.state_dict()}
+    check_shapes(
+        str(file),
+        {name: tuple(model.state_dict()[own].shape) for name, own in expected.items()},
+        {name: shape for name, shape in shapes.items() if name != UNUSED},
+        CURE,
+    )
+    weights = {own: state[name] for name, own in expected.items()}
+    model.load_state_dict(
+        {own: tensor.float() if tensor.is_floating_point() else tensor for own, tensor in weights.items()},
+        assign=True,
+    )
+    return model.requires_grad_(False).eval()
+
+
+def read_state(file: Path) -> dict[str, Any]:
+    """Tensors by their names in the file."""
+    import torch
+
+    checkpoint = read_checkpoint(file, FILE)
+    state = checkpoint.get("model") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise VerifierError(f"{file} has no weights under 'model': {CURE}")
+    return dict(state)
+
+
+def _skeleton(file: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, Any]:
+    """A model without weights and the function that names them as the file does."""
+    from transformers import WavLMConfig
+
+    from verifiers.wavlm_large_model import SpeakerModel, file_name, sizes
+
+    try:
+        config, head = sizes(shapes)
+        with quiet_transformers():
+            return SpeakerModel(WavLMConfig(**config), head), file_name
+    except KeyError as error:
+        refuse_differences(str(file), missing=[str(error.args[0])], cure=CURE)
+        raise
+    except (ValueError, ZeroDivisionError, RuntimeError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise VerifierError(
+            f"the weights in {file} have sizes that no such model has ({reason}): {CURE}"
+        ) from None
