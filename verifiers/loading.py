@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE
+from verifiers.base import About
 from verifiers.errors import VerifierError
 from verifiers.isolation import quiet_transformers
 
@@ -65,6 +67,15 @@ def locate_transformers(kind: str, source: str, model_type: str, files: Sequence
                 f"{found} holds a model of type {stated!r}: {kind} needs one of type {model_type!r}"
             )
     return found
+
+
+def require(kind: str, about: About) -> None:
+    """Raises VerifierError with the command that installs what a kind needs and is not there. Imports nothing."""
+    missing = [module for module in about.modules if find_spec(module) is None]
+    if missing:
+        raise VerifierError(
+            f"{kind} needs {' and '.join(missing)}, not installed here: pip install 'llasa-search[{about.extra}]'"
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

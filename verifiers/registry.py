@@ -15,6 +15,7 @@ from verifiers.spec import Spec, nearest
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
     "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
+    "paraformer": "verifiers.paraformer:Paraformer",
     "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
     "whisper": "verifiers.whisper_asr:WhisperASR",
 }
