@@ -16,6 +16,7 @@ ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
     "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
     "paraformer": "verifiers.paraformer:Paraformer",
+    "signal": "verifiers.signal:SignalChecks",
     "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
     "whisper": "verifiers.whisper_asr:WhisperASR",
 }
