@@ -15,7 +15,7 @@ from verifiers.isolation import quiet_transformers
 NANO = Path(__file__).parent / "nano"
 """Packaged models, one folder for each kind."""
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -46,7 +46,7 @@ def locate(kind: str, source: str, files: Sequence[str] = ("config.json",)) -> P
         if missing:
             raise VerifierError(f"{folder} lacks {', '.join(missing)}: {cure}")
         return folder
-    if source != "nano" and _HUB_ID.fullmatch(source) and not source.startswith("."):
+    if source != "nano" and HUB_ID.fullmatch(source) and not source.startswith("."):
         return source
     raise VerifierError(f"{kind} model {source!r} not found: {cure}, 'nano', or a hub id 'owner/name'")
 
@@ -55,7 +55,7 @@ def locate_transformers(kind: str, source: str, model_type: str, files: Sequence
     """As `locate`, for a model of transformers: also checks the model type, and an offline hub's cache."""
     found = locate(kind, source, ("config.json", *files))
     if isinstance(found, str):
-        _check_cached(found)
+        check_cached(found)
     elif found.is_file():
         raise VerifierError(
             f"{found} is a file: {kind} loads a folder with config.json and model.safetensors"
@@ -201,11 +201,11 @@ def refuse_differences(
         )
 
 
-def _check_cached(hub_id: str) -> None:
+def check_cached(hub_id: str, file: str = "config.json") -> None:
     """Without a hub only what is in the local cache can be loaded: say so before anything else is loaded."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(hub_id, "config.json"), str):
+    if constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(hub_id, file), str):
         raise VerifierError(
             f"{hub_id} is not in the local cache and the hub is switched off: "
             "unset HF_HUB_OFFLINE, or give a folder"

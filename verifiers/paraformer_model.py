@@ -7,7 +7,7 @@ from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.errors import VerifierError
-from verifiers.loading import refuse_differences
+from verifiers.loading import HUB_ID, refuse_differences
 
 FILES = ("config.yaml", "model.pt", "tokens.json", "am.mvn")
 """What a folder has to hold; `seg_dict` and `configuration.json` are read if they are there."""
@@ -29,7 +29,6 @@ NAMES = {
 """funasr's short names, which are other models on the other hub: `paraformer-zh` is SeACo on ModelScope only."""
 USED = ("encoder.", "decoder.", "predictor.", "ctc.")
 """Parts on which a transcript depends. What a checkpoint holds beyond the model is refused in these."""
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def find(source: str, hub: str = "ms", *, revision: str | None = None) -> Path | str:
@@ -42,7 +41,7 @@ def find(source: str, hub: str = "ms", *, revision: str | None = None) -> Path |
         _check_folder(folder)
         return folder
     hub_id = NAMES[hub].get(source, source)
-    if source == "nano" or source.startswith(".") or not _HUB_ID.fullmatch(hub_id):
+    if source == "nano" or source.startswith(".") or not HUB_ID.fullmatch(hub_id):
         what = "no Paraformer is packaged" if source == "nano" else f"Paraformer {source!r} not found"
         raise VerifierError(
             f"{what}: give the folder of a model, a hub id 'owner/name', or one of {', '.join(NAMES[hub])}"

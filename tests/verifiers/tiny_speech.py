@@ -1,8 +1,12 @@
 """Tiny Paraformer and MOS models with random weights, in the file formats of the released ones."""
 
 import json
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 CHARACTERS = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经"
 PIECES = ["the", "tr@@", "ain", "is", "late", "a", "b", "c"]
@@ -178,3 +182,76 @@ def edit_checkpoint(folder: Path, edit: Any) -> None:
     state = torch.load(folder / "model.pt", weights_only=True)
     edit(state)
     torch.save(state, folder / "model.pt")
+
+
+def write_dnsmos(
+    file: Path, rows: int | str = "unk__0", *, name: str = "input_1", samples: int = 144_160, outputs: int = 3
+) -> Path:
+    """An ONNX file with the inputs and outputs of sig_bak_ovr.onnx: [rows, 144160] -> [rows, 3]."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    generator = np.random.default_rng(0)
+    weights = generator.normal(0, 1.0, (samples // 160, outputs)).astype(np.float32)
+    shape = np.array([-1, samples // 160, 160], np.int64)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Abs", [name], ["loud"]),
+            helper.make_node("Reshape", ["loud", "shape"], ["frames"]),
+            helper.make_node("ReduceMean", ["frames", "axis"], ["level"], keepdims=0),
+            helper.make_node("MatMul", ["level", "weights"], ["sum"]),
+            helper.make_node("Add", ["sum", "bias"], ["Identity:0"]),
+        ],
+        "dnsmos",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [rows, samples])],
+        [helper.make_tensor_value_info("Identity:0", TensorProto.FLOAT, [rows, outputs])],
+        [
+            numpy_helper.from_array(shape, "shape"),
+            numpy_helper.from_array(np.array([2], np.int64), "axis"),
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.full(outputs, 3.0, np.float32), "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(file))
+    return file
+
+
+def write_utmos(file: Path, device: str = "cuda:0", scores: int = 1) -> Path:
+    """A TorchScript file with the signature of utmos.jit: int16 [rows, samples] -> [rows], traced; its code names
+    the device that it was traced on."""
+    import torch
+
+    class Listener(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution = torch.nn.Conv1d(1, 8, 400, 320)
+            self.recurrent = torch.nn.LSTM(8, 8, batch_first=True)
+            self.projection = torch.nn.Linear(8, scores)
+
+        def forward(self, samples: torch.Tensor) -> torch.Tensor:
+            wave = samples.to(torch.float32) / 32768
+            frames = self.convolution(wave[:, None] * 8).relu().transpose(1, 2)
+            start = torch.zeros(1, samples.shape[0], 8, device=torch.device("cpu"))
+            found = self.recurrent(frames, (start, start))[0]
+            return (self.projection(found).mean(dim=1) * 8 + 3).squeeze(1)
+
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        torch.manual_seed(0)
+        traced = torch.jit.trace(Listener().eval(), torch.zeros(2, 16_000, dtype=torch.int16))
+    torch.jit.save(traced, str(file))
+    replace_in_archive(file, b'torch.device("cpu")', f'torch.device("{device}")'.encode())
+    return file
+
+
+def replace_in_archive(file: Path, old: bytes, new: bytes) -> None:
+    """In the code of a TorchScript file."""
+    with zipfile.ZipFile(file) as archive:
+        parts = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    assert any(old in data for name, data in parts.items() if name.endswith(".py"))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in parts.items():
+            if not name.endswith(".debug_pkl"):
+                archive.writestr(name, data.replace(old, new) if name.endswith(".py") else data)
