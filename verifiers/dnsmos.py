@@ -61,9 +61,8 @@ class DNSMOS:
         self.name = name
         self.spec = spec
         self._session = session
-        # A number in place of a name is a batch size that cannot be changed.
-        fixed = session.get_inputs()[0].shape[0]
-        self._batch = fixed if isinstance(fixed, int) else batch
+        self._fixed = _fixed_rows(session)
+        self._batch = self._fixed or batch
 
     @classmethod
     def check_spec(cls, spec: Spec) -> None:
@@ -178,6 +177,12 @@ def open_session(file: Path, device: str) -> Any:
     return session
 
 
+def _fixed_rows(session: Any) -> int:
+    """How many windows the model takes at a time, 0 for any number (its axis then has a name, or nothing)."""
+    shape = session.get_inputs()[0].shape
+    return shape[0] if shape and isinstance(shape[0], int) else 0
+
+
 def _check_signature(session: Any, file: Path) -> None:
     """Names, and what becomes of one window (or as many as the model insists on)."""
     inputs = session.get_inputs()
@@ -186,7 +191,7 @@ def _check_signature(session: Any, file: Path) -> None:
         f"{file} is another model (it takes {takes}): DNSMOS's sig_bak_ovr.onnx takes {INPUT} [windows, {WINDOW}] "
         f"and gives [windows, {len(OUTPUTS)}]"
     )
-    rows = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else 1
+    rows = _fixed_rows(session) or 1
     try:
         found = session.run(None, {INPUT: np.zeros((rows, WINDOW), np.float32)})
     except Exception as error:

@@ -46,7 +46,11 @@ def find(source: str, hub: str = "ms", *, revision: str | None = None) -> Path |
         raise VerifierError(
             f"{what}: give the folder of a model, a hub id 'owner/name', or one of {', '.join(NAMES[hub])}"
         )
-    return _download(hub_id, hub, revision, local=True) if _offline() else hub_id
+    if not _offline():
+        return hub_id
+    folder = _download(hub_id, hub, revision, local=True)
+    _check_folder(folder)
+    return folder
 
 
 def load(found: Path | str, device: str, hub: str = "ms", *, revision: str | None = None) -> Any:

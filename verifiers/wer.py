@@ -3,7 +3,7 @@
 The normalisation is that of BytedanceSpeech/seed-tts-eval `run_wer.py`: every character of
 `zhon.hanzi.punctuation + string.punctuation` but the apostrophe is deleted, one pass turns two spaces into
 one, Chinese becomes one character a word, anything else lower case. Numbers stay as they are: spell them
-before. The figure of a test set is the mean of `WordErrors.rate` over utterances (`verifiers.stats`).
+before. The figure of a test set is the mean of `WordErrors.rate` over utterances (`average`).
 """
 
 import string
@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, TypeAlias
 
 from verifiers.errors import VerifierError
+from verifiers.stats import Interval, bootstrap_mean
 
 Normalizer: TypeAlias = Callable[[str, str], str]
 """(text, language) -> words with single spaces between them."""
@@ -148,6 +149,27 @@ def align(reference: str, hypothesis: str) -> WordErrors:
         len(reference.split(" ")),
         differences,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRates:
+    """Of a test set, as average_wer.py has them: means over utterances, each of equal weight however long.
+
+    rate: with its bootstrap interval. substitutions, deletions, insertions: means of `WordErrors.rates`.
+    """
+
+    rate: Interval
+    substitutions: float
+    deletions: float
+    insertions: float
+
+
+def average(errors: Sequence[WordErrors], *, seed: int = 0) -> ErrorRates:
+    """The figures of a test set. Raises VerifierError for no utterances."""
+    rate = bootstrap_mean([found.rate for found in errors], seed=seed)
+    counts = [found.rates for found in errors]
+    means = {name: sum(one[name] for one in counts) / len(counts) for name in counts[0]}
+    return ErrorRates(rate, **means)
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,6 +269,26 @@ def test_bad_specs_are_answered_before_anything_is_loaded(
     assert "\n" not in str(caught.value)
 
 
+def test_a_cached_model_is_used_without_the_hub(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from huggingface_hub import constants
+
+    commit = "0" * 40
+    cached = tmp_path / "models--funasr--paraformer-zh"
+    shutil.copytree(folder, cached / "snapshots" / commit)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text(commit)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    found = paraformer_model.find("paraformer-zh", "hf")
+    assert isinstance(found, Path)
+    assert found.parent == cached / "snapshots"
+    judge = load("paraformer:paraformer-zh?hub=hf&language=en")
+    assert judge.spec == "paraformer:paraformer-zh?hub=hf&language=en"
+    assert judge.score([WAVES[1]], ENGLISH)[0].usable
+
+
 def test_without_funasr_the_answer_is_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "funasr", None)
     with pytest.raises(VerifierError, match=r"needs funasr.*pip install 'llasa-search\[funasr\]'"):
