@@ -88,7 +88,7 @@ def _falling(weights: Tensor, top_p: float) -> Tensor:
     if weights.device.type != "cpu":
         return weights.sort(dim=-1, descending=True).values
     rising = -weights.numpy()
-    if LIKELIEST < rising.shape[-1]:
+    if rising.shape[-1] > LIKELIEST:
         few = np.sort(np.partition(rising, LIKELIEST, axis=-1)[:, :LIKELIEST], axis=-1)
         if (few.sum(axis=-1) < -top_p).all():
             return torch.from_numpy(-few)

@@ -16,12 +16,12 @@ from verifiers.isolation import isolated
 from verifiers.loading import (
     check_cached,
     check_device,
-    check_installed,
     check_shapes,
     first_line,
     locate,
     read_checkpoint,
     refuse_differences,
+    require,
 )
 from verifiers.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
 from verifiers.spec import Spec, word
@@ -63,7 +63,7 @@ class EcapaSpeaker(Similarity):
     @classmethod
     def check_spec(cls, spec: Spec) -> None:
         spec.values(_OPTIONS)
-        check_installed("ecapa", cls.about.modules, cls.about.extra)
+        require("ecapa", cls.about)
         _locate(spec.source)
 
     @classmethod
@@ -75,7 +75,7 @@ class EcapaSpeaker(Similarity):
         """`ecapa:SOURCE?batch=&name=&reference=&revision=`; SOURCE: a folder, or a hub id."""
         options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0], "reference": voice_of(spec)}
         revision = options.pop("revision", None)
-        check_installed("ecapa", cls.about.modules, cls.about.extra)
+        require("ecapa", cls.about)
         found = _locate(spec.source)
         with isolated():
             check_device(device)

@@ -72,7 +72,8 @@ class Letters:
 
 
 class HubertCTC:
-    """What HuBERT-CTC hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words.
+    """What HuBERT-CTC hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words
+    ("cer" with `unit=character`).
 
     Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says;
     batches hold equal lengths only, because padding changes what is heard.
@@ -99,6 +100,7 @@ class HubertCTC:
         spec: str = "hubert-ctc:nano",
         name: str = "wer",
         normalizer: str = "seed-tts-eval",
+        unit: str = "word",
         batch: int = transcription.DEFAULT_BATCH,
         language: str = "en",
     ) -> None:
@@ -109,6 +111,7 @@ class HubertCTC:
         self._extractor = extractor
         self._letters = letters
         self._normalize = NORMALIZERS[normalizer]
+        self._unit = unit
         self._batch = batch
         self._language = base_language(language)
         self._frame_seconds = model.config.inputs_to_logits_ratio / SAMPLE_RATE
@@ -124,7 +127,7 @@ class HubertCTC:
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "HubertCTC":
-        """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=`; SOURCE: nano, folder, hub id."""
+        """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=&unit=`; SOURCE: nano, folder, hub id."""
         options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0]}
         revision = options.pop("revision", None)
         found = locate_transformers("hubert-ctc", spec.source, "hubert", FILES)
@@ -169,7 +172,7 @@ class HubertCTC:
         for row, path in zip(logp, logp.argmax(-1).tolist(), strict=True):
             spelled = self._letters.spell(path, self._frame_seconds)
             transcript = " ".join(text for text, _, _ in spelled)
-            heard = transcription.compare(transcript, target, partial, self._normalize)
+            heard = transcription.compare(transcript, target, partial, self._normalize, self._unit)
             text = words[: heard.position] if partial else words
             timed = [[text, round(start, 3), round(end, 3)] for text, start, end in spelled]
             extra = {"heard_at": timed, "logp": self._likelihood(row, text)}

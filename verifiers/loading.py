@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE
+from verifiers.base import About
 from verifiers.errors import VerifierError
 from verifiers.isolation import quiet_transformers
 
@@ -15,7 +16,7 @@ NANO = Path(__file__).parent / "nano"
 """Packaged models, one folder for each kind."""
 SAME_MODEL = "give weights and config.json of the same model"
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -47,7 +48,7 @@ def locate(
         if missing:
             raise VerifierError(f"{folder} lacks {', '.join(missing)}: {cure}")
         return folder
-    if source != "nano" and _HUB_ID.fullmatch(source) and not source.startswith("."):
+    if source != "nano" and HUB_ID.fullmatch(source) and not source.startswith("."):
         return source
     raise VerifierError(f"{kind} model {source!r} not found: {cure}, 'nano', or a hub id 'owner/name'")
 
@@ -68,6 +69,15 @@ def locate_transformers(kind: str, source: str, model_type: str, files: Sequence
                 f"{found} holds a model of type {stated!r}: {kind} needs one of type {model_type!r}"
             )
     return found
+
+
+def require(kind: str, about: About) -> None:
+    """Raises VerifierError with the command that installs what a kind needs and is not there. Imports nothing."""
+    missing = [module for module in about.modules if not _installed(module)]
+    if missing:
+        raise VerifierError(
+            f"{kind} needs {' and '.join(missing)}, not installed here: pip install 'llasa-search[{about.extra}]'"
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -94,15 +104,6 @@ def read_checkpoint(file: Path, what: str) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise VerifierError(f"cannot read {file} ({first_line(error)}): give {what}") from None
-
-
-def check_installed(kind: str, modules: Sequence[str], extra: str) -> None:
-    """Raises VerifierError, with the command that helps, unless the modules are there. Imports none of them."""
-    missing = [module for module in modules if not _installed(module)]
-    if missing:
-        raise VerifierError(
-            f"{kind} needs {', '.join(missing)}, not installed here: pip install 'llasa-search[{extra}]'"
-        )
 
 
 def _installed(module: str) -> bool:

@@ -14,8 +14,12 @@ from verifiers.spec import Spec, nearest
 
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
+    "dnsmos": "verifiers.dnsmos:DNSMOS",
     "ecapa": "verifiers.ecapa:EcapaSpeaker",
     "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
+    "paraformer": "verifiers.paraformer:Paraformer",
+    "signal": "verifiers.signal:SignalChecks",
+    "utmos": "verifiers.utmos:UTMOS",
     "wavlm-large-sv": "verifiers.wavlm_large:WavLMLargeSpeaker",
     "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
     "whisper": "verifiers.whisper_asr:WhisperASR",

@@ -14,7 +14,8 @@ _SPEC = re.compile(r"(?P<kind>[A-Za-z][\w.-]*)(?::(?P<source>[^?]*))?(?:\?(?P<op
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """kind: name in the registry. source: "nano" (packaged), a folder or file, or a name on the hub."""
+    """kind: name in the registry. source: "nano" (packaged), a folder or file, or a name on the hub; "" as the
+    canonical form of a kind that has no sources."""
 
     kind: str
     source: str = "nano"
@@ -42,7 +43,8 @@ class Spec:
 
     def __str__(self) -> str:
         options = urlencode(sorted(self.options.items()), safe="/:")
-        return f"{self.kind}:{self.source}" + (f"?{options}" if options else "")
+        source = f":{self.source}" if self.source else ""
+        return f"{self.kind}{source}" + (f"?{options}" if options else "")
 
     def values(self, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
         """The options as values. Raises VerifierError for one that is not in `readers` or cannot be read."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from verifiers.base import Score, Target
@@ -11,6 +12,7 @@ from verifiers.wer import (
     NORMALIZERS,
     Normalizer,
     base_language,
+    by_character,
     is_chinese,
     prefix_error_rate,
     seed_tts_eval,
@@ -31,34 +33,50 @@ OPTIONS = {
     "name": word,
     "normalizer": one_of(*NORMALIZERS),
     "revision": word,
+    "unit": one_of("word", "character"),
 }
 
 
 def metric_of(spec: Spec) -> tuple[str, bool]:
-    """The metric of a recogniser's spec: another normaliser measures something else."""
-    default = "wer" if spec.options.get("normalizer", "seed-tts-eval") == "seed-tts-eval" else "wer-whisper"
+    """The metric of a recogniser's spec: another unit or normaliser measures something else."""
+    default = "cer" if spec.options.get("unit") == "character" else "wer"
+    if spec.options.get("normalizer", "seed-tts-eval") != "seed-tts-eval":
+        default += "-whisper"
     return spec.options.get("name", default), False
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A transcript against its target. value: (prefix) error rate; position: words of the text reached."""
+    """A transcript against its target. value: (prefix) error rate; position: whole words of the text reached."""
 
     value: float
     position: int
     evidence: Mapping[str, Any]
 
 
-def compare(transcript: str, target: Target, partial: bool, normalize: Normalizer) -> Heard:
-    """The error rate of a transcript, of the best prefix of the text if the audio is partial."""
-    text = text_of(target)
-    hypothesis = simplified(transcript) if is_chinese(target.language) else transcript
+def compare(
+    transcript: str, target: Target, partial: bool, normalize: Normalizer, unit: str = "word"
+) -> Heard:
+    """The error rate of a transcript, of the best prefix of the text if the audio is partial.
+
+    unit: "character" counts characters in place of words, and positions in the evidence are of characters.
+    """
+    text, language = text_of(target), target.language
+    words = normalize(text, language).split()
+    hypothesis = simplified(transcript) if is_chinese(language) else transcript
+    units = by_character(normalize) if unit == "character" else normalize
     if partial:
-        prefix = prefix_error_rate(text, hypothesis, target.language, normalize)
-        return Heard(prefix.rate, prefix.position, {"transcript": transcript, **prefix.evidence()})
-    errors = word_errors(text, hypothesis, target.language, normalize)
-    words = len(errors.reference.split())
-    return Heard(errors.rate, words, {"transcript": transcript, **errors.evidence()})
+        prefix = prefix_error_rate(text, hypothesis, language, units)
+        position = whole_words(words, prefix.position) if unit == "character" else prefix.position
+        return Heard(prefix.rate, position, {"transcript": transcript, **prefix.evidence()})
+    errors = word_errors(text, hypothesis, language, units)
+    return Heard(errors.rate, len(words), {"transcript": transcript, **errors.evidence()})
+
+
+def whole_words(words: Sequence[str], characters: int) -> int:
+    """How many of the words are whole in the first characters of all."""
+    ends = accumulate(len(word) for word in words)
+    return sum(end <= characters for end in ends)
 
 
 def text_of(target: Target) -> str:

@@ -3,7 +3,7 @@
 The normalisation is that of BytedanceSpeech/seed-tts-eval `run_wer.py`: every character of
 `zhon.hanzi.punctuation + string.punctuation` but the apostrophe is deleted, one pass turns two spaces into
 one, Chinese becomes one character a word, anything else lower case. Numbers stay as they are: spell them
-before. The figure of a test set is the mean of `WordErrors.rate` over utterances (`verifiers.stats`).
+before. The figure of a test set is the mean of `WordErrors.rate` over utterances (`average`).
 """
 
 import string
@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, TypeAlias
 
 from verifiers.errors import VerifierError
+from verifiers.stats import Interval, bootstrap_mean
 
 Normalizer: TypeAlias = Callable[[str, str], str]
 """(text, language) -> words with single spaces between them."""
@@ -31,6 +32,12 @@ def whisper_english(text: str, language: str = "en") -> str:
 
 
 NORMALIZERS: dict[str, Normalizer] = {"seed-tts-eval": seed_tts_eval, "whisper": whisper_english}
+
+
+def by_character(normalize: Normalizer) -> Normalizer:
+    """The normaliser with every character as a word, as seed-tts-eval counts Chinese: what is counted is then
+    a character error rate. Spaces between words do not count (in jiwer's `cer` they do)."""
+    return lambda text, language: " ".join("".join(normalize(text, language).split()))
 
 
 def is_chinese(language: str) -> bool:
@@ -51,7 +58,8 @@ def simplified(text: str) -> str:
         convert = import_module("zhconv").convert
     except ImportError:
         raise VerifierError(
-            "transcripts of Chinese are compared in simplified characters: install zhconv (GPL) for that"
+            "transcripts of Chinese are compared in simplified characters by zhconv, which is not installed "
+            "(it is under the GPL): pip install 'llasa-search[zh]'"
         ) from None
     return str(convert(text, "zh-cn"))
 
@@ -141,6 +149,27 @@ def align(reference: str, hypothesis: str) -> WordErrors:
         len(reference.split(" ")),
         differences,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRates:
+    """Of a test set, as average_wer.py has them: means over utterances, each of equal weight however long.
+
+    rate: with its bootstrap interval. substitutions, deletions, insertions: means of `WordErrors.rates`.
+    """
+
+    rate: Interval
+    substitutions: float
+    deletions: float
+    insertions: float
+
+
+def average(errors: Sequence[WordErrors], *, seed: int = 0) -> ErrorRates:
+    """The figures of a test set. Raises VerifierError for no utterances."""
+    rate = bootstrap_mean([found.rate for found in errors], seed=seed)
+    counts = [found.rates for found in errors]
+    means = {name: sum(one[name] for one in counts) / len(counts) for name in counts[0]}
+    return ErrorRates(rate, **means)
 
 
 @dataclass(frozen=True, slots=True)

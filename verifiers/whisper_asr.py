@@ -26,7 +26,8 @@ _OPTIONS = {name: read for name, read in transcription.OPTIONS.items() if name !
 
 
 class WhisperASR:
-    """What Whisper hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words.
+    """What Whisper hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words
+    ("cer" with `unit=character`).
 
     Temperature 0 and no fallback to sampling, no timestamps, the number of tokens capped by the text's, so
     that hallucinated loops end. Audio longer than the window (30 s as released) is cut where it is quiet.
@@ -51,6 +52,7 @@ class WhisperASR:
         spec: str = "whisper:nano",
         name: str = "wer",
         normalizer: str = "seed-tts-eval",
+        unit: str = "word",
         batch: int = transcription.DEFAULT_BATCH,
         orthography: str = "written",
     ) -> None:
@@ -59,6 +61,7 @@ class WhisperASR:
         self.spec = spec
         self._model = model
         self._normalize = NORMALIZERS[normalizer]
+        self._unit = unit
         self._batch = batch
         self._plain = orthography == "plain"
 
@@ -73,7 +76,7 @@ class WhisperASR:
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WhisperASR":
-        """`whisper:SOURCE?batch=&name=&normalizer=`; SOURCE: nano, folder, .pt file, official name."""
+        """`whisper:SOURCE?batch=&name=&normalizer=&unit=`; SOURCE: nano, folder, .pt file, official name."""
         options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0]}
         found = whisper_model.find(spec.source)
         with isolated():
@@ -139,7 +142,9 @@ class WhisperASR:
         results = _regroup(decode(self._model, features, options), counts)
         joint = "" if is_chinese(language) else " "
         heard = [
-            transcription.compare(joint.join(r.text for r in found), target, partial, self._normalize)
+            transcription.compare(
+                joint.join(r.text for r in found), target, partial, self._normalize, self._unit
+            )
             for found in results
         ]
         texts = [

@@ -156,3 +156,15 @@ def test_it_judges_its_own_language_only(hubert_ctc: HubertCTC, hubert_folder: P
     german = load(f"hubert-ctc:{hubert_folder}?language=de&name=wer-de")
     assert german.score([], Target(text="guten Tag", language="de")) == []
     assert german.name == "wer-de"
+
+
+def test_the_unit_may_be_the_character(hubert_folder: Path, hubert_ctc: HubertCTC) -> None:
+    by_character = load(f"hubert-ctc:{hubert_folder}?unit=character")
+    assert by_character.name == "cer"
+    wave = speechlike(1.0)
+    heard = hubert_ctc.score([wave], TARGET)[0].evidence["transcript"]
+    found = by_character.score([wave], Target(text=f"{heard} x"))[0]
+    letters = len("".join(heard.split()))
+    assert found.value == pytest.approx(1 / (letters + 1))
+    partial = by_character.score([wave], Target(text=f"{heard} x"), partial=True)[0]
+    assert (partial.value, partial.evidence["position"]) == (0.0, letters)

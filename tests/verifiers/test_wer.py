@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verifiers.base import Target
 from verifiers.errors import VerifierError
+from verifiers.spec import Spec
+from verifiers.transcription import compare, metric_of, whole_words
 from verifiers.wer import (
+    PrefixErrors,
     best_prefix,
+    by_character,
     prefix_error_rate,
     seed_tts_eval,
     simplified,
@@ -45,6 +50,75 @@ def test_chinese_is_compared_by_character_with_its_case_kept() -> None:
     assert seed_tts_eval("你好\uff0c世界\u3002", "zh") == "你 好 世 界"
     assert seed_tts_eval("A你", "zh") == "A 你"
     assert word_errors("你好世界", "你好视界", "zh").rate == 0.25
+
+
+def test_hyphens_and_digits_in_the_middle_of_words() -> None:
+    assert seed_tts_eval("A well-known co-worker, 3-D and 1,000.") == "a wellknown coworker 3d and 1000"
+    assert word_errors("well-known", "well known").errors == 2
+    assert word_errors("well-known", "wellknown").errors == 0
+
+
+def test_chinese_with_latin_words_is_spelled_letter_by_letter() -> None:
+    found = word_errors("我用 iPhone\u3002", "我用iphone", "zh")
+    assert found.reference == "我 用   i P h o n e"
+    assert (found.substitutions, found.deletions, found.insertions) == (1, 0, 0)
+    # The spaces between words are units in what the three counts are divided by, and none in the WER.
+    assert (found.rate, found.words, found.rates["substitutions"]) == (1 / 8, 10, 1 / 10)
+
+
+def test_the_apostrophe_stays_in_chinese_too() -> None:
+    assert seed_tts_eval("it's 好", "zh") == "i t ' s   好"
+
+
+def reference_of_seed_tts_eval(text: str, heard: str, language: str) -> tuple[float, list[float]]:
+    """WER and the three rates as run_wer.py states them: mark by mark, count by count."""
+    import jiwer
+    from zhon.hanzi import punctuation
+
+    for mark in punctuation + string.punctuation:
+        if mark != "'":
+            text, heard = text.replace(mark, ""), heard.replace(mark, "")
+    text, heard = text.replace("  ", " "), heard.replace("  ", " ")
+    if language == "zh":
+        text, heard = " ".join(text), " ".join(heard)
+    else:
+        text, heard = text.lower(), heard.lower()
+    found = jiwer.process_words(text, heard)
+    counts = (found.substitutions, found.deletions, found.insertions)
+    return found.wer, [count / len(text.split(" ")) for count in counts]
+
+
+@given(
+    text=st.text("aB' 你好,.-1\u3002", min_size=1, max_size=12),
+    heard=st.text("aB' 你好,.-1\u3002", max_size=12),
+    language=st.sampled_from(["en", "zh"]),
+)
+def test_figures_are_those_of_the_rules_step_by_step(text: str, heard: str, language: str) -> None:
+    if not seed_tts_eval(text, language).strip():
+        return
+    found = word_errors(text, heard, language)
+    rate, rates = reference_of_seed_tts_eval(text, heard, language)
+    assert found.rate == rate
+    assert list(found.rates.values()) == rates
+
+
+def test_a_character_error_rate_of_english_is_another_metric() -> None:
+    target = Target(text="The cat sat.")
+    assert compare("the cat sad", target, False, seed_tts_eval).value == 1 / 3
+    heard = compare("thecat sad", target, False, seed_tts_eval, "character")
+    assert (heard.value, heard.position) == (1 / 9, 3)
+    assert heard.evidence["words"] == 9
+    assert by_character(whisper_english)("Twenty five", "en") == "2 5"
+    assert metric_of(Spec("whisper", options={"unit": "character"})) == ("cer", False)
+    both = {"unit": "character", "normalizer": "whisper"}
+    assert metric_of(Spec("whisper", options=both)) == ("cer-whisper", False)
+    assert metric_of(Spec("whisper", options={**both, "name": "mine"})) == ("mine", False)
+
+
+def test_a_prefix_by_characters_reaches_the_words_that_are_whole() -> None:
+    heard = compare("the cat s", Target(text="The cat sat down."), True, seed_tts_eval, "character")
+    assert (heard.value, heard.position, heard.evidence["position"]) == (0.0, 2, 7)
+    assert [whole_words(["the", "cat"], n) for n in (0, 2, 3, 5, 6)] == [0, 0, 1, 1, 2]
 
 
 def test_curly_apostrophes_are_deleted_as_upstream() -> None:
@@ -95,12 +169,20 @@ def test_whispers_normaliser_is_another_one() -> None:
 
 def test_chinese_transcripts_need_zhconv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zhconv", None)
-    with pytest.raises(VerifierError, match="install zhconv"):
+    with pytest.raises(VerifierError, match=r"zhconv.*pip install 'llasa-search\[zh\]'"):
         simplified("漢字")
     module = ModuleType("zhconv")
     module.convert = lambda text, locale: f"{locale}:{text}"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "zhconv", module)
     assert simplified("漢字") == "zh-cn:漢字"
+
+
+def test_traditional_characters_of_a_transcript_are_no_errors() -> None:
+    pytest.importorskip("zhconv")
+    heard = compare("漢語 說話", Target(text="汉语\uff0c说话\u3002", language="zh"), False, seed_tts_eval)
+    assert heard.value == 0.0
+    # Only the transcript is converted, as upstream.
+    assert compare("漢語", Target(text="漢語", language="zh"), False, seed_tts_eval).value == 1.0
 
 
 def distance(a: tuple[str, ...], b: tuple[str, ...]) -> int:
@@ -115,6 +197,28 @@ def test_the_best_prefix_is_that_of_brute_force(expected: list[str], heard: list
     errors, position = best_prefix(expected, heard)
     assert errors == min(costs)
     assert position == max(j for j, cost in enumerate(costs) if cost == errors)
+
+
+@given(
+    expected=st.lists(st.sampled_from(["a", "b", "ab", "abc"]), min_size=1, max_size=5),
+    heard=st.lists(st.sampled_from(["a", "b", "ab", "abc"]), max_size=4),
+)
+def test_the_prefix_error_rate_is_that_of_brute_force(expected: list[str], heard: list[str]) -> None:
+    """Over all prefixes; a last word that begins the next one of the text may be left out if that helps."""
+
+    def nearest(words: list[str]) -> tuple[int, int]:
+        costs = [distance(tuple(expected[:j]), tuple(words)) for j in range(len(expected) + 1)]
+        return min(costs), max(j for j, cost in enumerate(costs) if cost == min(costs))
+
+    errors, position = nearest(heard)
+    if heard:
+        fewer, reached = nearest(heard[:-1])
+        if fewer < errors and reached < len(expected) and expected[reached].startswith(heard[-1]):
+            errors, position = fewer, reached
+    found: PrefixErrors = prefix_error_rate(" ".join(expected), " ".join(heard))
+    assert (found.errors, found.position, found.words) == (errors, position, len(expected))
+    assert found.rate == errors / max(position, 1)
+    assert found.alignment is None or found.alignment.errors == errors
 
 
 @given(expected=WORDS.filter(bool), cut=st.integers(0, 6))
