@@ -14,6 +14,18 @@ from typing import NoReturn
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+SELECTIONS = """\
+how a selection is written (--select), by the names of the metrics:
+  "wer<=0,sim"                    among those with WER 0 the most similar; if there is none, the lowest WER
+  "sim" or "wer,sim"              the best by one metric; where that is equal, by the next
+  "weighted(sim=1,wer=2)"         the largest sum, each metric in its own units and in its better direction
+  "ranks(sim,wer)"                the best mean of the places by each metric, which needs no units;
+                                  with weights: "ranks(sim=2,wer=1)"
+  "pareto(sim,wer)"               those that no other one beats by all metrics, the even compromise first
+  "wer<=0.02,sim>=0.8,ranks(...)" bounds, with any of these behind them
+Candidates that could not be judged come last; of equal ones the likelier, then the earlier one is taken.
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """Answers bad usage with one line."""
@@ -26,7 +38,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="llasa-search", description="Speak with Llasa, searched and judged.")
     parser.add_argument("--version", action="version", version=f"llasa-search {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    add_synth(commands.add_parser("synth", help="speak a text: N candidates, the verifiers keep the best"))
+    add_synth(
+        commands.add_parser(
+            "synth",
+            help="speak a text: N candidates, the verifiers keep the best",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=SELECTIONS,
+        )
+    )
     commands.add_parser("models", help="what is installed, where parts would come from, their licences")
     return parser
 
@@ -63,7 +82,7 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     )
     choice.add_argument("--no-judge", action="store_true", help="leave out the preset's held-out judge")
     choice.add_argument(
-        "--select", metavar="RULE", help='such as "wer<=0,sim": among those with WER 0 the most similar'
+        "--select", metavar="RULE", help='which candidate is the best, such as "wer<=0,sim": see below'
     )
     choice.add_argument("--temperature", type=float, help="default: the preset's")
     choice.add_argument("--top-p", type=float, help="default: the preset's")

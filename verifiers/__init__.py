@@ -7,7 +7,7 @@ Importing this package imports no model library.
 """
 
 from verifiers.base import Score, Target, Verifier
-from verifiers.combine import ConstraintFirst, Ranking, Selection, parse_selection
+from verifiers.combine import ConstraintFirst, Ranking, Selection, parse_selection, parse_stages
 from verifiers.errors import VerifierError
 from verifiers.registry import check, directions, kinds, load
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
@@ -28,4 +28,5 @@ __all__ = [
     "load",
     "paired_difference",
     "parse_selection",
+    "parse_stages",
 ]
