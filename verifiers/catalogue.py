@@ -97,7 +97,7 @@ def _describe(kind: str, target: str) -> Kind:
         if not isinstance(about, About):
             return Kind(kind, target, problem="it says nothing of itself: its class has no `about`")
         metric, higher_is_better = found.metric(Spec(kind))
-        releases = tuple(release(spec) for spec in about.released)
+        releases = tuple(release(spec) for spec in about.released or (kind,))
         return Kind(kind, target, about, metric, higher_is_better, missing_modules(about), releases)
     except Exception as error:  # noqa: BLE001 (whatever the code of another package does)
         return Kind(kind, target, problem=one_line(error))

@@ -45,6 +45,12 @@ class Needing:
         return []
 
 
+class Plain(Needing):
+    """Needs no weights, so none are released."""
+
+    about = About("loudness", (), {}, 0.0)
+
+
 class Nothing(Needing):
     about = None  # type: ignore[assignment]
 
@@ -70,6 +76,7 @@ def others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     targets = {
         "moon": f"{__name__}:Needing",
+        "plain": f"{__name__}:Plain",
         "nothing": f"{__name__}:Nothing",
         "failing": f"{__name__}:Failing",
         "unsure": f"{__name__}:Unsure",
@@ -165,6 +172,13 @@ def test_weights_that_cannot_be_loaded_say_why() -> None:
     assert bad.state.startswith("no: cannot read the verifier 'fail ing'")
     assert catalogue.release("wisper").state.startswith("no: unknown verifier 'wisper'")
     assert catalogue.release("whisper:./nowhere").licence == "see its source"
+
+
+@pytest.mark.usefixtures("others")
+def test_a_kind_without_weights_can_run_wherever_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listed(capsys)["plain"]["released"] == [
+        {"spec": "plain", "licence": "see its source", "here": True, "state": "yes"}
+    ]
 
 
 def test_what_would_be_fetched_is_told_from_what_cannot_be(
