@@ -14,6 +14,30 @@ from typing import NoReturn
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+SELECTIONS = """\
+how a selection is written (--select), by the names of the metrics:
+  "wer<=0,sim"                    among those with WER 0 the most similar; if there is none, the lowest WER
+  "sim" or "wer,sim"              the best by one metric; where that is equal, by the next
+  "weighted(sim=1,wer=2)"         the largest sum, each metric in its own units and in its better direction
+  "ranks(sim,wer)"                the best mean of the places by each metric, which needs no units;
+                                  with weights: "ranks(sim=2,wer=1)"
+  "pareto(sim,wer)"               those that no other one beats by all metrics, the even compromise first
+  "wer<=0.02,sim>=0.8,ranks(...)" bounds, with any of these behind them
+Candidates that could not be judged come last; of equal ones the likelier, then the earlier one is taken.
+"""
+
+SCORE_EXAMPLES = """\
+examples:
+  word errors and likeness of the voice, by the models that are shipped:
+    llasa-search score a.wav b.wav --text "the train is late" --reference voice.wav
+  the best of many readings, first:
+    llasa-search score all/*.wav --text "the train is late" --reference voice.wav --select "wer<=0,sim"
+  the mean word error rate of a test set with its 95 % interval (list.txt: lines of path|text):
+    llasa-search score --texts list.txt --verifier whisper:large-v3 --device cuda
+  everything that a verifier says of one file:
+    llasa-search score a.wav --verifier hubert-ctc:nano --text "the train is late" --json
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """Answers bad usage with one line."""
@@ -26,8 +50,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="llasa-search", description="Speak with Llasa, searched and judged.")
     parser.add_argument("--version", action="version", version=f"llasa-search {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    add_synth(commands.add_parser("synth", help="speak a text: N candidates, the verifiers keep the best"))
+    add_synth(
+        commands.add_parser(
+            "synth",
+            help="speak a text: N candidates, the verifiers keep the best",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=SELECTIONS,
+        )
+    )
+    add_score(
+        commands.add_parser(
+            "score",
+            help="judge audio files against a text, a voice or an emotion",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            description="Judges audio files: a table on stdout, or JSON with all the evidence.",
+            epilog=f"{SCORE_EXAMPLES}\n{SELECTIONS}",
+        )
+    )
     commands.add_parser("models", help="what is installed, where parts would come from, their licences")
+    listing = commands.add_parser("verifiers", help="what can judge, what each needs, what can run here now")
+    listing.add_argument("--json", action="store_true", help="the same as JSON")
     return parser
 
 
@@ -63,7 +105,7 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     )
     choice.add_argument("--no-judge", action="store_true", help="leave out the preset's held-out judge")
     choice.add_argument(
-        "--select", metavar="RULE", help='such as "wer<=0,sim": among those with WER 0 the most similar'
+        "--select", metavar="RULE", help='which candidate is the best, such as "wer<=0,sim": see below'
     )
     choice.add_argument("--temperature", type=float, help="default: the preset's")
     choice.add_argument("--top-p", type=float, help="default: the preset's")
@@ -81,6 +123,36 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", type=Path, metavar="WAV", help="what is judged (WAV, FLAC, ...)")
+    parser.add_argument("--json", action="store_true", help="print everything, evidence too, as JSON")
+    parser.add_argument(
+        "--verifier",
+        action="append",
+        metavar="SPEC",
+        help="what judges, repeatable; `llasa-search verifiers` lists them "
+        "(default: those of the nano preset that have what they need)",
+    )
+    parser.add_argument("--select", metavar="RULE", help="show the best first, such as wer<=0,sim: see below")
+    parser.add_argument("--partial", action="store_true", help="the audio breaks off somewhere in the text")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default cpu)")
+    target = parser.add_argument_group("what the audio should be")
+    target.add_argument("--text", help="what is said, in all files; digits of English are spelled out")
+    target.add_argument(
+        "--texts",
+        type=Path,
+        metavar="FILE",
+        help="lines of path|text, paths relative to FILE; without WAV arguments all of its files are judged",
+    )
+    target.add_argument("--language", default="en", metavar="CODE", help="of the text (default en)")
+    target.add_argument("--reference", type=Path, metavar="WAV", help="whose voice it should be")
+    target.add_argument(
+        "--resynthesis", type=Path, metavar="WAV", help="the reference as the codec says it again (SIM-r)"
+    )
+    target.add_argument("--emotion", metavar="NAME", help="which emotion it should have, such as happy")
+    target.add_argument("--emotion-audio", type=Path, metavar="WAV", help="speech with that emotion")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -94,6 +166,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             from experiments.synth import synth
 
             synth(arguments)
+        elif arguments.command == "score":
+            from experiments.score import score
+
+            score(arguments)
+        elif arguments.command == "verifiers":
+            from experiments.list_verifiers import print_verifiers
+
+            print_verifiers(arguments.json)
         else:
             from experiments.models import print_models
 

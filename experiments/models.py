@@ -1,26 +1,13 @@
 """`llasa-search models`: the parts of each preset, where they are or would come from, and their licences."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from experiments.voices import shipped_voices
 from llasa_core.presets import PRESETS, Preset, SourceStatus, source_status
-from verifiers.loading import NANO
-from verifiers.spec import Spec
-
-VERIFIER_LICENCES = {
-    "whisper:nano": "Apache-2.0",
-    "hubert-ctc:nano": "Apache-2.0",
-    "wavlm-sv:nano": "Apache-2.0",
-    "whisper:large-v3": "MIT",
-    "wavlm-sv:microsoft/wavlm-base-plus-sv": "CC BY-SA 3.0",
-    "hubert-ctc:facebook/hubert-large-ls960-ft": "Apache-2.0",
-}
-"""Of third-party weights: confirm them on their model cards, which could not be read when this was written."""
+from verifiers import catalogue
 
 
 @dataclass(frozen=True)
@@ -58,8 +45,8 @@ def preset_parts(preset: Preset) -> list[Part]:
     ]
     for role, specs in (("verifier", preset.verifiers), ("judge", preset.judges)):
         for spec in specs:
-            licence = VERIFIER_LICENCES.get(spec, "see its source")
-            parts.append(Part(preset.name, role, spec, verifier_state(spec), licence))
+            release = catalogue.release(spec)
+            parts.append(Part(preset.name, role, spec, release.state, release.licence))
     return parts
 
 
@@ -68,20 +55,3 @@ def describe(status: SourceStatus) -> str:
     if status.kind == "missing":
         return "no: missing from this installation"
     return f"yes: {status.kind}" if status.installed else f"no: from the {status.kind}"
-
-
-def verifier_state(spec: str) -> str:
-    """The same for the source of a verifier: packaged, a folder, one of Whisper's own names, or a hub id."""
-    parsed = Spec.parse(spec)
-    if parsed.source == "nano":
-        present = (NANO / parsed.kind / "config.json").is_file()
-        return describe(SourceStatus("packaged" if present else "missing", parsed.source, present))
-    if parsed.kind == "whisper" and "/" not in parsed.source:
-        present = (whisper_cache() / f"{parsed.source}.pt").is_file()
-        return "yes: whisper's cache" if present else "no: fetched by openai-whisper"
-    return describe(source_status(parsed.source))
-
-
-def whisper_cache() -> Path:
-    """Where openai-whisper keeps what it fetched."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"

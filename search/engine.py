@@ -17,8 +17,9 @@ from search.manifest import identity, verifier_identity, versions
 from search.result import Candidate, SearchResult, Step
 from search.rollouts import LocalRollouts, Progress, Rollout, Rollouts, no_progress
 from search.strategy import Ask, Beams, Branch, Choice, Extend, Measure, Strategy
-from verifiers import registry
 from verifiers.base import Verifier
+from verifiers.cache import Remembering
+from verifiers.instances import shared
 
 
 class Searcher:
@@ -48,8 +49,13 @@ class Searcher:
         device: str = "cpu",
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
+        remember: int = 0,
     ) -> "Searcher":
         """Loads the parts of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
+
+        Verifiers are those of the process (`verifiers.shared`): another Searcher with the same specs loads none again.
+        remember: scores that each verifier keeps, so that audio that comes again is not judged again, in this request
+        or a later one; 0, none, is right where wall times are compared.
 
         Raises UserError or VerifierError for an unknown name, a folder that lacks files, a generator and a codec
         that differ in the number of codes, or two verifiers of one name.
@@ -66,9 +72,9 @@ class Searcher:
         )
         vocoder = Codec.from_source(sources["codec"], device)
         check_match(model.n_codes, vocoder.n_codes)
-        loaded = [registry.load(spec, device=device) for spec in specs]
+        loaded = [_verifier(spec, device, remember) for spec in specs]
         by_name = unique_names(loaded)
-        held_out = [registry.load(spec, device=device) for spec in judges]
+        held_out = [_verifier(spec, device, remember) for spec in judges]
         models = {
             "preset": preset,
             "generator": identity(sources["generator"]),
@@ -136,6 +142,11 @@ def _step(ask: Ask, answer: Any, seconds: float) -> Step:
             return Step(f"measure {verifier}", len(beams), sum(len(b.tokens) for b in beams), seconds)
         case _:
             return Step("start", 1, 0, seconds)
+
+
+def _verifier(spec: str, device: str, remember: int) -> Verifier:
+    verifier = shared(spec, device)
+    return Remembering(verifier, remember) if remember else verifier
 
 
 def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:

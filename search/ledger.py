@@ -20,7 +20,8 @@ class Ledger:
     - `tokens_prefilled`: prompt tokens (text, template, voice prompt) run through the model.
       `tokens_reprefilled`: tokens run again to make a lost beam anew.
 
-    Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier.
+    Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier (as asked: one
+    that remembers scores may have heard less of it).
     `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME".
     """
 

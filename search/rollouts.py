@@ -101,10 +101,12 @@ class LocalRollout:
             case Extend(beams, n_tokens):
                 return self._extend(beams, n_tokens)
             case Measure(beams, verifier, partial):
-                return tuple(self.score(beams, self.models.verifiers[verifier], partial=partial))
+                return tuple(self._score(beams, self.models.verifiers[verifier], partial, held_out=False))
 
     def score(self, beams: Beams, verifier: Verifier, *, partial: bool = False) -> list[Score]:
-        held_out = not any(verifier is known for known in self.models.verifiers.values())
+        return self._score(beams, verifier, partial, held_out=True)
+
+    def _score(self, beams: Beams, verifier: Verifier, partial: bool, *, held_out: bool) -> list[Score]:
         role, name = ("judge", verifier.spec) if held_out else ("verifier", verifier.name)
         waveforms = self._decode(beams)
         target = self._target_of(verifier)

@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,16 @@ import pytest
 from llasa_core.audio import SAMPLE_RATE, Waveform, write_audio
 from tests.plain_verifiers import plain_kinds
 from tests.tiny import build_codec, build_generator
+from verifiers.instances import unload
 
 __all__ = ["plain_kinds"]
+
+
+@pytest.fixture(autouse=True)
+def no_shared_verifiers() -> Iterator[None]:
+    """No test meets a verifier that another one loaded."""
+    yield
+    unload()
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,14 @@
     judge = verifiers.load("whisper")
     judge.score([waveform], Target(text="The train is late."))[0].value
 
-Importing this package imports no model library.
+`shared` is `load` with one model a process, `Remembering` keeps scores. Importing this package imports no model library.
 """
 
 from verifiers.base import Score, Target, Verifier
-from verifiers.combine import ConstraintFirst, Ranking, Selection, parse_selection
+from verifiers.cache import Remembering
+from verifiers.combine import ConstraintFirst, Ranking, Selection, parse_selection, parse_stages
 from verifiers.errors import VerifierError
+from verifiers.instances import shared, unload
 from verifiers.registry import check, directions, kinds, load
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
 
@@ -16,6 +18,7 @@ __all__ = [
     "ConstraintFirst",
     "Interval",
     "Ranking",
+    "Remembering",
     "Score",
     "Selection",
     "Target",
@@ -28,4 +31,7 @@ __all__ = [
     "load",
     "paired_difference",
     "parse_selection",
+    "parse_stages",
+    "shared",
+    "unload",
 ]

@@ -50,7 +50,8 @@ class About:
     """What `llasa-search verifiers` says of a kind.
 
     measures: what its score means, in a few words. needs: the fields of `Target` that it judges against.
-    released: specs of released weights, and the licence of each. extra: the extra of this package that brings
+    released: specs of released weights, and the licence of each (of third parties' weights: confirm it on the
+    model card). extra: the extra of this package that brings
     the libraries `modules`, if the core does not. min_seconds: the shortest audio that it judges.
     """
 

@@ -1,177 +1,166 @@
-"""How scores of several verifiers become one ranking: constraints first, then objectives, never a hidden sum.
+"""Selections as text: `wer<=0.02,sim` is, of the candidates with a WER of at most 2 %, the most similar one.
 
-A selection is written as `wer<=0.02,sim`: of the candidates with a WER of at most 2 %, the most similar one.
+    SELECTION = [CONSTRAINT,]... RULE
+    CONSTRAINT = METRIC<=NUMBER | METRIC>=NUMBER
+    RULE = METRIC[,METRIC]...              the next where the first is equal
+         | weighted(METRIC=NUMBER,...)     largest weighted sum, in the metrics' own units
+         | ranks(METRIC[=NUMBER],...)      best mean of the places among the candidates
+         | pareto(METRIC,...)              those that no other one beats
+
+Which way a metric is better is known to its verifier, so weights are positive. What the rules do with ties and
+with candidates that could not be judged is said in `verifiers.selection`.
 """
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from verifiers.base import Score
 from verifiers.errors import VerifierError
+from verifiers.selection import (
+    Constraint,
+    ConstraintFirst,
+    Lexicographic,
+    Objective,
+    Pareto,
+    Ranking,
+    Ranks,
+    Rule,
+    Selection,
+    Weighted,
+)
 from verifiers.spec import nearest
 
-_CONSTRAINT = re.compile(r"(?P<metric>[^<>=\s]+)\s*(?P<sign><=|>=)\s*(?P<bound>\S+)")
+__all__ = [
+    "Constraint",
+    "ConstraintFirst",
+    "Lexicographic",
+    "Objective",
+    "Pareto",
+    "Ranking",
+    "Ranks",
+    "Rule",
+    "Selection",
+    "Weighted",
+    "parse_selection",
+    "parse_stages",
+]
+
+_PARTS = re.compile(r",(?![^()]*\))")
+"""Commas that stand in no brackets."""
+_CONSTRAINT = re.compile(r"(?P<metric>[^<>=\s()]+)\s*(?P<sign><=|>=)\s*(?P<bound>\S+)")
+_CALL = re.compile(r"(?P<rule>[A-Za-z]\w*)\s*\((?P<terms>[^()]*)\)")
 _METRIC = re.compile(r"[A-Za-z][\w.-]*")
+_RULES: Mapping[str, type[Rule]] = {"pareto": Pareto, "ranks": Ranks, "weighted": Weighted}
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """order: indices of all candidates, best first.
-
-    satisfied: the first one is usable and meets all constraints.
-    """
-
-    order: tuple[int, ...]
-    satisfied: bool
-
-
-class Selection(Protocol):
-    """Orders candidates by their scores. The same scores always give the same order."""
-
-    @property
-    def spec(self) -> str:
-        """The string that makes this selection again."""
-        ...
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The names of the verifiers whose scores are looked at."""
-        ...
-
-    def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
-        """Ranks candidates by `scores[metric][candidate]`. Raises VerifierError if a metric is not there."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """`metric <= bound`, or `metric >= bound` with `at_most=False`."""
-
-    metric: str
-    bound: float
-    at_most: bool = True
-
-    def violation(self, value: float) -> float:
-        """By how much the value misses the bound; 0 if it keeps it."""
-        return max(0.0, value - self.bound if self.at_most else self.bound - value)
-
-    def __str__(self) -> str:
-        return f"{self.metric}{'<=' if self.at_most else '>='}{self.bound:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A metric to be as good as possible."""
-
-    metric: str
-    higher_is_better: bool
-
-    def cost(self, value: float) -> float:
-        return -value if self.higher_is_better else value
-
-    def __str__(self) -> str:
-        return self.metric
-
-
-@dataclass(frozen=True, slots=True)
-class ConstraintFirst:
-    """Candidates that meet all constraints, best objective first; then the others, least violation first.
-
-    The violation of a candidate is the sum over its constraints, each in its metric's unit. Candidates that
-    are equal so far are ordered by the next objective, then by `evidence["logp"]` of the metrics in the order
-    in which the selection names them, then by their position (lineage order). A candidate that any of the
-    metrics could not judge comes after all that could be judged.
-    """
-
-    constraints: tuple[Constraint, ...]
-    objectives: tuple[Objective, ...]
-
-    @property
-    def spec(self) -> str:
-        return ",".join(map(str, (*self.constraints, *self.objectives)))
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        named = [constraint.metric for constraint in self.constraints]
-        named += [objective.metric for objective in self.objectives]
-        return tuple(dict.fromkeys(named))
-
-    def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
-        count = _count(scores, self.metrics)
-        keys = [self._key({metric: scores[metric][i] for metric in self.metrics}) for i in range(count)]
-        order = tuple(sorted(range(count), key=lambda i: (keys[i], i)))
-        satisfied = bool(order) and not keys[order[0]][0] and keys[order[0]][1] == 0.0
-        return Ranking(order, satisfied)
-
-    def _key(self, scores: Mapping[str, Score]) -> tuple[bool, float, tuple[float, ...], tuple[float, ...]]:
-        """(not usable, violation, costs of the objectives, costs of the tie-breaks): smaller is better."""
-        if not all(score.usable and math.isfinite(score.value) for score in scores.values()):
-            return True, 0.0, (), ()
-        violation = math.fsum(c.violation(scores[c.metric].value) for c in self.constraints)
-        costs = tuple(objective.cost(scores[objective.metric].value) for objective in self.objectives)
-        ties = tuple(-_logp(scores[metric]) for metric in self.metrics)
-        return False, violation, costs, ties
-
-
-def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> ConstraintFirst:
-    """Reads `wer<=0.02,sim`, or only `sim`, or `wer,sim` (the second where the first is equal).
+def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> Selection:
+    """Reads `wer<=0.02,sim`, `sim`, `wer,sim`, `weighted(sim=0.7,wer=2)`, `wer<=0,pareto(sim,mos)`, ...
 
     higher_is_better: the direction of every metric that there is (`{"wer": False, "sim": True}`).
-    Raises VerifierError for a metric that is not among them (the nearest is named), a bound that is no
-    number, no objective, or one that is given twice.
+    Raises VerifierError for a metric that is not among them or an unknown rule (the nearest is named), a
+    bound that is no number, a weight that is not positive, no rule or two, or a metric that is given twice.
     """
+    if ";" in spec:
+        raise VerifierError(f"{spec!r} is a selection in stages: here it is one, such as 'wer<=0.02,sim'")
     constraints: list[Constraint] = []
-    objectives: list[Objective] = []
-    for part in filter(None, (piece.strip() for piece in spec.split(","))):
-        match = _CONSTRAINT.fullmatch(part)
-        metric = match["metric"] if match else part
-        if not _METRIC.fullmatch(metric):
-            raise VerifierError(
-                f"cannot read {part!r} in the selection {spec!r}: write it like 'wer<=0.02,sim'"
-            )
-        if metric not in higher_is_better:
-            raise VerifierError(
-                f"the selection {spec!r} asks for {metric!r}, which no verifier measures"
-                f"{nearest(metric, higher_is_better)}"
-            )
-        if match:
+    rules: list[Rule] = []
+    names: list[str] = []
+    for part in filter(None, (piece.strip() for piece in _PARTS.split(spec))):
+        if call := _CALL.fullmatch(part):
+            rules.append(_rule(call["rule"], call["terms"], spec, higher_is_better))
+        elif match := _CONSTRAINT.fullmatch(part):
+            metric = _known(match["metric"], part, spec, higher_is_better)
             constraints.append(Constraint(metric, _bound(match["bound"], part), match["sign"] == "<="))
-        elif any(objective.metric == metric for objective in objectives):
-            raise VerifierError(f"the selection {spec!r} names {metric!r} twice: leave one out")
         else:
-            objectives.append(Objective(metric, higher_is_better[metric]))
-    if not objectives:
+            names.append(_known(part, part, spec, higher_is_better))
+    if names:
+        rules.append(Lexicographic(_objectives(names, [1.0] * len(names), spec, higher_is_better)))
+    if not rules:
         raise VerifierError(
             f"the selection {spec!r} has nothing to make best: end it with a metric, as in 'wer<=0.02,sim'"
         )
-    return ConstraintFirst(tuple(constraints), tuple(objectives))
+    if len(rules) > 1:
+        raise VerifierError(
+            f"the selection {spec!r} has two rules: end it with one, as in 'wer<=0.02,{rules[0].spec}'"
+        )
+    return ConstraintFirst(tuple(constraints), rules[0]) if constraints else rules[0]
+
+
+def parse_stages(spec: str, higher_is_better: Mapping[str, bool]) -> tuple[Selection, ...]:
+    """Reads `sim; wer<=0,sim`: one selection a stage of a search, in their order.
+
+    This is how the paper combines verifiers: beams are kept by one while they grow (the process reward), and
+    the complete utterances are chosen by the next (the outcome reward). Which stage ends when is the
+    strategy's business. Raises VerifierError for an empty stage, and as `parse_selection`.
+    """
+    stages = [stage.strip() for stage in spec.split(";")]
+    if not all(stages):
+        raise VerifierError(f"a stage of {spec!r} is empty: write them like 'sim; wer<=0,sim'")
+    return tuple(parse_selection(stage, higher_is_better) for stage in stages)
+
+
+def _rule(name: str, terms: str, spec: str, higher_is_better: Mapping[str, bool]) -> Rule:
+    """`ranks` and `sim=2,wer`."""
+    if name not in _RULES:
+        raise VerifierError(f"the selection {spec!r} asks for the rule {name!r}{nearest(name, _RULES)}")
+    rule = _RULES[name]
+    metrics, weights = [], []
+    for term in filter(None, (piece.strip() for piece in terms.split(","))):
+        metric, equals, weight = (piece.strip() for piece in term.partition("="))
+        metrics.append(_known(metric, term, spec, higher_is_better))
+        if equals and rule is Pareto:
+            raise VerifierError(f"{term!r} in {spec!r}: pareto(...) takes metrics without weights")
+        if not equals and rule is Weighted:
+            raise VerifierError(f"{term!r} in {spec!r} has no weight: write it like 'weighted({term}=0.7)'")
+        weights.append(_weight(weight, term) if equals else 1.0)
+    if not metrics:
+        raise VerifierError(f"{name}(...) in {spec!r} names no metric: write it like 'ranks(sim,wer)'")
+    return rule(_objectives(metrics, weights, spec, higher_is_better))
+
+
+def _objectives(
+    metrics: Sequence[str], weights: Sequence[float], spec: str, higher_is_better: Mapping[str, bool]
+) -> tuple[Objective, ...]:
+    for index, metric in enumerate(metrics):
+        if metric in metrics[:index]:
+            raise VerifierError(f"the selection {spec!r} names {metric!r} twice: leave one out")
+    return tuple(
+        Objective(metric, higher_is_better[metric], weight)
+        for metric, weight in zip(metrics, weights, strict=True)
+    )
+
+
+def _known(metric: str, part: str, spec: str, higher_is_better: Mapping[str, bool]) -> str:
+    if not _METRIC.fullmatch(metric):
+        raise VerifierError(f"cannot read {part!r} in the selection {spec!r}: write it like 'wer<=0.02,sim'")
+    if metric not in higher_is_better:
+        raise VerifierError(
+            f"the selection {spec!r} asks for {metric!r}, which no verifier measures"
+            f"{nearest(metric, higher_is_better)}"
+        )
+    return metric
 
 
 def _bound(text: str, part: str) -> float:
-    try:
-        bound = float(text)
-    except ValueError:
-        bound = math.nan
-    if not math.isfinite(bound):
+    bound = _finite(text)
+    if math.isnan(bound):
         raise VerifierError(f"the bound of {part!r} is no number: write it like 'wer<=0.02'")
     return bound
 
 
-def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
-    missing = [metric for metric in metrics if metric not in scores]
-    if missing:
+def _weight(text: str, term: str) -> float:
+    weight = _finite(text)
+    if not weight > 0:
         raise VerifierError(
-            f"no scores of {', '.join(missing)} to select by: add a verifier that measures it"
+            f"the weight of {term!r} has to be a number above 0: which way a metric is better is known"
         )
-    counts = {len(scores[metric]) for metric in metrics}
-    if len(counts) != 1:
-        raise VerifierError("the verifiers scored different numbers of candidates: score all with each")
-    return counts.pop()
+    return weight
 
 
-def _logp(score: Score) -> float:
-    value = score.evidence.get("logp")
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else -math.inf
+def _finite(text: str) -> float:
+    """nan for what is no finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,8 @@ def _fetch(hub_id: str, revision: str | None) -> Path:
 @contextlib.contextmanager
 def _without_quirks() -> Iterator[None]:
     """speechbrain's first import lets all of torch compute in TF32, turns the JIT's profiling off, and has each of its
-    loggers speak from INFO on; not so inside, unless the user has set it.
+    loggers speak from INFO on; not so inside, unless the user has set it. It also leaves modules that raise ImportError
+    when anything else looks at them (for their file, say): they are taken out again.
     """
     before = {name: os.environ.get(name) for name in _WHILE_IMPORTED}
     os.environ.update({name: value for name, value in _WHILE_IMPORTED.items() if before[name] is None})
@@ -185,6 +187,9 @@ def _without_quirks() -> Iterator[None]:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
+        for name, module in list(sys.modules.items()):
+            if any(base.__name__ == "LazyModule" for base in type(module).__mro__):
+                del sys.modules[name]
 
 
 @contextlib.contextmanager

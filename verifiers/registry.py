@@ -59,14 +59,14 @@ def check(spec: str) -> Spec:
     Raises VerifierError; an unknown kind is answered with the nearest one.
     """
     parsed = Spec.parse(spec)
-    _find(parsed.kind).check_spec(parsed)
+    find(parsed.kind).check_spec(parsed)
     return parsed
 
 
 def directions(*specs: str) -> dict[str, bool]:
     """`higher_is_better` by the metric names of the specs, for `parse_selection`, without loading a model."""
     parsed = [Spec.parse(spec) for spec in specs]
-    return dict(_find(spec.kind).metric(spec) for spec in parsed)
+    return dict(find(spec.kind).metric(spec) for spec in parsed)
 
 
 def load(spec: str, device: str = "cpu") -> Verifier:
@@ -75,15 +75,17 @@ def load(spec: str, device: str = "cpu") -> Verifier:
     Raises VerifierError for an unknown kind, option, source or device, and for weights that do not fit.
     """
     parsed = check(spec)
-    return _find(parsed.kind).from_spec(parsed, device)
+    return find(parsed.kind).from_spec(parsed, device)
 
 
-def _find(kind: str) -> type[VerifierClass]:
+def find(kind: str) -> type[VerifierClass]:
+    """The class of a kind, imported now. Raises VerifierError for an unknown kind (the nearest is named) and
+    for whatever goes wrong when a package of others is imported."""
     targets = kinds()
     if kind not in targets:
         raise VerifierError(f"unknown verifier {kind!r}{nearest(kind, targets)}")
     module, _, name = targets[kind].partition(":")
     try:
         return cast(type[VerifierClass], getattr(import_module(module), name))
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise VerifierError(f"cannot import the verifier {kind!r} from {targets[kind]}: {error}") from error

@@ -243,3 +243,35 @@ def test_two_verifiers_of_one_name_are_an_error(tiny_generator: Path, tiny_codec
         Searcher.from_preset(
             generator=str(tiny_generator), codec=str(tiny_codec), verifiers=["crossings", "crossings:other"]
         )
+
+
+@pytest.mark.usefixtures("plain_kinds")
+def test_searchers_share_their_verifiers_and_may_remember_scores(
+    tiny_generator: Path, tiny_codec: Path, request_: Request
+) -> None:
+    """One verifier both searches and judges: the ledger still tells what was asked in which role."""
+
+    def searcher(remember: int) -> Searcher:
+        return Searcher.from_preset(
+            generator=str(tiny_generator),
+            codec=str(tiny_codec),
+            verifiers=("crossings", "level"),
+            judges=("crossings",),
+            max_seconds=1.0,
+            remember=remember,
+        )
+
+    plain, other = searcher(0), searcher(0)
+    crossings = plain.rollouts.verifiers["wer"]  # type: ignore[attr-defined]
+    assert isinstance(crossings, Crossings)
+    assert other.rollouts.verifiers["wer"] is crossings  # type: ignore[attr-defined]
+    expected = plain.run(request_, best_of(3))
+    assert crossings.calls == [3, 3]
+    assert set(expected.ledger.seconds_scored) == {"wer", "sim"}
+    assert set(expected.ledger.seconds_judged) == {"crossings:nano"}
+    remembering = searcher(64)
+    for _ in range(2):
+        result = remembering.run(request_, best_of(3))
+        assert result.scores["wer"] == expected.scores["wer"]
+        assert [c.rank for c in result.candidates] == [c.rank for c in expected.candidates]
+    assert crossings.calls == [3, 3, 3, 3]

@@ -215,6 +215,7 @@ assert "speechbrain" in sys.modules
 assert state() == before
 verifier.score([speechlike(1.0)], TARGET)
 assert state() == before
+assert all(getattr(module, "__file__", None) is not False for module in list(sys.modules.values()))
 assert torch._C._jit_set_profiling_executor(True) and torch._C._jit_set_profiling_mode(True)
 print("unchanged")
 """

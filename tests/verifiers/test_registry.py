@@ -14,12 +14,31 @@ from verifiers.spec import Spec
 from verifiers.whisper_model import OFFICIAL
 
 
+def test_importing_verifiers_alone_imports_no_model_library() -> None:
+    """In a process of its own. What each module of the package imports at its top is in this."""
+    code = (
+        "import pkgutil, sys, verifiers\n"
+        "heavy = {'torch', 'transformers', 'funasr', 'speechbrain', 'whisper', 'onnxruntime'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+        "for module in pkgutil.iter_modules(verifiers.__path__, 'verifiers.'):\n"
+        "    __import__(module.name)\n"
+        "    print(module.name, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "[]"
+    assert len(lines) > 10
+    assert [line for line in lines if not line.endswith("[]")] == []
+
+
 def test_importing_verifiers_and_checking_specs_imports_no_model_library(whisper_folder: Path) -> None:
     code = (
-        "import sys, verifiers, verifiers.combine, verifiers.stats, verifiers.wer\n"
+        "import sys, verifiers, verifiers.combine, verifiers.stats, verifiers.wer, verifiers.catalogue\n"
         f"verifiers.check('whisper:{whisper_folder}'); verifiers.directions(*verifiers.kinds())\n"
-        "heavy = {'torch', 'transformers', 'whisper', 'torchaudio', 'tiktoken', 'speechbrain'} & set(sys.modules)\n"
-        "print(sorted(heavy))"
+        "verifiers.catalogue.describe()\n"
+        "heavy = {'torch', 'transformers', 'whisper', 'torchaudio', 'tiktoken', 'funasr', 'speechbrain',\n"
+        "         'onnxruntime'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

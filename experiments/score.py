@@ -1,0 +1,242 @@
+"""`llasa-search score`: judges audio files. Everything given is checked before any model is loaded."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llasa_core.audio import Waveform, read_audio
+from llasa_core.errors import UserError
+from llasa_core.presets import find_preset
+from llasa_core.text import check_text, spell_numbers
+from verifiers import registry
+from verifiers.base import About, Score, Target, Verifier
+from verifiers.combine import parse_selection
+from verifiers.gate import refusal
+from verifiers.instances import shared
+from verifiers.selection import Selection
+from verifiers.wer import base_language
+
+if TYPE_CHECKING:
+    from search.rollouts import Progress
+
+DEFAULT_PRESET = "nano"
+OPTIONS = {
+    "text": "--text TEXT or --texts FILE",
+    "reference": "--reference WAV",
+    "resynthesis": "--resynthesis WAV",
+    "emotion": "--emotion NAME",
+    "emotion_reference": "--emotion-audio WAV",
+}
+"""What gives each field of a target."""
+EITHER = ({"reference", "resynthesis"}, {"emotion", "emotion_reference"})
+"""Fields of which one may do, as the options of a spec say; the verifier has the last word."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """An audio file and what it should be."""
+
+    file: Path
+    waveform: Waveform
+    target: Target
+
+
+def score(arguments: argparse.Namespace) -> None:
+    """Raises UserError, AudioError or VerifierError for whatever cannot be judged."""
+    clips = read_clips(arguments)
+    specs = choose_verifiers(arguments.verifier, clips[0].target)
+    directions = {spec: registry.directions(spec) for spec in specs}
+    selection = choose_selection(arguments.select, directions)
+    for spec in specs:
+        registry.check(spec)
+
+    # These import torch: bad input above is answered without waiting for it.
+    from experiments.report import progress_bars
+    from experiments.score_report import Report, print_report
+    from verifiers.loading import check_device
+
+    check_device(arguments.device)
+    with progress_bars() as progress:
+        verifiers = []
+        for done, spec in enumerate(specs):
+            progress("load models", done, len(specs))
+            verifiers.append(shared(spec, arguments.device))
+            for target in distinct(clips):
+                verifiers[-1].score([], target, arguments.partial)
+        progress("load models", len(specs), len(specs))
+        scores = {}
+        for verifier in verifiers:
+            scores[verifier.spec] = judge(verifier, clips, arguments.partial, progress)
+    metrics = {verifier.spec: verifier.name for verifier in verifiers}
+    ranking = None
+    if selection is not None:
+        ranking = selection.rank({metrics[spec]: own for spec, own in scores.items()})
+    files = [(clip.file, clip.waveform, clip.target.text) for clip in clips]
+    print_report(Report(files, metrics, scores, selection, ranking), as_json=arguments.json)
+
+
+def read_clips(arguments: argparse.Namespace) -> list[Clip]:
+    """The files with their targets: one text for all, one for each, or none."""
+    if arguments.text is not None and arguments.texts is not None:
+        raise UserError("--text contradicts --texts: give one text for all files, or a list of them")
+    language = arguments.language
+    common = Target(
+        text=None if arguments.text is None else spoken(arguments.text, language),
+        language=language,
+        reference=read_optional(arguments.reference),
+        resynthesis=read_optional(arguments.resynthesis),
+        emotion=arguments.emotion,
+        emotion_reference=read_optional(arguments.emotion_audio),
+    )
+    files = list(arguments.files)
+    targets: dict[str | None, Target] = {common.text: common}
+    texts: Mapping[Path, str] = {}
+    if arguments.texts is not None:
+        texts = read_texts(arguments.texts)
+        files = files or list(texts)
+    if not files:
+        raise UserError("no audio files to judge: give their paths, or a list of them with --texts")
+    clips = []
+    for file in files:
+        text = common.text
+        if arguments.texts is not None:
+            text = text_of(file, texts, arguments.texts, language)
+        target = targets.setdefault(text, replace(common, text=text))
+        clips.append(Clip(file, read_audio(file), target))
+    return clips
+
+
+def read_texts(path: Path) -> dict[Path, str]:
+    """Lines of `path|text`, paths relative to the folder of the list, each once. Raises UserError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(f"--texts {path} cannot be read ({reason}): give a list of lines path|text") from None
+    texts: dict[Path, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, bar, text = line.partition("|")
+        if not (bar and name.strip() and text.strip()):
+            raise UserError(
+                f"--texts {path}, line {number}: write path|text, as in 'a.wav|the train is late'"
+            )
+        file = path.parent / Path(name.strip()).expanduser()
+        if file in texts:
+            raise UserError(f"--texts {path}, line {number}: {name.strip()} is there twice: leave one out")
+        texts[file] = text
+    return texts
+
+
+def text_of(file: Path, texts: Mapping[Path, str], source: Path, language: str) -> str:
+    """The text of a file in the list, however its path is written. Raises UserError if it has none."""
+    by_place = {path.resolve(): text for path, text in texts.items()}
+    if file.resolve() not in by_place:
+        raise UserError(f"{source} has no text for {file}: add a line {file.name}|its text")
+    return spoken(by_place[file.resolve()], language)
+
+
+def spoken(text: str, language: str) -> str:
+    """The text as errors are counted against: digits of English as words, as `synth` does it."""
+    text = check_text(text)
+    return spell_numbers(text) if base_language(language) == "en" else text
+
+
+def read_optional(path: Path | None) -> Waveform | None:
+    return None if path is None else read_audio(path)
+
+
+def choose_verifiers(given: Sequence[str] | None, target: Target) -> list[str]:
+    """The caller's specs, canonical, or those of the nano preset that have what they need.
+
+    Raises UserError if one of the caller's does not, if one is given twice, or if none is left.
+    """
+    if not given:
+        specs = [spec for spec in find_preset(DEFAULT_PRESET).verifiers if not lacks(about(spec), target)]
+        for spec in specs:
+            check_recordings(spec, target)
+        if not specs:
+            raise UserError(
+                "nothing to judge by: give --text TEXT (what is said), --reference WAV (whose voice), "
+                "or a --verifier that needs neither"
+            )
+        return specs
+    specs = []
+    for text in given:
+        spec = str(registry.check(text))
+        if spec in specs:
+            raise UserError(f"--verifier {text} is given twice: leave one out")
+        if missing := lacks(about(spec), target):
+            raise UserError(
+                f"{spec} needs {joined(missing)} to judge against: add {joined(missing, OPTIONS)}"
+            )
+        check_recordings(spec, target)
+        specs.append(spec)
+    return specs
+
+
+def about(spec: str) -> About | None:
+    """What the kind of a spec says of itself; kinds of other packages may say nothing."""
+    found = getattr(registry.find(registry.check(spec).kind), "about", None)
+    return found if isinstance(found, About) else None
+
+
+def lacks(kind: About | None, target: Target) -> list[str]:
+    """Fields that a kind needs and the target has not, nor another that may stand for it."""
+    given = {field for field in OPTIONS if getattr(target, field) is not None}
+    needs = kind.needs if kind else ()
+    stands_in = {field for group in EITHER if group & given for field in group}
+    return [need for need in needs if need not in given | stands_in]
+
+
+def joined(fields: Sequence[str], words: Mapping[str, str] | None = None) -> str:
+    """`a text and a voice`; `or` between fields of which one will do."""
+    either = any(set(fields) <= group for group in EITHER)
+    named = [words[field] if words else field.replace("_", " ") for field in fields if field in OPTIONS]
+    return (" or " if either else " and ").join(named)
+
+
+def check_recordings(spec: str, target: Target) -> None:
+    """Raises UserError if a recording that the verifier compares with cannot be judged itself."""
+    kind = about(spec)
+    for field in ("reference", "resynthesis", "emotion_reference"):
+        waveform = getattr(target, field)
+        if kind is None or waveform is None or field not in kind.needs:
+            continue
+        if reason := refusal(waveform, kind.min_seconds):
+            option = OPTIONS[field].split()[0]
+            raise UserError(f"{option} cannot be used by {spec} ({reason}): give another recording")
+
+
+def choose_selection(rule: str | None, directions: Mapping[str, Mapping[str, bool]]) -> Selection | None:
+    """Raises UserError if two verifiers measure the same thing, so that a name would not say which is meant."""
+    if rule is None:
+        return None
+    metrics: dict[str, bool] = {}
+    for spec, found in directions.items():
+        if twice := metrics.keys() & found.keys():
+            name = twice.pop()
+            raise UserError(
+                f"--select: {spec} is the second that measures {name}: name it, as in ?name={name}2"
+            )
+        metrics |= found
+    return parse_selection(rule, metrics)
+
+
+def distinct(clips: Sequence[Clip]) -> list[Target]:
+    return list({id(clip.target): clip.target for clip in clips}.values())
+
+
+def judge(verifier: Verifier, clips: Sequence[Clip], partial: bool, progress: "Progress") -> list[Score]:
+    """Scores in the order of the clips; those with the same target in one call."""
+    scores: dict[int, Score] = {}
+    for target in distinct(clips):
+        progress(f"score {verifier.spec}", len(scores), len(clips))
+        rows = [row for row, clip in enumerate(clips) if clip.target is target]
+        found = verifier.score([clips[row].waveform for row in rows], target, partial)
+        scores.update(zip(rows, found, strict=True))
+    progress(f"score {verifier.spec}", len(scores), len(clips))
+    return [scores[row] for row in range(len(clips))]

@@ -1,0 +1,125 @@
+"""What `llasa-search score` prints: a table with means, or everything as JSON."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments.report import format_score
+from llasa_core.audio import Waveform, seconds
+from search.result import score_as_dict
+from verifiers.base import Score
+from verifiers.selection import Ranking, Selection
+from verifiers.stats import Interval, bootstrap_mean
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """files: path, audio and text of each. metrics: names by spec. scores: by spec, in the order of the files.
+    ranking: by the selection, if there is one."""
+
+    files: Sequence[tuple[Path, Waveform, str | None]]
+    metrics: Mapping[str, str]
+    scores: Mapping[str, Sequence[Score]]
+    selection: Selection | None = None
+    ranking: Ranking | None = None
+
+    @property
+    def order(self) -> Sequence[int]:
+        """Rows as they are shown: best first if there is a ranking, else as given."""
+        return self.ranking.order if self.ranking else range(len(self.files))
+
+    @property
+    def means(self) -> dict[str, Interval]:
+        """By spec: the mean over all files and its 95 % bootstrap interval. What could not be judged counts
+        with the worst value, so that nothing gets better by being unusable."""
+        values = {spec: [s.value for s in own if math.isfinite(s.value)] for spec, own in self.scores.items()}
+        return {spec: bootstrap_mean(own) for spec, own in values.items() if own}
+
+    def heading(self, spec: str) -> str:
+        """The metric, or the spec where two verifiers measure the same."""
+        shared = Counter(self.metrics.values())[self.metrics[spec]] > 1
+        return spec if shared else self.metrics[spec].upper()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values: all of it, files in the order of the table."""
+        means = self.means
+        found: dict[str, Any] = {
+            "files": [
+                {
+                    "file": str(self.files[row][0]),
+                    "seconds": round(seconds(self.files[row][1]), 4),
+                    "text": self.files[row][2],
+                    "scores": {spec: score_as_dict(own[row]) for spec, own in self.scores.items()},
+                }
+                for row in self.order
+            ],
+            "verifiers": [
+                {
+                    "spec": spec,
+                    "metric": metric,
+                    "mean": asdict(means[spec]) if spec in means else None,
+                    "unusable": sum(not score.usable for score in self.scores[spec]),
+                }
+                for spec, metric in self.metrics.items()
+            ],
+        }
+        if self.selection is not None and self.ranking is not None:
+            found["selection"] = {
+                "select": self.selection.spec,
+                "satisfied": self.ranking.satisfied,
+                "front": [str(self.files[row][0]) for row in self.ranking.front],
+            }
+        return found
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console()
+    console.print(score_table(report))
+    lines = mean_lines(report) if len(report.files) > 1 else heard_lines(report)
+    if report.ranking is not None:
+        if not report.ranking.satisfied:
+            lines.append("no file meets all constraints: the first misses them least")
+        if report.ranking.front:
+            lines.append(f"front: {', '.join(str(report.files[row][0]) for row in report.ranking.front)}")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def score_table(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    for spec in report.metrics:
+        table.add_column(report.heading(spec), justify="right", overflow="fold")
+    table.add_column("seconds", justify="right")
+    for row in report.order:
+        file, waveform, _ = report.files[row]
+        cells = [format_score(own[row]) for own in report.scores.values()]
+        table.add_row(Text(str(file)), *map(Text, cells), f"{seconds(waveform):.2f}")
+    return table
+
+
+def mean_lines(report: Report) -> list[str]:
+    """`mean WER 0.031 [0.012, 0.055] (n=100)`"""
+    lines = []
+    for spec, mean in report.means.items():
+        unusable = sum(not score.usable for score in report.scores[spec])
+        note = f", {unusable} of them could not be judged and count as the worst" if unusable else ""
+        lines.append(f"mean {report.heading(spec)} {mean}{note}")
+    return lines
+
+
+def heard_lines(report: Report) -> list[str]:
+    """Of a single file: what each recogniser heard."""
+    found = {spec: own[0].evidence.get("transcript") for spec, own in report.scores.items()}
+    return [f"heard by {spec}: {str(text).strip()}" for spec, text in found.items() if text is not None]

@@ -1,0 +1,278 @@
+"""How scores of several verifiers become one ranking. `verifiers.combine` reads these from a line of text.
+
+A rule says which candidate is best: `Lexicographic`, `Weighted`, `Ranks`, `Pareto`. `ConstraintFirst` puts
+bounds in front of a rule. All of them order candidates that are equal by `evidence["logp"]` of the metrics in
+the order in which they are named (higher is better), then by position (lineage order); a candidate that any of
+the metrics could not judge comes after all that could be judged.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifiers.base import Score
+from verifiers.errors import VerifierError
+
+Costs: TypeAlias = list[tuple[float, ...]]
+"""Of each candidate; the smallest is the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """order: indices of all candidates, best first.
+
+    satisfied: the first one is usable and meets all constraints.
+    front: with `Pareto`, those that no other one beats (of those that the constraints leave), in their order;
+        with other rules none are named.
+    """
+
+    order: tuple[int, ...]
+    satisfied: bool
+    front: tuple[int, ...] = ()
+
+
+class Selection(Protocol):
+    """Orders candidates by their scores. The same scores always give the same order."""
+
+    @property
+    def spec(self) -> str:
+        """The string that makes this selection again."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the verifiers whose scores are looked at."""
+        ...
+
+    def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
+        """Ranks candidates by `scores[metric][candidate]`. Raises VerifierError if a metric is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """`metric <= bound`, or `metric >= bound` with `at_most=False`."""
+
+    metric: str
+    bound: float
+    at_most: bool = True
+
+    def violation(self, value: float) -> float:
+        """By how much the value misses the bound; 0 if it keeps it."""
+        return max(0.0, value - self.bound if self.at_most else self.bound - value)
+
+    def __str__(self) -> str:
+        return f"{self.metric}{'<=' if self.at_most else '>='}{number(self.bound)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric to be as good as possible. weight: positive; the direction is that of the metric."""
+
+    metric: str
+    higher_is_better: bool
+    weight: float = 1.0
+
+    def cost(self, value: float) -> float:
+        return -value if self.higher_is_better else value
+
+
+@dataclass(frozen=True)
+class Rule(ABC):
+    """What makes a candidate better than another, by its objectives."""
+
+    objectives: tuple[Objective, ...]
+
+    @property
+    @abstractmethod
+    def spec(self) -> str: ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(objective.metric for objective in self.objectives)
+
+    @abstractmethod
+    def costs(self, values: NDArray[np.float64]) -> Costs:
+        """How far each candidate of a group is from the best. values: [objectives, candidates]; each is
+        smaller for the better, whatever the direction of its metric."""
+
+    def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
+        return _rank(scores, self.metrics, (), self)
+
+
+class Lexicographic(Rule):
+    """`wer,sim`: the best by the first objective, where that is equal by the next, and so on."""
+
+    @property
+    def spec(self) -> str:
+        return ",".join(self.metrics)
+
+    def costs(self, values: NDArray[np.float64]) -> Costs:
+        return [tuple(column) for column in values.T.tolist()]
+
+
+class Weighted(Rule):
+    """`weighted(sim=0.7,wer=2)`: the largest sum of weight times value, of metrics where lower is better
+    with a minus sign.
+
+    Values are in the metrics' own units (a cosine, a share of words), so weights that suit one pair of
+    verifiers say nothing about another: `Ranks` has no units.
+    """
+
+    @property
+    def spec(self) -> str:
+        return f"weighted({','.join(f'{o.metric}={number(o.weight)}' for o in self.objectives)})"
+
+    def costs(self, values: NDArray[np.float64]) -> Costs:
+        weights = [objective.weight for objective in self.objectives]
+        return [
+            (math.fsum(weight * value for weight, value in zip(weights, column, strict=True)),)
+            for column in values.T.tolist()
+        ]
+
+
+class Ranks(Rule):
+    """`ranks(sim,wer)` or `ranks(sim=2,wer=1)`: the best mean of places, weighted.
+
+    A candidate's place by a metric is its rank among the candidates, from 0 to 1; equal values share the mean
+    of their ranks. Places need no common unit, but depend on which other candidates there are.
+    """
+
+    @property
+    def spec(self) -> str:
+        terms = (o.metric if o.weight == 1.0 else f"{o.metric}={number(o.weight)}" for o in self.objectives)
+        return f"ranks({','.join(terms)})"
+
+    def costs(self, values: NDArray[np.float64]) -> Costs:
+        weights = [objective.weight for objective in self.objectives]
+        total = math.fsum(weights)
+        return [
+            (math.fsum(weight * place for weight, place in zip(weights, column, strict=True)) / total,)
+            for column in fractional_ranks(values).T.tolist()
+        ]
+
+
+class Pareto(Rule):
+    """`pareto(wer,sim)`: first the candidates that no other one beats, then those that only these beat, ...
+
+    One beats another if it is at least as good by all objectives and better by one. Within such a front the
+    order is that of `Ranks` (with equal weights, among all candidates), so the even compromise comes first.
+    `Ranking.front` holds all of the first front.
+    """
+
+    @property
+    def spec(self) -> str:
+        return f"pareto({','.join(self.metrics)})"
+
+    def costs(self, values: NDArray[np.float64]) -> Costs:
+        places = fractional_ranks(values).sum(axis=0).tolist()
+        return list(zip(map(float, pareto_fronts(values)), places, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintFirst:
+    """`wer<=0.02,` and a rule: candidates that meet all constraints, best first; then the others, least
+    violation first.
+
+    The violation of a candidate is the sum over its constraints, each in its metric's unit. The rule compares
+    candidates of equal violation, so what fails a constraint has no influence on the order of what passes.
+    """
+
+    constraints: tuple[Constraint, ...]
+    rule: Rule
+
+    @property
+    def spec(self) -> str:
+        return ",".join([*map(str, self.constraints), self.rule.spec])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*(c.metric for c in self.constraints), *self.rule.metrics]))
+
+    def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
+        return _rank(scores, self.metrics, self.constraints, self.rule)
+
+
+def fractional_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places in [0, 1] of [objectives, candidates] along each row, smallest value first; equal values share
+    the mean of their ranks."""
+    places = np.zeros(values.shape)
+    for row, place in zip(values, places, strict=True):
+        ordered = np.sort(row)
+        first, behind = np.searchsorted(ordered, row, "left"), np.searchsorted(ordered, row, "right")
+        place[:] = (first + behind - 1) / 2
+    places /= max(values.shape[1] - 1, 1)
+    return places
+
+
+def pareto_fronts(values: NDArray[np.float64]) -> list[int]:
+    """The front of each candidate, from 0, by non-dominated sorting. values: [objectives, candidates], each
+    the smaller the better. A front is the length of the longest chain of candidates that beat each other."""
+    count = values.shape[1]
+    fronts = np.zeros(count, dtype=np.int64)
+    # In lexicographic order nothing is beaten by what comes after it.
+    for index in np.lexsort(values[::-1]):
+        column = values[:, index, None]
+        beats = (values <= column).all(axis=0) & (values < column).any(axis=0)
+        if beats.any():
+            fronts[index] = fronts[beats].max() + 1
+    return [int(front) for front in fronts]
+
+
+def number(value: float) -> str:
+    """The shortest text that is read as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+def _rank(
+    scores: Mapping[str, Sequence[Score]],
+    metrics: Sequence[str],
+    constraints: Sequence[Constraint],
+    rule: Rule,
+) -> Ranking:
+    """Groups of equal violation, each ordered by the rule; then what could not be judged."""
+    count = _count(scores, metrics)
+    usable = [i for i in range(count) if all(_judged(scores[metric][i]) for metric in metrics)]
+    groups: dict[float, list[int]] = {}
+    for i in usable:
+        violation = math.fsum(c.violation(scores[c.metric][i].value) for c in constraints)
+        groups.setdefault(violation, []).append(i)
+    order: list[int] = []
+    front: tuple[int, ...] = ()
+    for violation in sorted(groups):
+        group = groups[violation]
+        values = np.array([[o.cost(scores[o.metric][i].value) for i in group] for o in rule.objectives])
+        ties = [tuple(-_logp(scores[metric][i]) for metric in metrics) for i in group]
+        keys = sorted(zip(rule.costs(values), ties, group, strict=True))
+        if not order and isinstance(rule, Pareto):
+            front = tuple(i for cost, _, i in keys if cost[0] == 0.0)
+        order += [i for _, _, i in keys]
+    order += sorted(set(range(count)) - set(usable))
+    return Ranking(tuple(order), bool(usable) and min(groups) == 0.0, front)
+
+
+def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
+    missing = [metric for metric in metrics if metric not in scores]
+    if missing:
+        raise VerifierError(
+            f"no scores of {', '.join(missing)} to select by: add a verifier that measures it"
+        )
+    counts = {len(scores[metric]) for metric in metrics}
+    if len(counts) != 1:
+        raise VerifierError("the verifiers scored different numbers of candidates: score all with each")
+    return counts.pop()
+
+
+def _judged(score: Score) -> bool:
+    return score.usable and math.isfinite(score.value)
+
+
+def _logp(score: Score) -> float:
+    value = score.evidence.get("logp")
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else -math.inf
