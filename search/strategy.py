@@ -4,14 +4,17 @@ A strategy is a generator function that holds no model: it yields asks and is se
 is in the beams that it holds, so a fake of a few lines can play the models, and one scheduler can gather the work
 of many requests. The idea of ask and tell is that of TreeQuest.
 
-The beams named in a `Branch` or an `Extend` are the ones that live on: all others are let go by it.
+A beam is its tokens and where they come from, so any beam may be named in any ask, also one that was left lying long
+ago, or one that a strategy has made by `rewound`: whoever carries out the ask finds its keys and values or computes
+them again.
 """
 
+from collections import Counter
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from llasa_core.lineage import Lineage
+from llasa_core.lineage import Lineage, branched
 from verifiers.base import Score
 
 
@@ -43,12 +46,14 @@ class Start:
 class Branch:
     """Continue each beam `copies` times from where it stands, without running the model.
 
-    Answer: `len(beams) * copies` beams, the copies of one beam next to each other. Copy 0 goes on with the beam's
-    own lineage, so that asking for more copies never changes the first ones.
+    Answer: `len(beams) * copies` beams, the copies of one beam next to each other. Copies of a beam are numbered from
+    `first`, on and on if the beam is named several times. Number 0 goes on with the beam's own lineage, so that asking
+    for more copies never changes the first ones; any other draws numbers of its own.
     """
 
     beams: Beams
     copies: int
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +112,29 @@ def start() -> Work[Beam]:
     return root
 
 
-def branch(beams: Beams, copies: int) -> Work[Beams]:
+def branch(beams: Beams, copies: int, first: int = 0) -> Work[Beams]:
     """`beams = yield from branch((root,), 16)`"""
-    answer: Beams = yield Branch(beams, copies)
+    answer: Beams = yield Branch(beams, copies, first)
     return answer
+
+
+def branched_beams(ask: Branch) -> Beams:
+    """The answer to a `Branch`: it needs no model."""
+    numbers: Counter[tuple[Lineage, int]] = Counter()
+    answer = []
+    for beam in ask.beams:
+        for _ in range(ask.copies):
+            place = beam.lineage, len(beam.tokens)
+            number = ask.first + numbers[place]
+            numbers[place] += 1
+            answer.append(replace(beam, lineage=branched(beam.lineage, len(beam.tokens), number)))
+    return tuple(answer)
+
+
+def rewound(beam: Beam, n_tokens: int) -> Beam:
+    """The beam as it was when it had so many tokens."""
+    lineage = tuple(pair for pair in beam.lineage if pair[0] < n_tokens)
+    return Beam(lineage, beam.tokens[:n_tokens])
 
 
 def extend(beams: Beams, n_tokens: int | None = None) -> Work[Beams]:
