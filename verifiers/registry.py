@@ -14,6 +14,7 @@ from verifiers.spec import Spec, nearest
 
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
+    "emotion2vec": "verifiers.emotion2vec:Emotion2vec",
     "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
     "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
     "whisper": "verifiers.whisper_asr:WhisperASR",
@@ -61,6 +62,18 @@ def directions(*specs: str) -> dict[str, bool]:
     """`higher_is_better` by the metric names of the specs, for `parse_selection`, without loading a model."""
     parsed = [Spec.parse(spec) for spec in specs]
     return dict(_find(spec.kind).metric(spec) for spec in parsed)
+
+
+def needs(spec: str) -> tuple[str, ...]:
+    """The fields of `Target` that the spec's verifier judges against, without loading a model.
+
+    A kind whose options decide that has a classmethod `needs(spec)`; all others need what they are about.
+    """
+    parsed = Spec.parse(spec)
+    kind = _find(parsed.kind)
+    own = getattr(kind, "needs", None)
+    found: tuple[str, ...] = own(parsed) if own is not None else kind.about.needs
+    return found
 
 
 def load(spec: str, device: str = "cpu") -> Verifier:
