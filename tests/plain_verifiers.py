@@ -11,7 +11,7 @@ import pytest
 
 from llasa_core.audio import Waveform, loudness_dbfs
 from verifiers import registry
-from verifiers.base import Score, Target
+from verifiers.base import About, Score, Target
 from verifiers.spec import Spec
 
 KINDS = {
@@ -26,6 +26,7 @@ def plain_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Crossings:
+    about = About(measures="zero crossings", needs=("text",), released={}, min_seconds=0.0)
     name = "wer"
     higher_is_better = False
     min_seconds = 0.0
@@ -56,6 +57,7 @@ class Crossings:
 
 
 class Level(Crossings):
+    about = About(measures="loudness", needs=("reference",), released={}, min_seconds=0.0)
     name = "sim"
     higher_is_better = True
 
