@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from verifiers.emotion2vec import Emotion2vec
 from verifiers.errors import VerifierError
 from verifiers.isolation import isolated
 
+pytestmark = pytest.mark.skipif(find_spec("funasr") is None, reason="funasr is not installed")
 REFERENCE = speechlike(2.0, seed=9)
 TARGET = Target(emotion="happy", emotion_reference=REFERENCE)
 ENGLISH = [label.split("/")[1] for label in LABELS]
