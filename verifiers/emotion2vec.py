@@ -56,8 +56,8 @@ class Emotion2vec:
         needs=(NEEDS[SIMILARITY],),
         released={
             "emotion2vec:nano": "Apache-2.0",
-            "emotion2vec:iic/emotion2vec_plus_large": "see its model card",
-            "emotion2vec:iic/emotion2vec_base": "see its model card",
+            "emotion2vec:iic/emotion2vec_plus_large": "unclear: see its page on the hub",
+            "emotion2vec:iic/emotion2vec_base": "unclear: see its page on the hub",
         },
         min_seconds=0.5,
         extra="funasr",

@@ -4,6 +4,8 @@ funasr looks 7 s for a folder that is not there, skips weights of another shape 
 stdout and goes on with random ones, and takes the CPU in place of a CUDA device that is absent. All of that is
 checked here. Call its models within `verifiers.isolation.isolated`: construction seeds every random state with 0,
 `generate` sets the number of threads to 4, and the import gives the root logger a handler.
+
+funasr evaluates expressions in a model's config.yaml: load only folders that you trust.
 """
 
 import contextlib

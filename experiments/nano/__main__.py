@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGES = Path(__file__).resolve().parents[2]
 CODEC_STEPS, DECODER_STEPS, JOINT_STEPS, GENERATOR_STEPS = 5000, 2500, 5500, 2800
-SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS, EMOTION_STEPS = 1100, 2800, 6000, 2000
+SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS, EMOTION_STEPS = 1100, 2800, 6000, 2400
 EXTRA_HOURS, RESYNTHESISED, SENTENCES = 3.0, 3000, 100
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
 
@@ -152,7 +152,7 @@ def emotion(o: Options) -> None:
     corpus, others, folder = Corpus(o.work / "corpus"), Corpus(o.work / "extra"), o.work / "emotion"
     trained = o.work / "joint" / "model"
     codec = Codec.from_source(str(trained) if trained.is_dir() else "nano/codec")
-    resynthesise(folder / "resynthesis", [corpus, others], codec, RESYNTHESISED, o.seed)
+    resynthesise(folder / "resynthesis", corpus, codec, RESYNTHESISED, o.seed)
     again = Corpus(folder / "resynthesis")
     train_emotion(corpus, others, again, folder, o.steps(EMOTION_STEPS), o.seed)
 

@@ -31,10 +31,12 @@ UNKNOWN = "<unk>"
 BATCH = 32
 CROP_SECONDS = (0.75, 2.25)
 LENGTH_STEP = 4000
-SHARES = (0.3, 0.3, 0.4)
-"""Share of each batch from the corpus, from the extra voices and from what the codec makes of both."""
-RESYNTHESISED = 1000
-"""Recordings of each source that the codec says again."""
+SHARES = (0.35, 0.3, 0.35)
+"""Share of each batch from the corpus, from the extra voices and from what the codec makes of the corpus.
+
+The codec never learned the extra voices and keeps little of their pitch, so of their style."""
+RESYNTHESISED = 1600
+"""Recordings of the corpus that the codec says again."""
 DECODED_TOGETHER = 32
 SCALE, COSINE_WEIGHT = 10.0, 0.5
 """A second loss: cross-entropy of scaled cosines to one vector a style, so that cosines tell styles apart."""
@@ -115,25 +117,27 @@ def build(seed: int) -> Any:
     return tables.model_classes["Emotion2vec"](model_conf=conf, vocab_size=len(TOKENS) + 1)
 
 
-def resynthesise(folder: Path, sources: Sequence[Corpus], codec: Codec, count: int, seed: int) -> None:
-    """``count`` training recordings of each corpus, as many of each style as of any other, as the codec says them.
+def resynthesise(folder: Path, corpus: Corpus, codec: Codec, count: int, seed: int) -> None:
+    """``count`` training recordings, as many of each style as of any other, as the codec says them.
 
     Does nothing if the folder is complete.
     """
     if (folder / "utterances.jsonl").exists():
         return
-    chooser = random.Random(seed)
-    chosen: list[tuple[Corpus, int]] = []
-    for corpus in sources:
-        for style in TOKENS:
-            found = [i for i in corpus.split("train") if corpus.utterances[i].style == style]
-            chosen += [(corpus, i) for i in chooser.sample(found, min(count // len(TOKENS), len(found)))]
-    chosen.sort(key=lambda place: place[0].utterances[place[1]].length)
+    chooser, chosen = random.Random(seed), []
+    for style in TOKENS:
+        found = [
+            i
+            for i in corpus.split("train")
+            if corpus.utterances[i].style == style and voices.acts(corpus.utterances[i].voice)
+        ]
+        chosen += chooser.sample(found, min(count // len(TOKENS), len(found)))
+    chosen.sort(key=lambda i: corpus.utterances[i].length)
     said: list[tuple[Utterance, NDArray[np.int16]]] = []
     for first in track(range(0, len(chosen), DECODED_TOGETHER), "resynthesis"):
-        places = chosen[first : first + DECODED_TOGETHER]
-        waves = codec.decode([codec.encode(corpus.samples(i)) for corpus, i in places])
-        for (corpus, i), wave in zip(places, waves, strict=True):
+        some = chosen[first : first + DECODED_TOGETHER]
+        waves = codec.decode([codec.encode(corpus.samples(i)) for i in some])
+        for i, wave in zip(some, waves, strict=True):
             u = corpus.utterances[i]
             samples = (np.clip(wave[: u.length], -1, 1) * 32767).astype(np.int16)
             said.append((Utterance(u.text, u.kind, u.voice, u.style, u.split, 0, len(samples)), samples))
@@ -212,7 +216,7 @@ def pitch_classes(waves: torch.Tensor, frames: int) -> torch.Tensor:
 def train_emotion(
     corpus: Corpus, extra: Corpus, resynthesis: Corpus, folder: Path, steps: int, seed: int
 ) -> None:
-    """Train on the corpus, the extra voices and the codec's resynthesis of both; exports ``folder/model``."""
+    """Train on the corpus, the extra voices and the codec's resynthesis; exports ``folder/model``."""
     batches = StyleBatches(list(zip((corpus, extra, resynthesis), SHARES, strict=True)))
     model = build(seed).train()
     size = settings()["model_conf"]["embed_dim"]

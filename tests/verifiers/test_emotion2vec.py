@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -317,6 +318,16 @@ def test_a_reference_is_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPa
         verifier.score([speechlike(1.0)], Target(emotion_reference=speechlike(1.0, seed)))
     assert len(heard) == 5 + 4  # a candidate each time, and 0, 1, 2 and 0 again, which was forgotten
     assert len(verifier._references) == 2
+
+
+def test_calls_from_several_threads_give_what_one_gives(folder: Path) -> None:
+    """The network itself is not safe for concurrent calls."""
+    verifiers = [load(folder), load(folder, "?measure=label")]
+    pairs = [(v, speechlike(0.6 + 0.2 * seed, seed)) for seed in range(4) for v in verifiers]
+    expected = [verifier.score([wave], TARGET)[0].value for verifier, wave in pairs]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda pair: pair[0].score([pair[1]], TARGET)[0].value, pairs))
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_module_does_not_import_funasr() -> None:
