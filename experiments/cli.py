@@ -88,6 +88,11 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     voice.add_argument("--voice", metavar="NAME", help="a shipped voice prompt (default: the first one)")
     voice.add_argument("--no-prompt", action="store_true", help="let the model choose a voice")
     voice.add_argument("--language", default="en", metavar="CODE", help="of the text (default en)")
+    emotion = parser.add_argument_group(
+        "emotion", "what emotion verifiers judge against, such as emotion2vec"
+    )
+    emotion.add_argument("--emotion", metavar="LABEL", help="such as happy; for emotion2vec?measure=label")
+    emotion.add_argument("--emotion-audio", type=Path, metavar="WAV", help="speech with it, in any voice")
     models = parser.add_argument_group("models")
     models.add_argument("--preset", default="nano", help="see `llasa-search models` (default nano)")
     models.add_argument("--generator", metavar="SOURCE", help="a folder or hub id instead of the preset's")

@@ -11,7 +11,7 @@ from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from llasa_core.text import check_text, spell_numbers
 from verifiers import registry
-from verifiers.base import About, Score, Target, Verifier
+from verifiers.base import Score, Target, Verifier
 from verifiers.combine import parse_selection
 from verifiers.gate import refusal
 from verifiers.instances import shared
@@ -30,8 +30,6 @@ OPTIONS = {
     "emotion_reference": "--emotion-audio WAV",
 }
 """What gives each field of a target."""
-EITHER = ({"reference", "resynthesis"}, {"emotion", "emotion_reference"})
-"""Fields of which one may do, as the options of a spec say; the verifier has the last word."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +153,7 @@ def choose_verifiers(given: Sequence[str] | None, target: Target) -> list[str]:
     Raises UserError if one of the caller's does not, if one is given twice, or if none is left.
     """
     if not given:
-        specs = [spec for spec in find_preset(DEFAULT_PRESET).verifiers if not lacks(about(spec), target)]
+        specs = [spec for spec in find_preset(DEFAULT_PRESET).verifiers if not lacks(spec, target)]
         for spec in specs:
             check_recordings(spec, target)
         if not specs:
@@ -169,44 +167,30 @@ def choose_verifiers(given: Sequence[str] | None, target: Target) -> list[str]:
         spec = str(registry.check(text))
         if spec in specs:
             raise UserError(f"--verifier {text} is given twice: leave one out")
-        if missing := lacks(about(spec), target):
+        if missing := lacks(spec, target):
             raise UserError(
-                f"{spec} needs {joined(missing)} to judge against: add {joined(missing, OPTIONS)}"
+                f"{spec} needs {' and '.join(missing).replace('_', ' ')} to judge against: "
+                f"add {' and '.join(OPTIONS[field] for field in missing)}"
             )
         check_recordings(spec, target)
         specs.append(spec)
     return specs
 
 
-def about(spec: str) -> About | None:
-    """What the kind of a spec says of itself; kinds of other packages may say nothing."""
-    found = getattr(registry.find(registry.check(spec).kind), "about", None)
-    return found if isinstance(found, About) else None
-
-
-def lacks(kind: About | None, target: Target) -> list[str]:
-    """Fields that a kind needs and the target has not, nor another that may stand for it."""
-    given = {field for field in OPTIONS if getattr(target, field) is not None}
-    needs = kind.needs if kind else ()
-    stands_in = {field for group in EITHER if group & given for field in group}
-    return [need for need in needs if need not in given | stands_in]
-
-
-def joined(fields: Sequence[str], words: Mapping[str, str] | None = None) -> str:
-    """`a text and a voice`; `or` between fields of which one will do."""
-    either = any(set(fields) <= group for group in EITHER)
-    named = [words[field] if words else field.replace("_", " ") for field in fields if field in OPTIONS]
-    return (" or " if either else " and ").join(named)
+def lacks(spec: str, target: Target) -> list[str]:
+    """Fields that a spec's verifier judges against and the target has not."""
+    return [field for field in registry.needs(spec) if field in OPTIONS and getattr(target, field) is None]
 
 
 def check_recordings(spec: str, target: Target) -> None:
     """Raises UserError if a recording that the verifier compares with cannot be judged itself."""
-    kind = about(spec)
+    kind = registry.find(registry.check(spec).kind)
+    shortest = getattr(getattr(kind, "about", None), "min_seconds", 0.0)
     for field in ("reference", "resynthesis", "emotion_reference"):
         waveform = getattr(target, field)
-        if kind is None or waveform is None or field not in kind.needs:
+        if waveform is None or field not in registry.needs(spec):
             continue
-        if reason := refusal(waveform, kind.min_seconds):
+        if reason := refusal(waveform, shortest):
             option = OPTIONS[field].split()[0]
             raise UserError(f"{option} cannot be used by {spec} ({reason}): give another recording")
 

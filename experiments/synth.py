@@ -44,6 +44,7 @@ def synth(arguments: argparse.Namespace) -> None:
     judges = choose_judges(arguments, preset)
     for spec in (*specs, *judges):
         registry.check(spec)
+    check_emotion((*specs, *judges), request)
     sampling = choose_sampling(arguments, preset)
     check_max_seconds(arguments.max_seconds)
     read_memory(arguments.memory)
@@ -95,6 +96,7 @@ def build_request(arguments: argparse.Namespace) -> Request:
         audio, text = voice.path, voice.text
     try:
         waveform = None if audio is None else read_audio(Path(audio))
+        emotion = None if arguments.emotion_audio is None else read_audio(arguments.emotion_audio)
     except AudioError as error:
         raise UserError(str(error)) from error
     return Request(
@@ -103,6 +105,8 @@ def build_request(arguments: argparse.Namespace) -> Request:
         prompt_audio=waveform,
         prompt_text=text or "",
         seed=arguments.seed,
+        emotion=arguments.emotion,
+        emotion_audio=emotion,
     )
 
 
@@ -144,14 +148,31 @@ def choose_verifiers(given: Sequence[str] | None, preset: Preset, request: Reque
     """The caller's specs, or the preset's that can judge this request: without a voice there is no similarity."""
     if given:
         for spec in given:
-            if request.prompt_audio is None and "sim" in registry.directions(spec):
+            if request.prompt_audio is None and compares_voices(spec):
                 raise UserError(f"{spec} compares with a voice prompt, and there is none: drop --no-prompt")
         return tuple(given)
     return tuple(
-        spec
-        for spec in preset.verifiers
-        if request.prompt_audio is not None or "sim" not in registry.directions(spec)
+        spec for spec in preset.verifiers if request.prompt_audio is not None or not compares_voices(spec)
     )
+
+
+def compares_voices(spec: str) -> bool:
+    """Whether the spec's verifier needs a voice prompt."""
+    return not {"reference", "resynthesis"}.isdisjoint(registry.needs(spec))
+
+
+def check_emotion(specs: Sequence[str], request: Request) -> None:
+    """Raises UserError for a verifier that lacks the emotion it judges against, and an emotion that none judges."""
+    needed = {field: spec for spec in specs for field in registry.needs(spec)}
+    given = {
+        "emotion": ("--emotion", "LABEL", request.emotion, "emotion2vec?measure=label"),
+        "emotion_reference": ("--emotion-audio", "WAV", request.emotion_audio, "emotion2vec"),
+    }
+    for field, (option, value, content, verifier) in given.items():
+        if content is None and field in needed:
+            raise UserError(f"{needed[field]} judges the emotion: give {option} {value}")
+        if content is not None and field not in needed:
+            raise UserError(f"{option} is given and no verifier judges by it: add --verifier '{verifier}'")
 
 
 def choose_metrics(specs: Sequence[str]) -> dict[str, bool]:
@@ -170,7 +191,7 @@ def choose_metrics(specs: Sequence[str]) -> dict[str, bool]:
 
 def default_rule(names: Sequence[str]) -> str:
     """No word wrong, then the most similar; with one verifier, the best by it."""
-    if "wer" in names and "sim" in names:
+    if set(names) == {"wer", "sim"}:
         return "wer<=0,sim"
     if len(names) == 1:
         return names[0]

@@ -10,6 +10,8 @@ from llasa_core.text import check_text
 
 MIN_PROMPT_SECONDS = 1.0
 MAX_PROMPT_SECONDS = 15.0
+MIN_EMOTION_SECONDS = 0.5
+MAX_EMOTION_SECONDS = 30.0
 MAX_SEED = 2**63 - 1
 CLIPPED_WARNING = 0.001
 QUIET_WARNING_DBFS = -45.0
@@ -17,9 +19,11 @@ QUIET_WARNING_DBFS = -45.0
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """One text to speak, optionally with a voice prompt: audio and what is said in it.
+    """One text to speak, optionally with a voice prompt (audio and what is said in it) and an emotion.
 
-    `prompt_audio` is float32 [samples], mono 16 kHz. `seed` and `id` decide the randomness, nothing else does.
+    `prompt_audio` is float32 [samples], mono 16 kHz. `emotion` is a name ("happy") and `emotion_audio` speech with
+    that emotion in any voice, float32 [samples], mono 16 kHz: what emotion verifiers judge against. `seed` and `id`
+    decide the randomness, nothing else does.
     Raises UserError for anything that cannot be spoken; the texts are kept with normalised white space.
     """
 
@@ -29,6 +33,8 @@ class Request:
     prompt_text: str = ""
     seed: int = 0
     id: str = "0"
+    emotion: str | None = None
+    emotion_audio: Waveform | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", check_text(self.text))
@@ -36,6 +42,14 @@ class Request:
             raise UserError(f'unknown language {self.language!r}: give a code such as "en" or "zh"')
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"the seed {self.seed!r} is not a whole number from 0 to 2^63 - 1: give one")
+        if self.emotion is not None:
+            object.__setattr__(self, "emotion", self.emotion.strip())
+            if not self.emotion:
+                raise UserError('the emotion is empty: give a name such as "happy", or none')
+        if self.emotion_audio is not None:
+            bounds = (MIN_EMOTION_SECONDS, MAX_EMOTION_SECONDS)
+            checked = _check_audio("emotion", self.emotion_audio, *bounds, "speech with the emotion")
+            object.__setattr__(self, "emotion_audio", checked)
         if self.prompt_audio is None:
             if self.prompt_text.strip():
                 raise UserError("there is a prompt text but no prompt audio: give both or neither")
@@ -47,7 +61,9 @@ class Request:
             object.__setattr__(self, "prompt_text", check_text(self.prompt_text))
         except UserError as error:
             raise UserError(f"prompt text: {error}") from None
-        object.__setattr__(self, "prompt_audio", _check_prompt_audio(self.prompt_audio))
+        bounds = (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS)
+        checked = _check_audio("prompt", self.prompt_audio, *bounds, "a recording of the voice")
+        object.__setattr__(self, "prompt_audio", checked)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,25 +78,21 @@ class Request:
         return tuple(found)
 
 
-def _check_prompt_audio(waveform: Waveform) -> Waveform:
-    """A read-only float32 copy. Raises UserError for audio that cannot serve as a voice prompt."""
+def _check_audio(role: str, waveform: Waveform, shortest: float, longest: float, wanted: str) -> Waveform:
+    """A read-only float32 copy. Raises UserError for audio that cannot serve as that; lengths in seconds."""
     if not isinstance(waveform, np.ndarray) or waveform.ndim != 1:
-        raise UserError("the prompt audio has to be a one-dimensional array at 16 kHz: use read_audio")
+        raise UserError(f"the {role} audio has to be a one-dimensional array at 16 kHz: use read_audio")
     if not np.issubdtype(waveform.dtype, np.floating):
-        raise UserError(f"the prompt audio is {waveform.dtype}, not float32 in -1..1: use read_audio")
+        raise UserError(f"the {role} audio is {waveform.dtype}, not float32 in -1..1: use read_audio")
     duration = seconds(waveform)
-    if duration < MIN_PROMPT_SECONDS:
-        raise UserError(
-            f"the prompt audio lasts {duration:.2f} s: give {MIN_PROMPT_SECONDS:g} to {MAX_PROMPT_SECONDS:g} s"
-        )
-    if duration > MAX_PROMPT_SECONDS:
-        raise UserError(
-            f"the prompt audio lasts {duration:.1f} s: cut it to {MAX_PROMPT_SECONDS:g} s at most"
-        )
+    if duration < shortest:
+        raise UserError(f"the {role} audio lasts {duration:.2f} s: give {shortest:g} to {longest:g} s")
+    if duration > longest:
+        raise UserError(f"the {role} audio lasts {duration:.1f} s: cut it to {longest:g} s at most")
     if not np.isfinite(waveform).all():
-        raise UserError("the prompt audio holds samples that are not numbers: export it again")
+        raise UserError(f"the {role} audio holds samples that are not numbers: export it again")
     if is_silent(waveform):
-        raise UserError("the prompt audio is silent: give a recording of the voice")
+        raise UserError(f"the {role} audio is silent: give {wanted}")
     owned = waveform.astype(np.float32)
     owned.setflags(write=False)
     return owned

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from llasa_core.audio import Waveform
 from llasa_core.codec import Codec
 from llasa_core.decoding import MAX_SECONDS, Generator
 from llasa_core.errors import UserError
@@ -163,14 +164,21 @@ def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:
 
 
 def describe_request(request: Request) -> dict[str, Any]:
-    """The request as plain JSON values; the voice prompt by length and content hash."""
-    audio = request.prompt_audio
+    """The request as plain JSON values; recordings by length and content hash."""
     return {
         "text": request.text,
         "language": request.language,
         "prompt_text": request.prompt_text,
-        "prompt_samples": 0 if audio is None else len(audio),
-        "prompt_sha256": None if audio is None else hashlib.sha256(audio.tobytes()).hexdigest(),
+        **_describe_audio("prompt", request.prompt_audio),
+        "emotion": request.emotion,
+        **_describe_audio("emotion", request.emotion_audio),
         "seed": request.seed,
         "id": request.id,
+    }
+
+
+def _describe_audio(role: str, audio: Waveform | None) -> dict[str, Any]:
+    return {
+        f"{role}_samples": 0 if audio is None else len(audio),
+        f"{role}_sha256": None if audio is None else hashlib.sha256(audio.tobytes()).hexdigest(),
     }

@@ -9,7 +9,16 @@ from pathlib import Path
 from verifiers.loading import NANO
 from verifiers.spec import Spec
 
-PACKAGES = ("llasa-search", "torch", "transformers", "tokenizers", "openai-whisper", "numpy")
+PACKAGES = (
+    "llasa-search",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "openai-whisper",
+    "speechbrain",
+    "funasr",
+    "numpy",
+)
 
 
 def versions() -> dict[str, str]:

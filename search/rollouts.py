@@ -74,7 +74,10 @@ class LocalRollouts:
 
 
 class LocalRollout:
-    """One request's keys and values, decoded audio and ledger."""
+    """One request's keys and values, decoded audio and ledger.
+
+    Raises VerifierError if a verifier cannot judge against the request (an emotion that it does not know, say).
+    """
 
     def __init__(self, models: LocalRollouts, request: Request, progress: Progress) -> None:
         self.models = models
@@ -85,7 +88,17 @@ class LocalRollout:
         self._voice: list[int] = []
         if request.prompt_audio is not None:
             self._voice = models.voice_codes(request.prompt_audio, self.ledger)
-        self._target = Target(self.spoken_text, request.language, request.prompt_audio)
+        self._target = Target(
+            self.spoken_text,
+            request.language,
+            request.prompt_audio,
+            emotion=request.emotion,
+            emotion_reference=request.emotion_audio,
+        )
+        for verifier in models.verifiers.values():
+            verifier.score(
+                [], self._target
+            )  # what cannot be judged against is refused before anything is spoken
         self._batch: Batch | None = None
         self._waveforms: dict[Beam, Waveform] = {}
 

@@ -1,7 +1,8 @@
 """Two verifiers without a model, added to the registry as another package would add its own.
 
 `crossings` measures "wer" (lower is better): how far the rate of zero crossings is from a twentieth. `level` measures
-"sim": how near the loudness is to that of the reference voice.
+"sim": how near the loudness is to that of the reference voice. `mood` measures "emo": how loud a happy and how quiet
+a sad voice is.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ import pytest
 
 from llasa_core.audio import Waveform, loudness_dbfs
 from verifiers import registry
-from verifiers.base import Score, Target
+from verifiers.base import About, Score, Target
+from verifiers.errors import VerifierError
 from verifiers.spec import Spec
 
 KINDS = {
     "crossings": "tests.plain_verifiers:Crossings",
     "level": "tests.plain_verifiers:Level",
+    "mood": "tests.plain_verifiers:Mood",
 }
 
 
@@ -26,6 +29,7 @@ def plain_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Crossings:
+    about = About(measures="zero crossings", needs=("text",), released={}, min_seconds=0.0)
     name = "wer"
     higher_is_better = False
     min_seconds = 0.0
@@ -56,9 +60,24 @@ class Crossings:
 
 
 class Level(Crossings):
+    about = About(measures="loudness", needs=("reference",), released={}, min_seconds=0.0)
     name = "sim"
     higher_is_better = True
 
     def _score(self, candidate: Waveform, target: Target) -> Score:
         assert target.reference is not None
         return Score(-abs(loudness_dbfs(candidate) - loudness_dbfs(target.reference)))
+
+
+class Mood(Crossings):
+    about = About(measures="mood", needs=("emotion",), released={}, min_seconds=0.0)
+    name = "emo"
+    higher_is_better = True
+
+    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        if target.emotion not in ("happy", "sad"):
+            raise VerifierError(f"unknown emotion {target.emotion!r}: there are happy, sad")
+        return super().score(candidates, target, partial)
+
+    def _score(self, candidate: Waveform, target: Target) -> Score:
+        return Score((1 if target.emotion == "happy" else -1) * loudness_dbfs(candidate))

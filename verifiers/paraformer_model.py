@@ -7,6 +7,7 @@ from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.errors import VerifierError
+from verifiers.funasr_models import from_modelscope
 from verifiers.loading import HUB_ID, refuse_differences
 
 FILES = ("config.yaml", "model.pt", "tokens.json", "am.mvn")
@@ -148,9 +149,7 @@ def _download(hub_id: str, hub: str, revision: str | None, *, local: bool) -> Pa
             from huggingface_hub import snapshot_download
 
             return Path(snapshot_download(hub_id, revision=revision, local_files_only=local))
-        from modelscope.hub.snapshot_download import snapshot_download as from_modelscope
-
-        return Path(from_modelscope(hub_id, revision=revision, local_files_only=local))
+        return from_modelscope(hub_id, revision, local=local)
     except Exception as error:
         # Both hubs have errors of their own, and those of requests and httpx come through.
         cure = "unset HF_HUB_OFFLINE, or give a folder" if local else "check the network, or give a folder"

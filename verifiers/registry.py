@@ -16,6 +16,7 @@ ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
     "dnsmos": "verifiers.dnsmos:DNSMOS",
     "ecapa": "verifiers.ecapa:EcapaSpeaker",
+    "emotion2vec": "verifiers.emotion2vec:Emotion2vec",
     "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
     "paraformer": "verifiers.paraformer:Paraformer",
     "signal": "verifiers.signal:SignalChecks",
@@ -67,6 +68,20 @@ def directions(*specs: str) -> dict[str, bool]:
     """`higher_is_better` by the metric names of the specs, for `parse_selection`, without loading a model."""
     parsed = [Spec.parse(spec) for spec in specs]
     return dict(find(spec.kind).metric(spec) for spec in parsed)
+
+
+def needs(spec: str) -> tuple[str, ...]:
+    """The fields of `Target` that the spec's verifier judges against, without loading a model.
+
+    A kind whose options decide that has a classmethod `needed(spec)`; all others need what they are about, and one
+    that says nothing about itself is taken to need nothing.
+    """
+    parsed = Spec.parse(spec)
+    kind = find(parsed.kind)
+    own = getattr(kind, "needed", None)
+    about = getattr(kind, "about", None)
+    found: tuple[str, ...] = own(parsed) if own is not None else about.needs if about else ()
+    return found
 
 
 def load(spec: str, device: str = "cpu") -> Verifier:

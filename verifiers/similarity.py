@@ -101,6 +101,11 @@ class Similarity(ABC):
         self._batch = batch
         self._references: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
 
+    @classmethod
+    def needed(cls, spec: Spec) -> tuple[str, ...]:
+        """The field of the target that the spec compares with."""
+        return (voice_of(spec).field,)
+
     @abstractmethod
     def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
         """Embeddings [rows, size], of any lengths, of [rows, samples].

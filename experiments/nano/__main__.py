@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGES = Path(__file__).resolve().parents[2]
 CODEC_STEPS, DECODER_STEPS, JOINT_STEPS, GENERATOR_STEPS = 5000, 2500, 5500, 2800
-SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS = 1100, 2800, 6000
+SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS, EMOTION_STEPS = 1100, 2800, 6000, 2400
 EXTRA_HOURS, RESYNTHESISED, SENTENCES = 3.0, 3000, 100
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
 
@@ -144,6 +144,19 @@ def hubert(o: Options) -> None:
     train_hubert(mixture(*_corpora(o)), o.work / "hubert", o.steps(HUBERT_STEPS), o.seed)
 
 
+def emotion(o: Options) -> None:
+    from experiments.nano.corpus import Corpus
+    from experiments.nano.emotion import RESYNTHESISED, resynthesise, train_emotion
+    from llasa_core.codec import Codec
+
+    corpus, others, folder = Corpus(o.work / "corpus"), Corpus(o.work / "extra"), o.work / "emotion"
+    trained = o.work / "joint" / "model"
+    codec = Codec.from_source(str(trained) if trained.is_dir() else "nano/codec")
+    resynthesise(folder / "resynthesis", corpus, codec, RESYNTHESISED, o.seed)
+    again = Corpus(folder / "resynthesis")
+    train_emotion(corpus, others, again, folder, o.steps(EMOTION_STEPS), o.seed)
+
+
 def _corpora(o: Options) -> tuple[Corpus, Corpus, Corpus]:
     from experiments.nano.corpus import Corpus
 
@@ -160,6 +173,7 @@ def evaluate(o: Options) -> None:
     from experiments.nano.encode import load_codes
     from experiments.nano.evaluate import figures, judge, markdown, search
     from experiments.nano.evaluate_codec import evaluate_codec
+    from experiments.nano.evaluate_emotion import evaluate_emotion
     from experiments.nano.evaluate_verifiers import evaluate as evaluate_verifiers
     from llasa_core.codec import Codec
 
@@ -169,6 +183,7 @@ def evaluate(o: Options) -> None:
     found = {
         "codec": evaluate_codec(corpus, load_codes(o.work / "codes.npz"), codec, 200, o.seed),
         "verifiers": evaluate_verifiers(corpus, again, others, PACKAGES / "verifiers" / "nano", o.seed),
+        "emotion": evaluate_emotion(corpus, codec, PACKAGES / "verifiers" / "nano" / "emotion2vec", o.seed),
     }
     searched = search(
         o.work, "nano/generator", "nano/codec", o.work / "searched.jsonl", SENTENCES, o.seed, cores
@@ -177,6 +192,7 @@ def evaluate(o: Options) -> None:
     found["generator"] = figures(records)
     (o.work / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found["codec"], indent=1), json.dumps(found["verifiers"], indent=1), sep="\n")
+    print(json.dumps(found["emotion"], indent=1))
     print(markdown(found["generator"]))
 
 
@@ -193,6 +209,7 @@ STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
     "speaker": (speaker, "train the speaker verifier"),
     "whisper": (whisper, "train the Whisper"),
     "hubert": (hubert, "train the HuBERT-CTC"),
+    "emotion": (emotion, "train the emotion2vec (needs funasr)"),
     "export": (ship, "copy the models and voice prompts into the packages"),
     "evaluate": (evaluate, "the figures of the model cards"),
 }

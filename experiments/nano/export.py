@@ -57,5 +57,11 @@ def export(work: Path, packages: Path) -> None:
     trained_words(corpus, nano / "generator")
     copy_model(work / "joint" / "model", nano / "codec")
     voice_prompts(corpus, nano / "prompts")
-    for name, target in (("whisper", "whisper"), ("hubert", "hubert-ctc"), ("speaker", "wavlm-sv")):
+    targets = {
+        "whisper": "whisper",
+        "hubert": "hubert-ctc",
+        "speaker": "wavlm-sv",
+        "emotion": "emotion2vec",
+    }
+    for name, target in targets.items():
         copy_model(work / name / "model", packages / "verifiers" / "nano" / target)

@@ -40,7 +40,7 @@ def build_extra_voices(folder: Path, corpus: Corpus, hours: float, seed: int) ->
         split = "test" if chooser.random() < TEST_SHARE else "train"
         planned.append((text, voice, chooser.choice(list(voices.STYLES)), split))
     recordings = speak([(text.text, voice, style) for text, voice, style, _ in planned])
-    _store(
+    store(
         folder,
         (
             (Utterance(text.text, text.kind, voice.name, style, split, 0, len(samples)), samples)
@@ -74,10 +74,11 @@ def build_resynthesis(
     # first, as the folder is complete once its utterances are listed
     folder.mkdir(parents=True, exist_ok=True)
     store_alignment(folder, [corpus.path(i) for i in order], [corpus.states(i) for i in order])
-    _store(folder, decoded())
+    store(folder, decoded())
 
 
-def _store(folder: Path, recordings: Iterable[tuple[Utterance, NDArray[np.int16]]]) -> None:
+def store(folder: Path, recordings: Iterable[tuple[Utterance, NDArray[np.int16]]]) -> None:
+    """Write a folder that ``Corpus`` opens; the utterances' starts are set here."""
     folder.mkdir(parents=True, exist_ok=True)
     start, pieces, lines = 0, [], []
     for u, samples in recordings:

@@ -99,7 +99,12 @@ EXTRA_VOICES = tuple(
 
 def has_style(voice: Voice, style: str) -> bool:
     """Whether the voice can act the style."""
-    return style == "neutral" or voice.name != "rms"
+    return style == "neutral" or acts(voice.name)
+
+
+def acts(voice: str) -> bool:
+    """Whether the voice of that name can act styles; festival's and ``rms`` speak neutrally only."""
+    return voice not in {"rms", "ked", "hts"}
 
 
 def speak(text: str, voice: Voice, style: str, seed: int) -> NDArray[np.int16]:

@@ -124,6 +124,24 @@ def test_selection(refused: Callable[..., str], search_parts: list[str]) -> None
 
 
 @pytest.mark.usefixtures("plain_kinds")
+def test_emotion(
+    refused: Callable[..., str], search_parts: list[str], voice_file: Path, tmp_path: Path
+) -> None:
+    mood = [*search_parts[:4], "--verifier", "mood"]
+    assert "give --emotion LABEL" in refused(TEXT, *mood)
+    assert "give --emotion LABEL" in refused(TEXT, *mood, "--emotion-audio", str(voice_file))
+    assert "emotion is empty" in refused(TEXT, *mood, "--emotion", " ")
+    assert "no verifier judges by it" in refused(TEXT, *search_parts, "--emotion", "happy")
+    assert "no verifier judges by it" in refused(TEXT, *search_parts, "--emotion-audio", str(voice_file))
+    assert "does not exist" in refused(TEXT, *search_parts, "--emotion-audio", str(tmp_path / "no.wav"))
+    write_audio(tmp_path / "short.wav", np.full(1600, 0.1, np.float32))
+    line = refused(TEXT, *search_parts, "--emotion-audio", str(tmp_path / "short.wav"))
+    assert "emotion audio lasts 0.10 s" in line
+    three = ["--verifier", "level", "--verifier", "mood", "--emotion", "happy"]
+    assert "--select" in refused(TEXT, *search_parts, *three)
+
+
+@pytest.mark.usefixtures("plain_kinds")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

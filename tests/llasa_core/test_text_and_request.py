@@ -74,6 +74,13 @@ def test_request_is_frozen_and_normalised():
         ({"prompt_audio": np.full(20_000, np.nan, np.float32), "prompt_text": "a"}, "not numbers"),
         ({"prompt_audio": np.stack([VOICE, VOICE]), "prompt_text": "a"}, "one-dimensional"),
         ({"prompt_audio": (VOICE * 32767).astype(np.int16), "prompt_text": "a"}, "int16"),
+        ({"emotion": " "}, "emotion is empty"),
+        ({"emotion_audio": VOICE[:1600]}, "emotion audio lasts 0.10 s: give 0.5 to 30 s"),
+        ({"emotion_audio": np.tile(VOICE, 30)}, "emotion audio lasts 60.0 s"),
+        ({"emotion_audio": 0 * VOICE}, "emotion audio is silent"),
+        ({"emotion_audio": np.full(20_000, np.inf, np.float32)}, "emotion audio holds samples that are not"),
+        ({"emotion_audio": np.stack([VOICE, VOICE])}, "emotion audio has to be a one-dimensional"),
+        ({"emotion_audio": (VOICE * 32767).astype(np.int16)}, "emotion audio is int16"),
     ],
 )
 def test_bad_requests(settings, said):
@@ -86,6 +93,12 @@ def test_prompt_lengths_at_the_bounds_are_accepted():
     for duration in (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS):
         audio = np.resize(VOICE, int(duration * 16_000))
         assert Request("a", prompt_audio=audio, prompt_text="b").warnings == ()
+
+
+def test_an_emotion_needs_no_voice_prompt():
+    request = Request("a", emotion=" happy ", emotion_audio=VOICE[:8000])
+    assert request.emotion == "happy"
+    assert request.emotion_audio is not None and not request.emotion_audio.flags.writeable
 
 
 def test_clipped_and_quiet_prompts_are_announced():

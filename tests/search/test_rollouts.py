@@ -19,9 +19,10 @@ from search.ledger import distinct_tokens
 from search.result import SearchResult
 from search.rollouts import CONTEXT_CODES, LocalRollouts
 from search.strategy import Beam, Branch, Extend, Measure, Start
-from tests.plain_verifiers import Crossings, Level
+from tests.plain_verifiers import Crossings, Level, Mood
 from verifiers.base import Score, Target
 from verifiers.combine import parse_selection
+from verifiers.errors import VerifierError
 
 METRICS = {"wer": False, "sim": True}
 
@@ -196,6 +197,24 @@ def test_the_judge_is_reported_and_does_not_choose(rollouts: LocalRollouts, requ
 def test_digits_are_spoken_and_judged_as_words(rollouts: LocalRollouts, request_: Request) -> None:
     result = run(rollouts, request_, 1)
     assert result.scores["wer"].evidence["transcript"] == "Seven birds in two trees"
+
+
+def test_emotions_are_judged_against_and_unknown_ones_refused_at_once(
+    generator: Generator, codec: Codec, voice: Waveform
+) -> None:
+    rollouts = LocalRollouts(generator, codec, {"emo": Mood("mood")})
+    strategy = BestOfN(3, ("emo",), parse_selection("emo", {"emo": True}))
+    found = {}
+    for emotion in ("happy", "sad"):
+        request = Request("one two", emotion=emotion, emotion_audio=voice)
+        result = Searcher(rollouts).run(request, strategy)
+        found[emotion] = [candidate.scores["emo"].value for candidate in result.candidates]
+        described = result.manifest["request"]
+        assert (described["emotion"], described["emotion_samples"]) == (emotion, len(voice))
+        assert len(described["emotion_sha256"]) == 64
+    assert found["happy"] == [-value for value in found["sad"]]
+    with pytest.raises(VerifierError, match="unknown emotion 'bored'"):
+        rollouts.open(Request("one two", emotion="bored"))
 
 
 def test_the_result_is_json(rollouts: LocalRollouts, request_: Request) -> None:
