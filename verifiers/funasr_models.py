@@ -9,6 +9,7 @@ funasr evaluates expressions in a model's config.yaml: load only folders that yo
 """
 
 import contextlib
+import io
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,16 +78,12 @@ def _names(metas: Mapping[str, Any]) -> Iterator[str]:
 def fetch(source: str, hub: str, revision: str | None) -> Path:
     """The folder of a model of the hub, downloaded unless it is cached. Raises VerifierError."""
     try:
-        with isolated(), _quiet_logging():
-            from funasr.download.name_maps_from_hub import name_maps_hf, name_maps_ms
-
+        with _quiet_logging(), contextlib.redirect_stdout(io.StringIO()):
             if hub == "hf":
                 from huggingface_hub import snapshot_download as from_hf
 
-                name = name_maps_hf.get(source, source)
-                return Path(from_hf(name, revision=revision, local_files_only=_offline()))
-            name = name_maps_ms.get(source, source)
-            return from_modelscope(name, revision or "master", local=_offline())
+                return Path(from_hf(source, revision=revision, local_files_only=_offline()))
+            return from_modelscope(source, revision or "master", local=_offline())
     except Exception as error:  # each hub raises its own kinds
         cause = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
         if _offline():
@@ -103,7 +100,9 @@ def from_modelscope(name: str, revision: str | None, *, local: bool) -> Path:
         # the client alone: modelscope itself imports torch
         from modelscope_hub.compat import snapshot_download
     except ImportError:
-        from modelscope.hub.snapshot_download import snapshot_download
+        from modelscope.hub.snapshot_download import (  # type: ignore[no-redef]
+            snapshot_download,
+        )
     return Path(snapshot_download(name, revision=revision, local_files_only=local))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from llasa_core.audio import Waveform
 from search.ledger import Ledger
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start
+from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from verifiers.base import Score, Verifier
 
 
@@ -25,16 +25,8 @@ class FakeRollout:
         match ask:
             case Start():
                 return Beam((), ())
-            case Branch(beams, copies):
-                return tuple(
-                    Beam(
-                        beam.lineage if k == 0 else (*beam.lineage, (len(beam.tokens), k)),
-                        beam.tokens,
-                        beam.finished,
-                    )
-                    for beam in beams
-                    for k in range(copies)
-                )
+            case Branch():
+                return branched_beams(ask)
             case Extend(beams, n_tokens):
                 return tuple(self._extended(beam, n_tokens) for beam in beams)
             case Measure(beams, verifier, _):

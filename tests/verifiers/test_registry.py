@@ -21,8 +21,9 @@ def test_importing_verifiers_alone_imports_no_model_library() -> None:
         "heavy = {'torch', 'transformers', 'funasr', 'speechbrain', 'whisper', 'onnxruntime'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
         "for module in pkgutil.iter_modules(verifiers.__path__, 'verifiers.'):\n"
-        "    __import__(module.name)\n"
-        "    print(module.name, sorted(heavy & set(sys.modules)))"
+        "    if not module.name.endswith('_model'):  # those are the networks themselves\n"
+        "        __import__(module.name)\n"
+        "        print(module.name, sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
