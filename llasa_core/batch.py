@@ -41,6 +41,8 @@ class Row:
     ended: bool = False
     slot: int = -1
     """Where the store last had it."""
+    computed: int = 0
+    """Tokens that were run again because it had lost its place."""
 
     @property
     def finished(self) -> bool:
@@ -204,9 +206,10 @@ class Batch:
         spare = size - len(rows)
         wanted += [Content(rows[-1].prefix)] * spare
         slots, groups, computed = self._store.bring(wanted, hints + [-1] * spare, room)
-        self.tokens_computed += computed
-        for row, slot in zip(rows, slots, strict=False):
+        self.tokens_computed += sum(computed)
+        for row, slot, tokens in zip(rows, slots, computed, strict=False):
             row.slot = slot
+            row.computed += tokens
         return groups
 
     def _take(self, row: Row, chosen: list[int]) -> None:
@@ -232,6 +235,29 @@ class Batch:
         for row in rows:
             said[row.slot, list(row.codes)] = True
         return said
+
+    def resumed(self, row: int, codes: Sequence[int], lineage: Lineage, longest: int, slot: int = -1) -> Row:
+        """A row behind the prompt of ``row`` that has said ``codes`` and may become ``longest`` tokens long.
+
+        Rows of any batches of one generator and one store make a batch: `Batch(generator, sampling, rows, store)`.
+        ``slot``: where its keys and values may lie; they are looked for elsewhere too, or computed.
+        """
+        like = self._rows[row]
+        return replace(
+            like,
+            history=[like.history[0], *self._generator.vocabulary.ids(codes)],
+            codes=tuple(codes),
+            lineage=lineage,
+            max_tokens=min(longest, like.max_tokens),
+            ended=False,
+            slot=slot,
+            computed=0,
+        )
+
+    @property
+    def longest(self) -> list[int]:
+        """How long each row may become, in tokens."""
+        return [row.max_tokens for row in self._rows]
 
     def fork(self, indices: Sequence[int], branches: Sequence[int] | None = None) -> Batch:
         """A new batch of the rows `indices`: repeated, dropped and re-ordered. The model is not run.

@@ -111,8 +111,10 @@ class Generator:
     def n_codes(self) -> int:
         return self.vocabulary.n_codes
 
-    def prefill(self, prompts: Sequence[Prompt], sampling: Sampling | None = None) -> Batch:
-        """One row for each prompt, computed once however often it is forked later.
+    def prefill(
+        self, prompts: Sequence[Prompt], sampling: Sampling | None = None, store: Store | None = None
+    ) -> Batch:
+        """One row for each prompt, computed once however often it is forked later; in a store of its own unless told.
 
         Raises UserError, before any work, for a prompt that leaves no room in the context.
         """
@@ -130,8 +132,13 @@ class Generator:
             for prompt, room in zip(prompts, rooms, strict=True)
         ]
         computed = sum(len(row.prefix) for row in rows)
-        store = Store(self.network, self.record)
-        return Batch(self, sampling or self.sampling, rows, store, tokens_computed=computed)
+        return Batch(
+            self, sampling or self.sampling, rows, store or self.new_store(), tokens_computed=computed
+        )
+
+    def new_store(self) -> Store:
+        """Room for keys and values, none of it taken yet."""
+        return Store(self.network, self.record)
 
     @torch.inference_mode()
     def _prefix(self, ids: Sequence[int]) -> Prefix:

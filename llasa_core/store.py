@@ -57,12 +57,12 @@ class Store:
 
     def bring(
         self, wanted: Sequence[Content], hints: Sequence[int], room: int
-    ) -> tuple[list[int], list[Group], int]:
+    ) -> tuple[list[int], list[Group], list[int]]:
         """Bring what rows need into the slots 0 .. n - 1, each with ``room`` columns behind it.
 
         Rows of one prefix get neighbouring slots. ``hints`` name the slot in which a row's tokens, or the first of
         them, are likely found (-1: no idea). Returns the slot of each row, the groups of slots behind one prefix, and
-        how many tokens had to be computed.
+        how many tokens had to be computed for each row.
         """
         self._reserve(len(wanted), max(len(content.tokens) for content in wanted) + room)
         groups = _groups(wanted)
@@ -80,13 +80,13 @@ class Store:
                 if slots[row] < 0:
                     slots[row] = next(rest)
         self._move(sources, slots)
-        computed = 0
+        computed = []
         for content, slot, (_, length) in zip(wanted, slots, sources, strict=True):
             missing = content.tokens[length:]
             if missing:
                 tokens = torch.tensor(missing, device=self.network.device)
                 self.network.read(content.prefix, self.block, slot, length, tokens)
-                computed += len(missing)
+            computed.append(len(missing))
             self.held[slot] = Content(content.prefix, list(content.tokens))
         return slots, groups, computed
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.strategy import Choice, Work, branch, extend, measure, start
+from search.strategy import Beams, Choice, Work, branch, extend, measure, start
 from verifiers.base import Score
 from verifiers.combine import Selection
 
@@ -34,6 +34,9 @@ class BestOfN:
         root = yield from start()
         beams = yield from branch((root,), self.n)
         beams = yield from extend(beams)
+        return (yield from self.conclude(beams))
+
+    def conclude(self, beams: Beams) -> Work[Choice]:
         scores: dict[str, tuple[Score, ...]] = {}
         for verifier in self.verifiers:
             scores[verifier] = yield from measure(beams, verifier)

@@ -1,23 +1,26 @@
 """The engine: models + strategy + request -> result."""
 
-import hashlib
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from llasa_core.audio import Waveform
 from llasa_core.codec import Codec
-from llasa_core.decoding import MAX_SECONDS, Generator
+from llasa_core.decoding import MAX_SECONDS
+from llasa_core.decoding import Generator as SpeechGenerator
 from llasa_core.errors import UserError
 from llasa_core.models import check_match
 from llasa_core.presets import find_preset, resolve_source
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
-from search.manifest import identity, verifier_identity, versions
-from search.result import Candidate, SearchResult, Step
-from search.rollouts import LocalRollouts, Progress, Rollout, Rollouts, no_progress
-from search.strategy import Ask, Beams, Branch, Choice, Extend, Measure, Strategy
+from search.budget import NO_LIMIT, Budget
+from search.manifest import identity, verifier_identity
+from search.result import SearchResult
+from search.rollouts import LocalRollouts, Progress, Rollouts, no_progress
+from search.running import search as search_request
+from search.strategy import Strategy
 from verifiers.base import Verifier
 from verifiers.cache import Remembering
 from verifiers.instances import shared
@@ -51,7 +54,7 @@ class Searcher:
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
         remember: int = 0,
-    ) -> "Searcher":
+    ) -> Searcher:
         """Loads the parts of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
 
         Verifiers are those of the process (`verifiers.shared`): another Searcher with the same specs loads none again.
@@ -68,7 +71,7 @@ class Searcher:
         }
         specs = tuple(chosen.verifiers if verifiers is None else verifiers)
         sampling = sampling or chosen.sampling
-        model = Generator.from_source(
+        model = SpeechGenerator.from_source(
             sources["generator"], device, sampling=sampling, max_seconds=max_seconds, memory=memory
         )
         vocoder = Codec.from_source(sources["codec"], device)
@@ -88,61 +91,106 @@ class Searcher:
         }
         return cls(LocalRollouts(model, vocoder, by_name), held_out, models)
 
-    def run(self, request: Request, strategy: Strategy, *, progress: Progress = no_progress) -> SearchResult:
-        """Searches one request. The same request, strategy and models give the same result."""
-        rollout = self.rollouts.open(request, progress)
-        choice, trace = carry_out(strategy, rollout)
-        waveforms = [rollout.waveform(beam) for beam in choice.beams]
-        judged = {spec: rollout.score(choice.beams, judge) for spec, judge in self.judges.items()}
-        rollout.ledger.close(choice.beams)
-        ranks = {number: rank for rank, number in enumerate(choice.ranking)}
-        candidates = tuple(
-            Candidate(
-                number=number,
-                rank=ranks[number],
-                lineage=beam.lineage,
-                tokens=beam.tokens,
-                waveform=waveforms[number],
-                scores={name: scores[number] for name, scores in choice.scores.items()},
-                judged={spec: scores[number] for spec, scores in judged.items()},
-                cut_off=beam.cut_off,
-            )
-            for number, beam in enumerate(choice.beams)
-        )
-        manifest = {
-            "request": describe_request(request),
-            "strategy": strategy.describe(),
-            "models": self.models,
-            "versions": versions(),
-        }
-        return SearchResult(request, candidates, choice.satisfied, rollout.ledger, trace, manifest)
+    def run(
+        self,
+        request: Request,
+        strategy: Strategy,
+        *,
+        budget: Budget = NO_LIMIT,
+        progress: Progress = no_progress,
+    ) -> SearchResult:
+        """Searches one request. The same request, strategy and models give the same result.
 
+        Raises UserError or VerifierError for what cannot be spoken or judged.
+        """
+        for outcome in self.run_many((request,), strategy, budget=budget, progress=lambda _: progress):
+            if isinstance(outcome, Failure):
+                raise outcome.error
+            return outcome
+        raise AssertionError("one request has one outcome")
 
-def carry_out(strategy: Strategy, rollout: Rollout) -> tuple[Choice, tuple[Step, ...]]:
-    """Answers the asks of one plan until it returns its choice."""
-    plan = strategy.plan()
-    trace: list[Step] = []
-    answer: Any = None
-    while True:
+    def run_many(
+        self,
+        requests: Iterable[Request],
+        strategy: Strategy,
+        *,
+        budget: Budget = NO_LIMIT,
+        in_flight: int = 8,
+        progress: Callable[[Request], Progress] = lambda _: no_progress,
+    ) -> Iterator[SearchResult | Failure]:
+        """Searches many requests, `in_flight` at a time, in shared batches; each outcome as soon as it is there.
+
+        What a request comes to does not depend on the others, and one that fails ends no other. `requests` is read as
+        room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
+        """
+        if in_flight < 1:
+            raise UserError(f"{in_flight} requests in flight: give at least 1")
+        rest = iter(requests)
+        waiting: dict[Future[Any], _InFlight] = {}
         try:
-            ask = plan.send(answer)
+            while True:
+                while len(waiting) < in_flight and (request := next(rest, None)) is not None:
+                    found = self._begin(request, strategy, budget, progress(request))
+                    if isinstance(found, Failure):
+                        yield found
+                    else:
+                        waiting[found.pending] = found
+                if not waiting:
+                    return
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                # in the order in which they were begun, whatever order the set has
+                for future in [future for future in waiting if future in done]:
+                    search = waiting.pop(future)
+                    outcome = search.go_on()
+                    if outcome is None:
+                        waiting[search.pending] = search
+                    else:
+                        yield outcome
+        finally:
+            for search in waiting.values():
+                search.steps.close()
+            self.rollouts.close()
+
+    def _begin(
+        self, request: Request, strategy: Strategy, budget: Budget, progress: Progress
+    ) -> _InFlight | Failure:
+        try:
+            rollout = self.rollouts.open(request, progress)
+            steps = search_request(request, strategy, rollout, self.judges, self.models, budget)
+            return _InFlight(request, steps, next(steps))
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is this request's alone)
+            return Failure(request, error)
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A request that could not be searched, and why."""
+
+    request: Request
+    error: Exception
+
+
+@dataclass(slots=True, eq=False)
+class _InFlight:
+    """A search and the future that it waits for."""
+
+    request: Request
+    steps: Generator[Future[Any], Any, SearchResult]
+    pending: Future[Any]
+
+    def go_on(self) -> SearchResult | Failure | None:
+        """Hand over what was waited for: the outcome, or None if there is something else to wait for."""
+        try:
+            if error := self.pending.exception():
+                self.pending = self.steps.throw(error)
+            else:
+                self.pending = self.steps.send(self.pending.result())
         except StopIteration as done:
-            choice: Choice = done.value
-            return choice, tuple(trace)
-        began = time.perf_counter()
-        answer = rollout.answer(ask)
-        trace.append(_step(ask, answer, time.perf_counter() - began))
-
-
-def _step(ask: Ask, answer: Any, seconds: float) -> Step:
-    match ask:
-        case Branch() | Extend():
-            beams: Beams = answer
-            return Step(type(ask).__name__.lower(), len(beams), sum(len(b.tokens) for b in beams), seconds)
-        case Measure(beams, verifier, _):
-            return Step(f"measure {verifier}", len(beams), sum(len(b.tokens) for b in beams), seconds)
-        case _:
-            return Step("start", 1, 0, seconds)
+            result: SearchResult = done.value
+            return result
+        except Exception as error:  # noqa: BLE001
+            return Failure(self.request, error)
+        return None
 
 
 def _verifier(spec: str, device: str, remember: int) -> Verifier:
@@ -161,24 +209,3 @@ def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:
             )
         by_name[verifier.name] = verifier
     return by_name
-
-
-def describe_request(request: Request) -> dict[str, Any]:
-    """The request as plain JSON values; recordings by length and content hash."""
-    return {
-        "text": request.text,
-        "language": request.language,
-        "prompt_text": request.prompt_text,
-        **_describe_audio("prompt", request.prompt_audio),
-        "emotion": request.emotion,
-        **_describe_audio("emotion", request.emotion_audio),
-        "seed": request.seed,
-        "id": request.id,
-    }
-
-
-def _describe_audio(role: str, audio: Waveform | None) -> dict[str, Any]:
-    return {
-        f"{role}_samples": 0 if audio is None else len(audio),
-        f"{role}_sha256": None if audio is None else hashlib.sha256(audio.tobytes()).hexdigest(),
-    }

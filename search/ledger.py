@@ -22,7 +22,8 @@ class Ledger:
 
     Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier (as asked: one
     that remembers scores may have heard less of it).
-    `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME".
+    `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME"; `flops` the
+    floating-point operations of the same parts (`search.flops`).
     """
 
     tokens_generated: int = 0
@@ -34,6 +35,7 @@ class Ledger:
     seconds_scored: dict[str, float] = field(default_factory=dict)
     seconds_judged: dict[str, float] = field(default_factory=dict)
     wall: dict[str, float] = field(default_factory=dict)
+    flops: dict[str, float] = field(default_factory=dict)
 
     @property
     def tokens_pruned(self) -> int:
@@ -46,7 +48,15 @@ class Ledger:
         try:
             yield
         finally:
-            self.wall[part] = self.wall.get(part, 0.0) + time.perf_counter() - began
+            self.add_time(part, time.perf_counter() - began)
+
+    def add_time(self, part: str, seconds: float) -> None:
+        """More wall time of a part."""
+        self.wall[part] = self.wall.get(part, 0.0) + seconds
+
+    def add_flops(self, part: str, count: float) -> None:
+        """More operations of a part."""
+        self.flops[part] = self.flops.get(part, 0.0) + count
 
     def close(self, candidates: Iterable[Beam]) -> None:
         """Sets `tokens_kept` from the beams that are the result."""
@@ -65,6 +75,7 @@ class Ledger:
             "seconds_scored": _rounded(self.seconds_scored),
             "seconds_judged": _rounded(self.seconds_judged),
             "wall_seconds": _rounded(self.wall),
+            "flops": {part: float(f"{count:.4g}") for part, count in self.flops.items()},
         }
 
 

@@ -5,7 +5,10 @@ import platform
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from llasa_core.audio import Waveform
+from llasa_core.request import Request
 from verifiers.loading import NANO
 from verifiers.spec import Spec
 
@@ -75,3 +78,24 @@ def hub_revision(repository: str) -> str:
     except HFValidationError:
         return "unknown"
     return Path(found).parent.name if isinstance(found, str) else "unknown"
+
+
+def describe_request(request: Request) -> dict[str, Any]:
+    """The request as plain JSON values; recordings by length and content hash."""
+    return {
+        "text": request.text,
+        "language": request.language,
+        "prompt_text": request.prompt_text,
+        **_describe_audio("prompt", request.prompt_audio),
+        "emotion": request.emotion,
+        **_describe_audio("emotion", request.emotion_audio),
+        "seed": request.seed,
+        "id": request.id,
+    }
+
+
+def _describe_audio(role: str, audio: Waveform | None) -> dict[str, Any]:
+    return {
+        f"{role}_samples": 0 if audio is None else len(audio),
+        f"{role}_sha256": None if audio is None else hashlib.sha256(audio.tobytes()).hexdigest(),
+    }

@@ -9,6 +9,7 @@ from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.lineage import Lineage
 from llasa_core.request import Request
 from search.ledger import Ledger
+from search.trace import Step
 from verifiers.base import Score
 
 
@@ -48,28 +49,10 @@ class Candidate:
         }
 
 
-@dataclass(frozen=True)
-class Step:
-    """One ask of the strategy: its kind, the beams that it left, their tokens in all, its wall time in seconds."""
-
-    ask: str
-    beams: int
-    tokens: int
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "ask": self.ask,
-            "beams": self.beams,
-            "tokens": self.tokens,
-            "seconds": round(self.seconds, 4),
-        }
-
-
 @dataclass(frozen=True, eq=False)
 class SearchResult:
     """The outcome of one request. `candidates` stand in lineage order; `satisfied` is False if none of them met
-    all constraints of the selection."""
+    all constraints of the selection. `stopped` says what ended the search early, "" if nothing did."""
 
     request: Request
     candidates: tuple[Candidate, ...]
@@ -77,6 +60,7 @@ class SearchResult:
     ledger: Ledger
     trace: tuple[Step, ...]
     manifest: Mapping[str, Any]
+    stopped: str = ""
 
     @property
     def winner(self) -> Candidate:
@@ -101,9 +85,10 @@ class SearchResult:
             "text": self.request.text,
             "winner": self.winner.number,
             "satisfied": self.satisfied,
+            "stopped": self.stopped,
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "ledger": self.ledger.as_dict(),
-            "trace": [step.as_dict() for step in self.trace],
+            "trace": [plain(step.as_dict()) for step in self.trace],
             "manifest": plain(self.manifest),
         }
 

@@ -1,19 +1,26 @@
 """Rollouts carry out what strategies ask for. Here: generator, codec and verifiers in this process."""
 
+from __future__ import annotations
+
 import hashlib
+import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from llasa_core.batch import Batch
-from llasa_core.codec import Codec
+from llasa_core.codec import CODES_PER_SECOND, Codec
 from llasa_core.decoding import Generator, Prompt
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
+from search.decoder import Decoder, Root
+from search.flops import Meter, generator_flops
 from search.ledger import Ledger
 from search.preflight import spoken_text
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start
+from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from verifiers.base import Score, Target, Verifier, needs
 
 CONTEXT_CODES = 100
@@ -28,56 +35,104 @@ def no_progress(stage: str, done: int, total: int) -> None:
 
 
 class Rollout(Protocol):
-    """Carries out the asks of one request."""
+    """Carries out the asks of one request, one after the other."""
 
     ledger: Ledger
 
-    def answer(self, ask: Ask) -> Any:
-        """The answer that the docstring of the ask promises."""
+    @property
+    def longest(self) -> int:
+        """Tokens that a candidate may have at most."""
         ...
 
-    def score(self, beams: Beams, verifier: Verifier, *, partial: bool = False) -> list[Score]:
+    def flops_of(self, n_tokens: int) -> float:
+        """Operations of the generator for so many tokens of one candidate."""
+        ...
+
+    def answer(self, ask: Ask, until: float = math.inf) -> Future[Any]:
+        """The answer that the docstring of the ask promises. ``until``: as for `Decoder.extend`."""
+        ...
+
+    def judge(self, beams: Beams, verifier: Verifier) -> Future[list[Score]]:
         """Scores that no strategy sees: those of a held-out judge."""
         ...
 
-    def waveform(self, beam: Beam) -> Waveform:
-        """float32 [samples], mono 16 kHz."""
+    def waveforms(self, beams: Beams) -> Future[list[Waveform]]:
+        """float32 [samples] each, mono 16 kHz."""
         ...
 
 
 class Rollouts(Protocol):
     """Whoever owns the models."""
 
-    def open(self, request: Request, progress: Progress = no_progress) -> Rollout: ...
+    def open(self, request: Request, progress: Progress = no_progress) -> Rollout:
+        """Raises UserError or VerifierError for a request that cannot be spoken or judged here."""
+        ...
+
+    def close(self) -> None:
+        """Stop what is under way."""
+        ...
 
 
 class LocalRollouts:
-    """The models, in this process. Not safe for concurrent calls."""
+    """The models, in this process: one thread runs the generator for all requests, one the codec and the verifiers.
+
+    On a GPU the one works while the other does; on a CPU they take turns, since both would use all cores.
+    """
 
     def __init__(self, generator: Generator, codec: Codec, verifiers: Mapping[str, Verifier]) -> None:
         self.generator = generator
         self.codec = codec
         self.verifiers = dict(verifiers)
+        self.turn: AbstractContextManager[object] = (
+            threading.RLock() if generator.device.type == "cpu" else nullcontext()
+        )
+        self.meter = Meter()
         self._voices: dict[bytes, list[int]] = {}
+        self._decoder: Decoder | None = None
+        self._listener: ThreadPoolExecutor | None = None
 
-    def open(self, request: Request, progress: Progress = no_progress) -> "LocalRollout":
+    @property
+    def decoder(self) -> Decoder:
+        if self._decoder is None:
+            self._decoder = Decoder(self.generator, self.turn)
+        return self._decoder
+
+    @property
+    def listener(self) -> ThreadPoolExecutor:
+        """Where codec and verifiers run, one call after the other."""
+        if self._listener is None:
+            self._listener = ThreadPoolExecutor(1, thread_name_prefix="listener")
+        return self._listener
+
+    def open(self, request: Request, progress: Progress = no_progress) -> LocalRollout:
         return LocalRollout(self, request, progress)
+
+    def close(self) -> None:
+        """Ends both threads; the next request starts them again."""
+        if self._listener is not None:
+            self._listener.shutdown(cancel_futures=True)
+        if self._decoder is not None:
+            self._decoder.close()
+        self._listener = self._decoder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def voice_codes(self, waveform: Waveform, ledger: Ledger) -> list[int]:
         """Codes of a voice prompt, encoded once however many requests use it."""
         key = hashlib.blake2b(waveform.tobytes(), digest_size=16).digest()
         if key not in self._voices:
-            with ledger.timed("codec"):
+            with self.turn, ledger.timed("codec"):
                 self._voices[key] = self.codec.encode(waveform)
             ledger.seconds_encoded += len(waveform) / SAMPLE_RATE
         return self._voices[key]
 
 
 class LocalRollout:
-    """One request's keys and values, decoded audio and ledger.
-
-    Raises VerifierError if a verifier cannot judge against the request (an emotion that it does not know, say).
-    """
+    """One request's prompt, decoded audio and ledger."""
 
     def __init__(self, models: LocalRollouts, request: Request, progress: Progress) -> None:
         self.models = models
@@ -85,119 +140,126 @@ class LocalRollout:
         self.spoken_text = spoken_text(request)
         self.ledger = Ledger()
         self._progress = progress
-        self._voice: list[int] = []
-        if request.prompt_audio is not None:
-            self._voice = models.voice_codes(request.prompt_audio, self.ledger)
-        self._target = Target(
+        self._root: Root | None = None
+        self._waveforms: dict[tuple[int, ...], Waveform] = {}
+        self._voice, self._target = models.listener.submit(self._prepare).result()
+
+    def _prepare(self) -> tuple[list[int], Target]:
+        """The voice's codes, and a target that every verifier can judge against."""
+        request, models = self.request, self.models
+        audio = request.prompt_audio
+        voice = [] if audio is None else models.voice_codes(audio, self.ledger)
+        target = Target(
             self.spoken_text,
             request.language,
-            request.prompt_audio,
+            audio,
             emotion=request.emotion,
             emotion_reference=request.emotion_audio,
         )
+        if audio is not None and any("resynthesis" in needs(v) for v in models.verifiers.values()):
+            target = self._said_again(target, voice)
         for verifier in models.verifiers.values():
-            verifier.score(
-                [], self._target
-            )  # what cannot be judged against is refused before anything is spoken
-        self._batch: Batch | None = None
-        self._waveforms: dict[Beam, Waveform] = {}
+            # what cannot be judged against is refused before anything is spoken
+            verifier.score([], target)
+        return voice, target
 
-    def answer(self, ask: Ask) -> Any:
+    def _said_again(self, target: Target, voice: list[int]) -> Target:
+        """The target with the voice prompt as the codec says it again."""
+        assert target.reference is not None
+        with self.models.turn, self.ledger.timed("codec"):
+            again = self.models.codec.decode([voice])[0]
+        self.ledger.seconds_decoded += len(again) / SAMPLE_RATE
+        # the last code stands for padding in part
+        return replace(target, resynthesis=again[: len(target.reference)])
+
+    @property
+    def longest(self) -> int:
+        return self.models.generator.max_tokens if self._root is None else self._root.batch.longest[0]
+
+    def flops_of(self, n_tokens: int) -> float:
+        return generator_flops(self.models.generator.network, 0, n_tokens)
+
+    def answer(self, ask: Ask, until: float = math.inf) -> Future[Any]:
         match ask:
             case Start():
                 return self._start()
-            case Branch(beams, copies):
-                rows = [row for row in self._rows(beams) for _ in range(copies)]
-                with self.ledger.timed("generator"):
-                    self._batch = self._live().fork(rows)
-                return self._beams()
+            case Branch():
+                return _done(branched_beams(ask))
             case Extend(beams, n_tokens):
-                return self._extend(beams, n_tokens)
-            case Measure(beams, verifier, partial):
-                return tuple(self._score(beams, self.models.verifiers[verifier], partial, held_out=False))
+                if self._root is None:
+                    raise LookupError("the first ask of a strategy has to be Start")
+                watch = lambda done, total: self._progress("generate", done, total)
+                return self.models.decoder.extend(self._root, beams, n_tokens, watch, until)
+            case Measure(beams, name, partial):
+                verifier = self.models.verifiers[name]
+                return self.models.listener.submit(
+                    lambda: tuple(self._score(beams, verifier, partial, held_out=False))
+                )
 
-    def score(self, beams: Beams, verifier: Verifier, *, partial: bool = False) -> list[Score]:
-        return self._score(beams, verifier, partial, held_out=True)
+    def judge(self, beams: Beams, verifier: Verifier) -> Future[list[Score]]:
+        return self.models.listener.submit(self._score, beams, verifier, False, held_out=True)
+
+    def waveforms(self, beams: Beams) -> Future[list[Waveform]]:
+        return self.models.listener.submit(self._decode, beams)
+
+    def _start(self) -> Future[Beam]:
+        tokenizer = self.models.generator.tokenizer
+        ids = build_prompt(tokenizer, self.spoken_text, self.request.prompt_text, self._voice)
+        prefilled = self.models.decoder.prefill(Prompt(ids, self.request.id, self.request.seed), self.ledger)
+        answer: Future[Beam] = Future()
+
+        def started(found: Future[Root]) -> None:
+            if error := found.exception():
+                answer.set_exception(error)
+            else:
+                self._root = found.result()
+                answer.set_result(Beam((), ()))
+
+        prefilled.add_done_callback(started)
+        return answer
 
     def _score(self, beams: Beams, verifier: Verifier, partial: bool, *, held_out: bool) -> list[Score]:
+        """One score for each beam; those of the same tokens are heard once."""
         role, name = ("judge", verifier.spec) if held_out else ("verifier", verifier.name)
-        waveforms = self._decode(beams)
-        target = self._target_of(verifier)
+        distinct = {beam.tokens: beam for beam in beams}
+        waveforms = self._decode(tuple(distinct.values()))
+        target = self._target
+        if target.reference is not None and target.resynthesis is None and "resynthesis" in needs(verifier):
+            target = self._target = self._said_again(target, self._voice)
         self._progress(f"score {name}", 0, len(beams))
-        with self.ledger.timed(f"{role} {name}"):
-            scores = verifier.score(waveforms, target, partial)
+        with self.models.turn, self.ledger.timed(f"{role} {name}"):
+            seconds = sum(map(len, waveforms)) / SAMPLE_RATE
+            found, flops = self.models.meter.of(
+                verifier.spec, seconds, lambda: verifier.score(waveforms, target, partial)
+            )
+        scores = dict(zip(distinct, found, strict=True))
+        self.ledger.add_flops(f"{role} {name}", flops)
         self._progress(f"score {name}", len(beams), len(beams))
-        seconds = self.ledger.seconds_judged if held_out else self.ledger.seconds_scored
-        seconds[name] = seconds.get(name, 0.0) + sum(map(len, waveforms)) / SAMPLE_RATE
-        return scores
-
-    def waveform(self, beam: Beam) -> Waveform:
-        return self._decode((beam,))[0]
-
-    def _target_of(self, verifier: Verifier) -> Target:
-        """The target, with the voice prompt as the codec says it again once a verifier compares with that."""
-        audio = self.request.prompt_audio
-        if audio is not None and self._target.resynthesis is None and "resynthesis" in needs(verifier):
-            with self.ledger.timed("codec"):
-                again = self.models.codec.decode([self._voice])[0]
-            self.ledger.seconds_decoded += len(again) / SAMPLE_RATE
-            # The last code stands for padding in part.
-            self._target = replace(self._target, resynthesis=again[: len(audio)])
-        return self._target
-
-    def _start(self) -> Beam:
-        ids = build_prompt(
-            self.models.generator.tokenizer, self.spoken_text, self.request.prompt_text, self._voice
-        )
-        with self.ledger.timed("generator"):
-            self._batch = self.models.generator.prefill([Prompt(ids, self.request.id, self.request.seed)])
-        self.ledger.tokens_prefilled += self._batch.tokens_computed
-        return self._beams()[0]
-
-    def _extend(self, beams: Beams, n_tokens: int | None) -> Beams:
-        rows = self._rows(beams)
-        batch = self._live()
-        with self.ledger.timed("generator"):
-            if rows != list(range(len(batch.tokens))):
-                batch = self._batch = batch.fork(rows, branches=[0] * len(rows))
-            before, computed = sum(map(len, batch.tokens)), batch.tokens_computed
-            limit = self.models.generator.max_tokens if n_tokens is None else n_tokens
-            batch.extend(limit, lambda: self._progress("generate", sum(batch.finished), len(rows)))
-        self.ledger.tokens_generated += sum(map(len, batch.tokens)) - before
-        self.ledger.tokens_reprefilled += batch.tokens_computed - computed
-        return self._beams()
+        heard = self.ledger.seconds_judged if held_out else self.ledger.seconds_scored
+        heard[name] = heard.get(name, 0.0) + seconds
+        return [scores[beam.tokens] for beam in beams]
 
     def _decode(self, beams: Sequence[Beam]) -> list[Waveform]:
-        """Each beam is decoded once, however many verifiers listen to it."""
-        missing = [beam for beam in dict.fromkeys(beams) if beam not in self._waveforms]
+        """Tokens are decoded once, however many beams have them and however many verifiers listen."""
+        missing = [
+            tokens for tokens in dict.fromkeys(b.tokens for b in beams) if tokens not in self._waveforms
+        ]
         if missing:
             self._progress("decode", 0, len(missing))
-            with self.ledger.timed("codec"):
-                decoded = self.models.codec.decode(
-                    [list(beam.tokens) for beam in missing], context=self._voice[-CONTEXT_CODES:]
+            with self.models.turn, self.ledger.timed("codec"):
+                context = self._voice[-CONTEXT_CODES:]
+                seconds = sum(len(tokens) + len(context) for tokens in missing) / CODES_PER_SECOND
+                decoded, flops = self.models.meter.of(
+                    "codec", seconds, lambda: self.models.codec.decode([list(t) for t in missing], context)
                 )
+            self.ledger.add_flops("codec", flops)
             self._waveforms.update(zip(missing, decoded, strict=True))
             self.ledger.seconds_decoded += sum(map(len, decoded)) / SAMPLE_RATE
             self._progress("decode", len(missing), len(missing))
-        return [self._waveforms[beam] for beam in beams]
+        return [self._waveforms[beam.tokens] for beam in beams]
 
-    def _live(self) -> Batch:
-        if self._batch is None:
-            raise LookupError("the first ask of a strategy has to be Start")
-        return self._batch
 
-    def _beams(self) -> Beams:
-        batch = self._live()
-        rows = zip(batch.lineages, batch.tokens, batch.finished, batch.ended, strict=True)
-        return tuple(
-            Beam(lineage, tuple(tokens), finished, cut_off=finished and not ended)
-            for lineage, tokens, finished, ended in rows
-        )
-
-    def _rows(self, beams: Beams) -> list[int]:
-        """Where the beams stand in the batch. Raises LookupError for a beam that was let go."""
-        rows = {(beam.lineage, len(beam.tokens)): row for row, beam in enumerate(self._beams())}
-        try:
-            return [rows[beam.lineage, len(beam.tokens)] for beam in beams]
-        except KeyError as error:
-            raise LookupError(f"no live beam with lineage and length {error}: it was let go before") from None
+def _done(value: Any) -> Future[Any]:
+    answer: Future[Any] = Future()
+    answer.set_result(value)
+    return answer

@@ -101,6 +101,10 @@ class Strategy(Protocol):
         """A new generator: yields asks, is sent answers, returns the choice."""
         ...
 
+    def conclude(self, beams: Beams) -> Work[Choice]:
+        """Measures and ranks these beams as at the end of a plan: for a search that is stopped before."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """The settings that make this strategy again, for the manifest (plain JSON values)."""
         ...

@@ -7,7 +7,18 @@ import numpy as np
 
 from llasa_core.audio import Waveform
 from search.ledger import Ledger
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
+from search.strategy import (
+    Ask,
+    Beam,
+    Beams,
+    Branch,
+    Choice,
+    Extend,
+    Measure,
+    Start,
+    Strategy,
+    branched_beams,
+)
 from verifiers.base import Score, Verifier
 
 
@@ -49,3 +60,15 @@ class FakeRollout:
 
 def branch_of(beam: Beam) -> int:
     return beam.lineage[-1][1] if beam.lineage else 0
+
+
+def carry_out(strategy: Strategy, world: FakeRollout) -> tuple[Choice, list[Ask]]:
+    """The choice of one plan whose asks the world answers, and those asks."""
+    plan = strategy.plan()
+    answer: Any = None
+    while True:
+        try:
+            ask = plan.send(answer)
+        except StopIteration as done:
+            return done.value, world.asks
+        answer = world.answer(ask)

@@ -4,9 +4,8 @@ import pytest
 
 from llasa_core.errors import UserError
 from search.best_of_n import BestOfN
-from search.engine import carry_out
 from search.strategy import Beam, Branch, Choice, Extend, Measure, Start
-from tests.search.fake_world import FakeRollout, branch_of
+from tests.search.fake_world import FakeRollout, branch_of, carry_out
 from verifiers.combine import parse_selection
 
 WER = {0: 0.5, 1: 0.0, 2: 0.25, 3: 0.0}

@@ -1,0 +1,58 @@
+"""What a search may spend on one request."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from llasa_core.errors import UserError
+from search.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one request; None is no limit.
+
+    tokens: speech tokens sampled, never exceeded. candidates: complete utterances. flops: floating-point operations of
+    all models, never begun beyond it; what is under way ends (a step of the generator, a verifier's call). seconds: wall
+    time after which nothing more is generated; what there is by then is still judged. When a limit is reached, the
+    best of the complete candidates wins, and the result says what stopped the search.
+
+    Raises UserError for a limit that is not positive.
+    """
+
+    candidates: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    flops: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise UserError(
+                    f"a budget of {value:g} {name}: give more than 0, or leave it out for no limit"
+                )
+
+    def check(self, ledger: Ledger, complete: int, until: float) -> None:
+        """Raises Spent if nothing more may be begun."""
+        if self.candidates is not None and complete >= self.candidates:
+            raise Spent(f"the budget of {self.candidates} candidates is spent")
+        if self.tokens is not None and ledger.tokens_generated >= self.tokens:
+            raise Spent(f"the budget of {self.tokens} tokens is spent")
+        if self.flops is not None and sum(ledger.flops.values()) >= self.flops:
+            raise Spent(f"the budget of {self.flops:.3g} FLOPs is spent")
+        if time.perf_counter() >= until:
+            raise Spent(f"the budget of {self.seconds:g} s is spent")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The limits that there are."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+NO_LIMIT = Budget()
+
+
+class Spent(Exception):
+    """A budget is spent; says which."""

@@ -1,0 +1,171 @@
+"""Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and random."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llasa_core.audio import Waveform
+from llasa_core.codec import Codec
+from llasa_core.decoding import Generator
+from llasa_core.errors import UserError
+from llasa_core.request import Request
+from llasa_core.sampling import Sampling
+from search.best_of_n import BestOfN
+from search.budget import Budget
+from search.engine import Failure, Searcher
+from search.result import SearchResult
+from search.rollouts import LocalRollouts
+from tests.plain_verifiers import Crossings, Level
+from verifiers.combine import parse_selection
+
+METRICS = {"wer": False, "sim": True}
+
+
+@pytest.fixture(scope="module")
+def searcher(tiny_generator: Path, tiny_codec: Path) -> Iterator[Searcher]:
+    generator = Generator.from_source(str(tiny_generator), sampling=Sampling(1.0), max_seconds=2.0)
+    verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
+    with LocalRollouts(generator, Codec.from_source(str(tiny_codec)), verifiers) as rollouts:
+        yield Searcher(rollouts, [Crossings("crossings:judge")])
+
+
+def best_of(n: int) -> BestOfN:
+    return BestOfN(n, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
+
+
+def requests(voice: Waveform, count: int = 7) -> list[Request]:
+    words = "one two three four five six seven".split()
+    return [
+        Request(
+            " ".join(words[: k + 1]),
+            prompt_audio=voice[: 20_000 + 1_000 * k],
+            prompt_text="a buzz",
+            id=str(k),
+        )
+        for k in range(count)
+    ]
+
+
+def same(one: SearchResult, other: SearchResult) -> bool:
+    return one.satisfied == other.satisfied and all(
+        a.tokens == b.tokens
+        and a.scores == b.scores
+        and a.judged == b.judged
+        and a.rank == b.rank
+        and np.array_equal(a.waveform, b.waveform)
+        for a, b in zip(one.candidates, other.candidates, strict=True)
+    )
+
+
+def test_results_do_not_depend_on_how_many_are_in_flight(searcher: Searcher, voice: Waveform) -> None:
+    alone = {request.id: searcher.run(request, best_of(5)) for request in requests(voice)}
+    for in_flight in (1, 3, 7):
+        found = list(searcher.run_many(requests(voice), best_of(5), in_flight=in_flight))
+        assert len(found) == len(alone)
+        for result in found:
+            assert isinstance(result, SearchResult)
+            expected = alone[result.request.id]
+            assert same(result, expected)
+            for name in ("tokens_generated", "tokens_kept", "tokens_prefilled", "tokens_reprefilled"):
+                assert getattr(result.ledger, name) == getattr(expected.ledger, name)
+            assert result.ledger.flops["generator"] == pytest.approx(expected.ledger.flops["generator"])
+
+
+def test_a_request_that_fails_ends_no_other(searcher: Searcher, voice: Waveform) -> None:
+    good = requests(voice, 4)
+    poisoned = Request("word " * 1500, prompt_audio=voice, prompt_text="a buzz", id="too long")
+    found = list(searcher.run_many([good[0], poisoned, *good[1:]], best_of(3), in_flight=2))
+    failures = [outcome for outcome in found if isinstance(outcome, Failure)]
+    assert [failure.request.id for failure in failures] == ["too long"]
+    assert isinstance(failures[0].error, UserError)
+    assert "shorten the text" in str(failures[0].error)
+    results = {r.request.id: r for r in found if isinstance(r, SearchResult)}
+    assert set(results) == {request.id for request in good}
+    assert all(same(results[request.id], searcher.run(request, best_of(3))) for request in good)
+    with pytest.raises(UserError):
+        searcher.run(poisoned, best_of(3))
+
+
+def test_a_verifier_that_breaks_fails_its_request_alone(searcher: Searcher, voice: Waveform) -> None:
+    class Brittle(Level):
+        def score(self, candidates, target, partial=False):  # type: ignore[no-untyped-def]
+            if candidates and target.text == "one two":
+                raise RuntimeError("out of order")
+            return super().score(candidates, target, partial)
+
+    rollouts = searcher.rollouts
+    assert isinstance(rollouts, LocalRollouts)
+    with LocalRollouts(
+        rollouts.generator, rollouts.codec, {"wer": Crossings("crossings"), "sim": Brittle("level")}
+    ) as brittle:
+        found = list(Searcher(brittle).run_many(requests(voice, 4), best_of(2)))
+    assert {type(outcome).__name__ for outcome in found} == {"Failure", "SearchResult"}
+    (failure,) = [outcome for outcome in found if isinstance(outcome, Failure)]
+    assert failure.request.id == "1" and str(failure.error) == "out of order"
+
+
+def test_requests_are_read_only_as_there_is_room(searcher: Searcher, voice: Waveform) -> None:
+    read: list[str] = []
+
+    def some() -> Iterator[Request]:
+        for request in requests(voice):
+            read.append(request.id)
+            yield request
+
+    outcomes = searcher.run_many(some(), best_of(1), in_flight=2)
+    next(outcomes)
+    assert len(read) <= 3
+    outcomes.close()
+    assert len(read) <= 3
+
+
+def test_no_requests_no_results(searcher: Searcher) -> None:
+    assert list(searcher.run_many([], best_of(1))) == []
+    with pytest.raises(UserError, match="at least 1"):
+        next(searcher.run_many([], best_of(1), in_flight=0))
+
+
+def test_a_budget_of_tokens_is_never_exceeded_and_buys_whole_candidates(
+    searcher: Searcher, voice: Waveform
+) -> None:
+    request = requests(voice)[3]
+    free = searcher.run(request, best_of(8))
+    for tokens in (40, 120, 250, 100_000):
+        result = searcher.run(request, best_of(8), budget=Budget(tokens=tokens))
+        assert result.ledger.tokens_generated <= tokens
+        assert result.manifest["budget"] == {"tokens": tokens}
+        count = len(result.candidates)
+        if result.stopped:
+            assert f"{tokens} tokens" in result.stopped or "middle of a candidate" in result.stopped
+        else:
+            assert tokens >= free.ledger.tokens_generated and same(result, free)
+        if not any(candidate.cut_off for candidate in result.candidates):
+            assert [c.tokens for c in result.candidates] == [c.tokens for c in free.candidates][:count]
+
+
+def test_budgets_of_candidates_seconds_and_operations(searcher: Searcher, voice: Waveform) -> None:
+    request = requests(voice)[2]
+    few = searcher.run(request, best_of(6), budget=Budget(candidates=2))
+    assert len(few.candidates) == 2 and "2 candidates" in few.stopped
+    assert [c.tokens for c in few.candidates] == [
+        c.tokens for c in searcher.run(request, best_of(2)).candidates
+    ]
+    free = searcher.run(request, best_of(6))
+    limit = free.ledger.flops["generator"] / 3
+    cheap = searcher.run(request, best_of(6), budget=Budget(flops=limit))
+    assert 0 < len(cheap.candidates) < 6 and "FLOPs" in cheap.stopped
+    with pytest.raises(UserError, match="give more"):
+        searcher.run(request, best_of(6), budget=Budget(seconds=1e-9))
+    with pytest.raises(UserError, match="more than 0"):
+        Budget(tokens=0)
+
+
+def test_a_result_that_a_budget_cut_off_is_flagged(searcher: Searcher, voice: Waveform) -> None:
+    request = requests(voice)[3]
+    length = len(searcher.run(request, best_of(1)).tokens)
+    cut = searcher.run(request, best_of(4), budget=Budget(tokens=length - 1))
+    assert not cut.satisfied and cut.stopped
+    assert [c.cut_off for c in cut.candidates] == [True]
+    assert len(cut.tokens) == length - 1
