@@ -9,8 +9,13 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from search.strategies import explain
+
+from experiments.recipes import apply_recipe, shipped
+
+EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -46,18 +51,36 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_BAD_INPUT, f"error: {message} (see {self.prog} --help)\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
+class Collected(argparse.Action):
+    """Collects the values of a repeatable option; the first one given replaces the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        kept = [] if before is None or before is parser.get_default(self.dest) else before
+        setattr(namespace, self.dest, [*kept, values])
+
+
+def build_parser(recipe: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the command; options of `synth` have the recipe's values unless they are given."""
     parser = Parser(prog="llasa-search", description="Speak with Llasa, searched and judged.")
     parser.add_argument("--version", action="version", version=f"llasa-search {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    add_synth(
-        commands.add_parser(
-            "synth",
-            help="speak a text: N candidates, the verifiers keep the best",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=SELECTIONS,
-        )
+    synth = commands.add_parser(
+        "synth",
+        help="speak a text: N candidates, the verifiers keep the best",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=synth_epilog(),
     )
+    add_synth(synth)
+    if recipe is not None:
+        apply_recipe(synth, recipe)
+    add_replay(commands.add_parser("replay", help="make a result again from the file that --json wrote"))
     add_score(
         commands.add_parser(
             "score",
@@ -78,10 +101,29 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("out.wav"), metavar="WAV", help="the winner"
     )
-    parser.add_argument("-n", type=int, default=16, metavar="N", help="candidates (default 16)")
+    parser.add_argument(
+        "-n",
+        type=int,
+        metavar="N",
+        help="candidates, or continuations of each beam (default: the strategy's)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same speech (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write scores, cost and manifest to FILE")
     parser.add_argument("--candidates", type=Path, metavar="DIR", help="write every candidate to DIR")
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write each step of the search as JSON lines"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="write a page with the search tree, to look at and listen to",
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME|YAML",
+        help="options from a file, by their long names; those given here win (shipped: see below)",
+    )
     voice = parser.add_argument_group("voice")
     voice.add_argument("--prompt-audio", type=Path, metavar="WAV", help="the voice to speak with")
     voice.add_argument("--prompt-text", metavar="TEXT", help="what is said in it")
@@ -100,11 +142,22 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default cpu)")
     choice = parser.add_argument_group("search")
     choice.add_argument(
-        "--verifier", action="append", metavar="SPEC", help="searches; repeatable (default: the preset's)"
+        "--strategy",
+        default="best-of-n",
+        metavar="NAME[?OPTION=VALUE&...]",
+        help="how candidates are made and pruned (default best-of-n): see below",
+    )
+    choice.add_argument(
+        "--budget",
+        metavar="LIMIT=N,...",
+        help="stop at so many candidates=, tokens=, seconds= or flops=; the best until then wins",
+    )
+    choice.add_argument(
+        "--verifier", action=Collected, metavar="SPEC", help="searches; repeatable (default: the preset's)"
     )
     choice.add_argument(
         "--judge",
-        action="append",
+        action=Collected,
         metavar="SPEC",
         help="held out: reported, not searched with; repeatable (default: the preset's)",
     )
@@ -126,6 +179,41 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     choice.add_argument(
         "--max-seconds", type=float, default=20.0, metavar="S", help="cut candidates off there (default 20)"
     )
+
+
+def synth_epilog() -> str:
+    """What the strategies and recipes are, and how a selection is written."""
+    recipes = "\n".join(f"  {name:<18}{line}" for name, line in shipped().items())
+    return f"{explain()}\n{SELECTIONS}\nrecipes (--recipe):\n{recipes}\n"
+
+
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", type=Path, metavar="RESULT.json", help="a result, or its manifest alone")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("replayed.wav"), metavar="WAV", help="the winner"
+    )
+    parser.add_argument("--prompt-audio", type=Path, metavar="WAV", help="the voice, if its file has moved")
+    parser.add_argument(
+        "--emotion-audio", type=Path, metavar="WAV", help="the emotion, if its file has moved"
+    )
+    for option, metavar in (
+        ("--json", "FILE"),
+        ("--candidates", "DIR"),
+        ("--trace", "FILE"),
+        ("--report", "HTML"),
+    ):
+        parser.add_argument(option, type=Path, metavar=metavar, help="as for synth")
+
+
+def recipe_of(argv: Sequence[str] | None) -> str | None:
+    """The recipe that the arguments name: it has to be known before they are read."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("--recipe")
+    try:
+        found: str | None = early.parse_known_args(argv)[0].recipe
+    except argparse.ArgumentError:
+        return None
+    return found
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
@@ -159,18 +247,22 @@ def add_score(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted."""
+    """Runs one command. Exit codes: 0 done, 1 replayed otherwise than it was, 2 bad input (one line on stderr), 130 interrupted."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from llasa_core.audio import AudioError
     from llasa_core.errors import UserError
     from verifiers.errors import VerifierError
 
     try:
-        arguments = build_parser().parse_args(argv)
+        arguments = build_parser(recipe_of(argv)).parse_args(argv)
         if arguments.command == "synth":
             from experiments.synth import synth
 
             synth(arguments)
+        elif arguments.command == "replay":
+            from experiments.replay import replay
+
+            return 0 if replay(arguments) else EXIT_DIFFERENT
         elif arguments.command == "score":
             from experiments.score import score
 

@@ -1,28 +1,30 @@
 """`llasa-search synth`: checks everything it is given, then loads, searches and writes."""
 
+from __future__ import annotations
+
 import argparse
 import json
-import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.outputs import Outputs, check_file, check_folder
+from experiments.settings import Settings, from_arguments
 from experiments.voices import find_voice
 from llasa_core.audio import AudioError, read_audio, write_audio
 from llasa_core.errors import UserError
-from llasa_core.presets import Preset, find_preset, resolve_source
-from llasa_core.prompt import CONTEXT_TOKENS
 from llasa_core.request import Request
-from llasa_core.sampling import Sampling
-from search.best_of_n import BestOfN
 from search.preflight import check_prompt, spoken_text
-from search.result import SearchResult
-from verifiers import registry
-from verifiers.combine import parse_selection
+from search.result import plain
+
+if TYPE_CHECKING:
+    from search.engine import Searcher
+    from search.result import SearchResult
 
 CANDIDATE_NAME = "candidate-{:03d}.wav"
 CANDIDATE_PATTERN = re.compile(r"candidate-\d{3,}\.wav")
@@ -33,51 +35,44 @@ def synth(arguments: argparse.Namespace) -> None:
     request = build_request(arguments)
     for warning in request.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    preset = find_preset(arguments.preset)
-    specs = choose_verifiers(arguments.verifier, preset, request)
-    metrics = choose_metrics(specs)
-    strategy = BestOfN(
-        arguments.n,
-        tuple(metrics),
-        parse_selection(arguments.select or default_rule(tuple(metrics)), metrics),
-    )
-    judges = choose_judges(arguments, preset)
-    for spec in (*specs, *judges):
-        registry.check(spec)
-    check_emotion((*specs, *judges), request)
-    sampling = choose_sampling(arguments, preset)
-    check_max_seconds(arguments.max_seconds)
-    read_memory(arguments.memory)
+    settings = from_arguments(arguments, request)
     check_outputs(arguments)
-    generator = resolve_source(arguments.generator or preset.generator)
-    announce_untrained_words(generator, request)
+    announce_untrained_words(settings.generator_source, request)
 
     from llasa_core.models import check_device
 
-    check_device(arguments.device)
-    check_prompt(generator, request)
+    check_device(settings.device)
+    check_prompt(settings.generator_source, request)
+    speak(settings, request, arguments, inputs_of(arguments))
 
+
+def speak(
+    settings: Settings, request: Request, arguments: argparse.Namespace, inputs: Mapping[str, str | None]
+) -> SearchResult:
+    """Loads the models, searches, writes what was asked for (all files or none), and prints the result."""
     from experiments.report import print_result, progress_bars
-    from search.engine import Searcher
 
     with Outputs() as outputs:
         with progress_bars() as progress:
             progress("load models", 0, 1)
-            searcher = Searcher.from_preset(
-                arguments.preset,
-                generator=arguments.generator,
-                codec=arguments.codec,
-                verifiers=specs,
-                judges=judges,
-                sampling=sampling,
-                device=arguments.device,
-                max_seconds=arguments.max_seconds,
-                memory=read_memory(arguments.memory),
-            )
+            searcher = settings.searcher()
             progress("load models", 1, 1)
-            result = searcher.run(request, strategy, progress=progress)
-        write(result, arguments, outputs)
+            result = searcher.run(request, settings.strategy, budget=settings.budget, progress=progress)
+        result = replace(result, manifest={**result.manifest, "inputs": dict(inputs)})
+        write(result, arguments, outputs, searcher)
     print_result(result, arguments.output)
+    return result
+
+
+def inputs_of(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """Where the recordings of the request came from, for `replay`."""
+    voice = None if arguments.prompt_audio or arguments.no_prompt else find_voice(arguments.voice).name
+    prompt, emotion = arguments.prompt_audio, arguments.emotion_audio
+    return {
+        "voice": voice,
+        "prompt_audio": prompt and str(Path(prompt).absolute()),
+        "emotion_audio": emotion and str(Path(emotion).absolute()),
+    }
 
 
 def build_request(arguments: argparse.Namespace) -> Request:
@@ -110,103 +105,20 @@ def build_request(arguments: argparse.Namespace) -> Request:
     )
 
 
-def choose_sampling(arguments: argparse.Namespace, preset: Preset) -> Sampling:
-    """The preset's settings, with what the caller gave instead."""
-    given = {
-        name: getattr(arguments, name)
-        for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-    }
-    return replace(preset.sampling, **{name: value for name, value in given.items() if value is not None})
-
-
-def check_max_seconds(seconds: float) -> None:
-    """Raises UserError for a length that does not fit in any context."""
-    limit = CONTEXT_TOKENS / 50
-    if not 0 < seconds <= limit:
-        raise UserError(f"--max-seconds {seconds:g}: give more than 0 and at most {limit:g}")
-
-
-def read_memory(gibibytes: float | None) -> int | None:
-    """In bytes. Raises UserError for a limit that is none."""
-    if gibibytes is None:
-        return None
-    if not (math.isfinite(gibibytes) and gibibytes > 0):
-        raise UserError(f"--memory {gibibytes:g}: give more than 0, in GiB, such as 2")
-    return int(gibibytes * 2**30)
-
-
-def choose_judges(arguments: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
-    """The caller's held-out judges, the preset's, or none."""
-    if arguments.no_judge and arguments.judge:
-        raise UserError("--no-judge contradicts --judge: leave one out")
-    if arguments.judge or arguments.no_judge:
-        return tuple(arguments.judge or ())
-    return preset.judges
-
-
-def choose_verifiers(given: Sequence[str] | None, preset: Preset, request: Request) -> tuple[str, ...]:
-    """The caller's specs, or the preset's that can judge this request: without a voice there is no similarity."""
-    if given:
-        for spec in given:
-            if request.prompt_audio is None and compares_voices(spec):
-                raise UserError(f"{spec} compares with a voice prompt, and there is none: drop --no-prompt")
-        return tuple(given)
-    return tuple(
-        spec for spec in preset.verifiers if request.prompt_audio is not None or not compares_voices(spec)
-    )
-
-
-def compares_voices(spec: str) -> bool:
-    """Whether the spec's verifier needs a voice prompt."""
-    return not {"reference", "resynthesis"}.isdisjoint(registry.needs(spec))
-
-
-def check_emotion(specs: Sequence[str], request: Request) -> None:
-    """Raises UserError for a verifier that lacks the emotion it judges against, and an emotion that none judges."""
-    needed = {field: spec for spec in specs for field in registry.needs(spec)}
-    given = {
-        "emotion": ("--emotion", "LABEL", request.emotion, "emotion2vec?measure=label"),
-        "emotion_reference": ("--emotion-audio", "WAV", request.emotion_audio, "emotion2vec"),
-    }
-    for field, (option, value, content, verifier) in given.items():
-        if content is None and field in needed:
-            raise UserError(f"{needed[field]} judges the emotion: give {option} {value}")
-        if content is not None and field not in needed:
-            raise UserError(f"{option} is given and no verifier judges by it: add --verifier '{verifier}'")
-
-
-def choose_metrics(specs: Sequence[str]) -> dict[str, bool]:
-    """What each verifier measures, and whether higher is better. Raises UserError if two go by one name."""
-    metrics: dict[str, bool] = {}
-    for spec in specs:
-        found = registry.directions(spec)
-        if shared := metrics.keys() & found.keys():
-            name = shared.pop()
-            raise UserError(
-                f"{spec} is the second verifier that measures {name}: give it as --judge, or a name: ?name={name}2"
-            )
-        metrics |= found
-    return metrics
-
-
-def default_rule(names: Sequence[str]) -> str:
-    """No word wrong, then the most similar; with one verifier, the best by it."""
-    if set(names) == {"wer", "sim"}:
-        return "wer<=0,sim"
-    if len(names) == 1:
-        return names[0]
-    raise UserError(f"say with --select how {', '.join(names)} choose, such as --select {names[0]}")
-
-
 def check_outputs(arguments: argparse.Namespace) -> None:
     """Raises UserError unless everything asked for can be written."""
     check_file(arguments.output, "-o")
     if arguments.output.suffix.lower() != ".wav":
         raise UserError(f"-o {arguments.output}: WAV files are written, so give a name that ends in .wav")
-    if arguments.json is not None:
-        check_file(arguments.json, "--json")
-        if arguments.json.absolute() == arguments.output.absolute():
-            raise UserError("-o and --json name the same file: give two names")
+    taken = {arguments.output.absolute(): "-o"}
+    for option in ("--json", "--trace", "--report"):
+        path = getattr(arguments, option[2:])
+        if path is None:
+            continue
+        check_file(path, option)
+        if path.absolute() in taken:
+            raise UserError(f"{taken[path.absolute()]} and {option} name the same file: give two names")
+        taken[path.absolute()] = option
     if arguments.candidates is not None:
         check_folder(arguments.candidates, "--candidates")
 
@@ -223,7 +135,7 @@ def announce_untrained_words(generator: str | Path, request: Request) -> None:
         print(f"not among the words that this model was trained on: {', '.join(new)}", file=sys.stderr)
 
 
-def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs) -> None:
+def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs, searcher: Searcher) -> None:
     """All files or none. Candidates of an earlier, larger run in the same folder are removed."""
     write_audio(outputs.stage(arguments.output), result.waveform)
     kept: set[str] = set()
@@ -235,6 +147,14 @@ def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs)
     if arguments.json is not None:
         text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         outputs.stage(arguments.json).write_text(text + "\n", encoding="utf-8")
+    if arguments.trace is not None:
+        lines = [json.dumps(plain(step.as_dict()), allow_nan=False) + "\n" for step in result.trace]
+        outputs.stage(arguments.trace).write_text("".join(lines), encoding="utf-8")
+    if arguments.report is not None:
+        from experiments.page import write_page
+
+        decode = partial(searcher.rollouts.decode, result.request)
+        write_page(outputs.stage(arguments.report), result, result.trace, decode)
     try:
         outputs.publish()
     except OSError as error:

@@ -7,6 +7,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from llasa_core.codec import Codec
 from llasa_core.decoding import MAX_SECONDS
 from llasa_core.decoding import Generator as SpeechGenerator
@@ -87,6 +89,7 @@ class Searcher:
             "judges": [verifier_identity(spec) for spec in judges],
             "sampling": asdict(sampling),
             "device": device,
+            "threads": torch.get_num_threads(),
             "max_seconds": max_seconds,
         }
         return cls(LocalRollouts(model, vocoder, by_name), held_out, models)

@@ -1,5 +1,6 @@
 """What a search returns: every candidate with its scores, the winner, the cost, and how to make it again."""
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,6 +87,7 @@ class SearchResult:
             "winner": self.winner.number,
             "satisfied": self.satisfied,
             "stopped": self.stopped,
+            "waveform_sha256": hashlib.sha256(self.waveform.tobytes()).hexdigest(),
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "ledger": self.ledger.as_dict(),
             "trace": [plain(step.as_dict()) for step in self.trace],

@@ -68,6 +68,10 @@ class Rollouts(Protocol):
         """Raises UserError or VerifierError for a request that cannot be spoken or judged here."""
         ...
 
+    def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
+        """How rows of codes sound in the voice of the request: float32 [320 * codes] each."""
+        ...
+
     def close(self) -> None:
         """Stop what is under way."""
         ...
@@ -106,6 +110,11 @@ class LocalRollouts:
 
     def open(self, request: Request, progress: Progress = no_progress) -> LocalRollout:
         return LocalRollout(self, request, progress)
+
+    def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
+        voice = [] if request.prompt_audio is None else self.voice_codes(request.prompt_audio, Ledger())
+        with self.turn:
+            return self.codec.decode(codes, context=voice[-CONTEXT_CODES:])
 
     def close(self) -> None:
         """Ends both threads; the next request starts them again."""
