@@ -101,6 +101,13 @@ class Strategy(Protocol):
         """A new generator: yields asks, is sent answers, returns the choice."""
         ...
 
+    def conclude(self, beams: Beams) -> Work[Choice]:
+        """Measures and ranks these beams as the plan would at its end: for a plan that was broken off.
+
+        Raises UserError if there are none.
+        """
+        ...
+
     def describe(self) -> dict[str, Any]:
         """The settings that make this strategy again, for the manifest (plain JSON values)."""
         ...
