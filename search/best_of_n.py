@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.strategy import Beams, Choice, Work, branch, extend, measure, start
-from verifiers.base import Score
+from search.choosing import check_measured, judged
+from search.strategy import Beams, Choice, Work, branch, extend, start
 from verifiers.combine import Selection
 
 
@@ -25,10 +25,7 @@ class BestOfN:
     def __post_init__(self) -> None:
         if self.n < 1:
             raise UserError(f"{self.n} candidates asked for: the number of candidates has to be at least 1")
-        if missing := [metric for metric in self.selection.metrics if metric not in self.verifiers]:
-            raise UserError(
-                f"nothing measures {', '.join(missing)}, which {self.selection.spec!r} selects by: add a verifier"
-            )
+        check_measured(self.selection, self.verifiers)
 
     def plan(self) -> Work[Choice]:
         root = yield from start()
@@ -37,11 +34,12 @@ class BestOfN:
         return (yield from self.conclude(beams))
 
     def conclude(self, beams: Beams) -> Work[Choice]:
-        scores: dict[str, tuple[Score, ...]] = {}
-        for verifier in self.verifiers:
-            scores[verifier] = yield from measure(beams, verifier)
-        ranking = self.selection.rank(scores)
-        return Choice(beams, scores, ranking.order, ranking.satisfied)
+        return judged(beams, self.verifiers, self.selection)
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "n": self.n, "select": self.selection.spec}
+        return {
+            "name": self.name,
+            "n": self.n,
+            "select": self.selection.spec,
+            "verifiers": list(self.verifiers),
+        }

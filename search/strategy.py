@@ -102,7 +102,10 @@ class Strategy(Protocol):
         ...
 
     def conclude(self, beams: Beams) -> Work[Choice]:
-        """Measures and ranks these beams as at the end of a plan: for a search that is stopped before."""
+        """Measures and ranks these beams as the plan would at its end: for a plan that was broken off.
+
+        Raises UserError if there are none.
+        """
         ...
 
     def describe(self) -> dict[str, Any]:

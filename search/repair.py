@@ -1,0 +1,131 @@
+"""Rewind and repair: roll the winner back to where it was still right, and search again from there only.
+
+Drawing whole utterances until all words are right pays again for every word that was right already. Where an utterance
+goes wrong is found without knowing how the recogniser works: its beginnings, a step longer each, are measured as partial
+utterances, for which a content verifier counts errors against the best prefix of the text.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llasa_core.errors import UserError
+from search.choosing import Known, check_counts, check_measured, judged, measured
+from search.strategy import Beam, Beams, Choice, Strategy, Work, branch, extend, rewound
+from verifiers.base import Score
+from verifiers.combine import ConstraintFirst, Selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """Continues the winner of `first` from before its first wrong word, `n` times in each of up to `rounds` rounds.
+
+    content: the verifier that counts errors, 0 for none. A round takes the longest beginning of the winner, in steps of
+    `step` tokens, such that neither it nor a shorter one has an error (beginnings that cannot be judged, being too short
+    or silent, say nothing), goes back `margin` steps more, since a word is wrong before it is heard to be, and one more
+    for every round since the last that improved the winner. The new candidates compete with all others by the selection.
+
+    It ends when the winner has no content error or meets all constraints of the selection, after `rounds`, or when its
+    rounds have generated `budget` tokens: none begins after that (those of `first` do not count; None: no limit).
+    Candidates are those of `first` and of all rounds.
+
+    Raises UserError for a count below 1, a negative margin, or if `content` or a metric of the selection is not among
+    the verifiers.
+    """
+
+    first: Strategy
+    n: int = 4
+    rounds: int = 4
+    budget: int | None = None
+    step: int = 25
+    margin: int = 1
+    content: str = "wer"
+    verifiers: tuple[str, ...]
+    selection: Selection
+    name: str = "repair"
+
+    def __post_init__(self) -> None:
+        check_counts(self.name, n=self.n, rounds=self.rounds, step=self.step)
+        if self.budget is not None:
+            check_counts(self.name, budget=self.budget)
+        if self.margin < 0:
+            raise UserError(f"margin={self.margin} of {self.name}: has to be at least 0")
+        if self.content not in self.verifiers:
+            raise UserError(
+                f"nothing measures {self.content}, by which {self.name} finds wrong words: "
+                "add a verifier, or name another as content"
+            )
+        check_measured(self.selection, self.verifiers)
+
+    def plan(self) -> Work[Choice]:
+        choice = yield from self.first.plan()
+        tokens = [beam.tokens for beam in choice.beams]
+        known = {
+            verifier: dict(zip(tokens, scores, strict=True)) for verifier, scores in choice.scores.items()
+        }
+        return (yield from self._repaired(choice.beams, known))
+
+    def plan_from(self, beams: Beams) -> Work[Choice]:
+        """A plan that repairs the best of these beams, whatever search they come from. The first ask is no Start."""
+        return self._repaired(beams, {})
+
+    def conclude(self, beams: Beams) -> Work[Choice]:
+        return judged(beams, self.verifiers, self.selection)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "first": self.first.describe(),
+            "n": self.n,
+            "rounds": self.rounds,
+            "budget": self.budget,
+            "step": self.step,
+            "margin": self.margin,
+            "content": self.content,
+            "select": self.selection.spec,
+            "verifiers": list(self.verifiers),
+        }
+
+    def _repaired(self, beams: Beams, known: dict[str, Known]) -> Work[Choice]:
+        choice = yield from judged(beams, self.verifiers, self.selection, known)
+        heard: Known = {}
+        spent = further = 0
+        for _ in range(self.rounds):
+            if self._passed(choice) or (self.budget is not None and spent >= self.budget):
+                break
+            winner = choice.beams[choice.ranking[0]]
+            sound = yield from self._sound_steps(winner, heard)
+            cut = self.step * max(0, sound - self.margin - further)
+            new = yield from branch((rewound(winner, cut),), self.n, first=unused(choice.beams, cut))
+            new = yield from extend(new)
+            spent += sum(len(beam.tokens) - cut for beam in new)
+            before = choice
+            choice = yield from judged((*before.beams, *new), self.verifiers, self.selection, known)
+            further = 0 if self._best(choice) != self._best(before) else further + 1
+        return choice
+
+    def _passed(self, choice: Choice) -> bool:
+        content = choice.scores[self.content][choice.ranking[0]]
+        constrained = isinstance(self.selection, ConstraintFirst) and choice.satisfied
+        return constrained or (content.usable and content.value == 0)
+
+    def _sound_steps(self, winner: Beam, heard: Known) -> Work[int]:
+        """How many steps of the winner have no error, also in what is heard before."""
+        cuts = tuple(rewound(winner, length) for length in range(self.step, len(winner.tokens), self.step))
+        scores = yield from measured(cuts, self.content, partial=True, known=heard)
+        sound = 0
+        for steps, score in enumerate(scores, start=1):
+            if score.usable and score.value != 0:
+                break
+            if score.usable:
+                sound = steps
+        return sound
+
+    def _best(self, choice: Choice) -> list[tuple[bool, float]]:
+        """What the winner was chosen for: an equally good one that comes first by lineage is no improvement."""
+        scores: list[Score] = [choice.scores[m][choice.ranking[0]] for m in self.selection.metrics]
+        return [(score.usable, score.value) for score in scores]
+
+
+def unused(beams: Beams, position: int) -> int:
+    """The first branch number after all that any of the beams was given there; 0 is the one that they went on with."""
+    return 1 + max((n for beam in beams for at, n in beam.lineage if at == position), default=0)
