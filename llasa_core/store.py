@@ -49,6 +49,9 @@ class Store:
         self.held: list[Content] = []
         self.limit: float = math.inf
         """Bytes that the block may take when it grows; what does not fit then is let go and computed again later."""
+        self.kept: list[int] = []
+        """Slots whose content is wanted later: it is put elsewhere when it is in the way, and its place here is
+        that where it lies now; -1 if the limit left no room for it."""
 
     @property
     def bytes(self) -> int:
@@ -64,7 +67,11 @@ class Store:
         them, are likely found (-1: no idea). Returns the slot of each row, the groups of slots behind one prefix, and
         how many tokens had to be computed for each row.
         """
-        self._reserve(len(wanted), max(len(content.tokens) for content in wanted) + room)
+        columns = max(len(content.tokens) for content in wanted) + room
+        kept = [slot for slot in dict.fromkeys(self.kept) if 0 <= slot < len(self.held)]
+        if not self._fit(len(wanted) + len(kept), columns):
+            kept, self.kept = [], [-1] * len(self.kept)
+        self._reserve(len(wanted) + len(kept), columns)
         groups = _groups(wanted)
         sources = [self._source(content, hint) for content, hint in zip(wanted, hints, strict=True)]
         slots = [-1] * len(wanted)
@@ -79,7 +86,15 @@ class Store:
             for row in rows:
                 if slots[row] < 0:
                     slots[row] = next(rest)
-        self._move(sources, slots)
+        parked = self._parked(kept, len(wanted))
+        idle = [self.held[slot] for slot in parked]
+        self._move(
+            [*sources, *((slot, len(content.tokens)) for slot, content in zip(parked, idle, strict=True))],
+            [*slots, *parked.values()],
+        )
+        for place, content in zip(parked.values(), idle, strict=True):
+            self.held[place] = content
+        self.kept = [parked.get(slot, slot) for slot in self.kept]
         computed = []
         for content, slot, (_, length) in zip(wanted, slots, sources, strict=True):
             missing = content.tokens[length:]
@@ -89,6 +104,17 @@ class Store:
             computed.append(len(missing))
             self.held[slot] = Content(content.prefix, list(content.tokens))
         return slots, groups, computed
+
+    def _parked(self, kept: Sequence[int], count: int) -> dict[int, int]:
+        """Where what lies in the kept slots goes: those in the way to places behind the first ``count`` slots."""
+        staying = {slot for slot in kept if slot >= count}
+        free = (slot for slot in range(count, len(self.held)) if slot not in staying)
+        return {slot: next(free) for slot in kept if slot < count}
+
+    def _fit(self, slots: int, columns: int) -> bool:
+        """Whether so many slots of so many columns are within the limit."""
+        columns = max(self.block.shape[4], math.ceil(columns / COLUMNS) * COLUMNS)
+        return slots * columns * self.network.bytes_per_token <= self.limit
 
     def adopt(self, other: Store, slots: Sequence[int]) -> list[int]:
         """Copy slots of another store behind the last one of this: their places here, -1 for a slot that is none."""

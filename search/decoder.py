@@ -6,6 +6,7 @@ import math
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
@@ -22,9 +23,9 @@ ROUND = 25
 """Tokens after which rows that ended leave and requests that have come may join."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Root:
-    """The prompt of one request, computed once, and where the keys and values of its beams were last seen."""
+    """The prompt of one request, computed once, and where the keys and values of its running beams lie."""
 
     batch: Batch
     ledger: Ledger
@@ -37,10 +38,37 @@ class Job:
 
     root: Root
     beams: Beams
-    rows: list[Row]
+    n_tokens: int | None
     until: float
     watch: Callable[[int, int], None]
-    answer: Future[Beams]
+    answer: Future[Beams] = field(default_factory=Future)
+    rows: list[Row] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Make a row of each beam, with a hint where its keys and values lie."""
+        root, longest = self.root, self.root.batch.longest[0]
+        for beam in self.beams:
+            before, length = rewound(beam, len(beam.tokens)), len(beam.tokens)
+            most = length if beam.finished else longest
+            if self.n_tokens is not None:
+                most = min(most, length + self.n_tokens)
+            place = root.places.get((before.lineage, length), -1)
+            self.rows.append(root.batch.resumed(0, beam.tokens, beam.lineage, most, place))
+
+    def settle(self) -> None:
+        """Answer with the beams as far as they have got."""
+        root, longest = self.root, self.root.batch.longest[0]
+        root.places = {}
+        after = []
+        for beam, row in zip(self.beams, self.rows, strict=True):
+            root.ledger.tokens_reprefilled += row.computed
+            if not beam.finished:
+                cut_off = not row.ended and len(row.codes) >= longest
+                beam = Beam(beam.lineage, row.codes, row.ended or cut_off, cut_off)
+                if not beam.finished:
+                    root.places[beam.lineage, len(beam.tokens)] = row.slot
+            after.append(beam)
+        self.answer.set_result(tuple(after))
 
     @property
     def going(self) -> list[Row]:
@@ -59,6 +87,7 @@ class Decoder:
         self._turn = turn or nullcontext()
         self._store = generator.new_store()
         self._queue: queue.SimpleQueue[Job | Callable[[], None] | None] = queue.SimpleQueue()
+        self._roots: weakref.WeakSet[Root] = weakref.WeakSet()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="decoder", daemon=True)
         self._thread.start()
@@ -74,7 +103,9 @@ class Decoder:
                 ledger.tokens_prefilled += batch.tokens_computed
                 flops = generator_flops(self.generator.network, 0, batch.tokens_computed)
                 ledger.add_flops("generator", flops)
-                answer.set_result(Root(batch, ledger))
+                root = Root(batch, ledger)
+                self._roots.add(root)
+                answer.set_result(root)
             except Exception as error:  # noqa: BLE001 (whoever asked is told)
                 answer.set_exception(error)
 
@@ -94,16 +125,7 @@ class Decoder:
         ``watch`` is told (finished rows, rows) now and then. ``until``: a time of ``time.perf_counter`` after which no
         further round begins: the beams come back as far as they got.
         """
-        longest = root.batch.longest[0]
-        rows = []
-        for beam in beams:
-            before = rewound(beam, len(beam.tokens))
-            place = root.places.get((before.lineage, len(beam.tokens)), -1)
-            most = len(beam.tokens) if beam.finished else longest
-            if n_tokens is not None:
-                most = min(most, len(beam.tokens) + n_tokens)
-            rows.append(root.batch.resumed(0, beam.tokens, beam.lineage, most, place))
-        job = Job(root, beams, rows, until, watch, Future())
+        job = Job(root, beams, n_tokens, until, watch)
         self._put(job)
         return job.answer
 
@@ -128,6 +150,7 @@ class Decoder:
                         job.answer.cancel()
                     return
                 if isinstance(item, Job):
+                    item.begin()
                     jobs.append(item)
                 else:
                     item()
@@ -152,10 +175,16 @@ class Decoder:
     def _run(self, jobs: Sequence[Job], rows: list[Row]) -> None:
         running = [(job, len(job.going), [len(row.codes) for row in job.rows]) for job in jobs]
         began = time.perf_counter()
+        idle = [root for root in self._roots if all(job.root is not root for job in jobs)]
         with self._turn:
+            # beams that are being listened to will go on: their keys and values stay, if there is room
+            self._store.kept = [slot for root in idle for slot in root.places.values()]
             Batch(self.generator, self.generator.sampling, rows, self._store).extend(
                 ROUND, lambda: self._tell(jobs)
             )
+            moved = iter(self._store.kept)
+            for root in idle:
+                root.places = dict(zip(root.places, moved, strict=False))
         seconds = time.perf_counter() - began
         for job, count, lengths in running:
             ledger = job.root.ledger
@@ -177,14 +206,5 @@ class Decoder:
             return True
         if job.going and time.perf_counter() < job.until:
             return False
-        root, longest = job.root, job.root.batch.longest[0]
-        after = []
-        for beam, row in zip(job.beams, job.rows, strict=True):
-            root.ledger.tokens_reprefilled += row.computed
-            root.places[row.lineage, len(row.codes)] = row.slot
-            if not beam.finished:
-                cut_off = not row.ended and len(row.codes) >= longest
-                beam = Beam(beam.lineage, row.codes, row.ended or cut_off, cut_off)
-            after.append(beam)
-        job.answer.set_result(tuple(after))
+        job.settle()
         return True
