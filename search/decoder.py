@@ -1,4 +1,4 @@
-"""One thread that runs the generator for all requests in flight: their rows share batches, a few tokens at a time."""
+"""The generator, run for all requests in flight: their rows share batches, a few tokens at a time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from llasa_core.batch import Batch, Row
 from llasa_core.decoding import Generator, Prompt
@@ -19,6 +19,7 @@ from search.flops import generator_flops
 from search.ledger import Ledger
 from search.strategy import Beam, Beams, rewound
 
+T = TypeVar("T")
 ROUND = 25
 """Tokens after which rows that ended leave and requests that have come may join."""
 
@@ -81,35 +82,44 @@ class Decoder:
     What a beam says does not depend on which others are in its batch, so neither does any answer.
     """
 
-    def __init__(self, generator: Generator, turn: AbstractContextManager[object] | None = None) -> None:
-        """``turn`` is held while the generator runs: a lock, where others would get in its way."""
+    def __init__(self, generator: Generator, *, threaded: bool) -> None:
+        """``threaded``: work in a thread of its own; otherwise whoever waits calls :meth:`step`."""
         self.generator = generator
-        self._turn = turn or nullcontext()
         self._store = generator.new_store()
         self._queue: queue.SimpleQueue[Job | Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: list[Job] = []
         self._roots: weakref.WeakSet[Root] = weakref.WeakSet()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="decoder", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if threaded:
+            self._thread = threading.Thread(target=self._work, name="decoder", daemon=True)
+            self._thread.start()
 
     def prefill(self, prompt: Prompt, ledger: Ledger) -> Future[Root]:
         """Runs a prompt. The future raises UserError if it leaves no room for speech."""
-        answer: Future[Root] = Future()
 
-        def work() -> None:
+        def work() -> Root:
+            with ledger.timed("generator"):
+                batch = self.generator.prefill([prompt], store=self._store)
+            ledger.tokens_prefilled += batch.tokens_computed
+            ledger.add_flops("generator", generator_flops(self.generator.network, 0, batch.tokens_computed))
+            root = Root(batch, ledger)
+            self._roots.add(root)
+            return root
+
+        return self.call(work)
+
+    def call(self, work: Callable[[], T]) -> Future[T]:
+        """Other work that is done between two rounds."""
+        answer: Future[T] = Future()
+
+        def told() -> None:
             try:
-                with self._turn, ledger.timed("generator"):
-                    batch = self.generator.prefill([prompt], store=self._store)
-                ledger.tokens_prefilled += batch.tokens_computed
-                flops = generator_flops(self.generator.network, 0, batch.tokens_computed)
-                ledger.add_flops("generator", flops)
-                root = Root(batch, ledger)
-                self._roots.add(root)
-                answer.set_result(root)
+                answer.set_result(work())
             except Exception as error:  # noqa: BLE001 (whoever asked is told)
                 answer.set_exception(error)
 
-        self._put(work)
+        self._put(told)
         return answer
 
     def extend(
@@ -129,34 +139,44 @@ class Decoder:
         self._put(job)
         return job.answer
 
+    def step(self) -> bool:
+        """Do what has been asked for since, then one round; False if there was nothing to do."""
+        busy = False
+        while not self._queue.empty():
+            busy |= self._take(self._queue.get())
+        busy |= bool(self._jobs)
+        self._jobs = [job for job in self._jobs if not self._settled(job)]
+        self._round(self._jobs)
+        self._jobs = [job for job in self._jobs if not self._settled(job)]
+        return busy
+
     def close(self) -> None:
         """Stop after the round that is under way; whatever waits is cancelled."""
         self._closed = True
         self._queue.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
+        for job in self._jobs:
+            job.answer.cancel()
 
     def _put(self, item: Job | Callable[[], None]) -> None:
         if self._closed:
             raise RuntimeError("the decoder is closed")
         self._queue.put(item)
 
+    def _take(self, item: Job | Callable[[], None] | None) -> bool:
+        if isinstance(item, Job):
+            item.begin()
+            self._jobs.append(item)
+        elif item is not None:
+            item()
+        return item is not None
+
     def _work(self) -> None:
-        jobs: list[Job] = []
-        while True:
-            while not jobs or not self._queue.empty():
-                item = self._queue.get()
-                if item is None:
-                    for job in jobs:
-                        job.answer.cancel()
-                    return
-                if isinstance(item, Job):
-                    item.begin()
-                    jobs.append(item)
-                else:
-                    item()
-            jobs = [job for job in jobs if not self._settled(job)]
-            self._round(jobs)
-            jobs = [job for job in jobs if not self._settled(job)]
+        while not self._closed:
+            if not self._jobs:
+                self._take(self._queue.get())
+            self.step()
 
     def _round(self, jobs: Sequence[Job]) -> None:
         """ROUND tokens of every row of the jobs. A job whose rows cannot be run fails alone."""
@@ -176,15 +196,14 @@ class Decoder:
         running = [(job, len(job.going), [len(row.codes) for row in job.rows]) for job in jobs]
         began = time.perf_counter()
         idle = [root for root in self._roots if all(job.root is not root for job in jobs)]
-        with self._turn:
-            # beams that are being listened to will go on: their keys and values stay, if there is room
-            self._store.kept = [slot for root in idle for slot in root.places.values()]
-            Batch(self.generator, self.generator.sampling, rows, self._store).extend(
-                ROUND, lambda: self._tell(jobs)
-            )
-            moved = iter(self._store.kept)
-            for root in idle:
-                root.places = dict(zip(root.places, moved, strict=False))
+        # beams that are being listened to will go on: their keys and values stay, if there is room
+        self._store.kept = [slot for root in idle for slot in root.places.values()]
+        Batch(self.generator, self.generator.sampling, rows, self._store).extend(
+            ROUND, lambda: self._tell(jobs)
+        )
+        moved = iter(self._store.kept)
+        for root in idle:
+            root.places = dict(zip(root.places, moved, strict=False))
         seconds = time.perf_counter() - began
         for job, count, lengths in running:
             ledger = job.root.ledger

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -140,9 +140,8 @@ class Searcher:
                         waiting[found.pending] = found
                 if not waiting:
                     return
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                # in the order in which they were begun, whatever order the set has
-                for future in [future for future in waiting if future in done]:
+                self.rollouts.wait(waiting)
+                for future in [future for future in waiting if future.done()]:
                     search = waiting.pop(future)
                     outcome = search.go_on()
                     if outcome is None:

@@ -45,11 +45,11 @@ class Meter:
         return found, counter.total
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts products. `torch.utils.flop_counter` cannot be used: under it modules with weight norm fail in inference mode."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0.0
 
     def __torch_dispatch__(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec import CODES_PER_SECOND, Codec
@@ -23,6 +21,7 @@ from search.preflight import spoken_text
 from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from verifiers.base import Score, Target, Verifier, needs
 
+T = TypeVar("T")
 CONTEXT_CODES = 100
 """The tail of the voice prompt that is decoded in front of a candidate and cut off again: 2 s."""
 
@@ -68,6 +67,10 @@ class Rollouts(Protocol):
         """Raises UserError or VerifierError for a request that cannot be spoken or judged here."""
         ...
 
+    def wait(self, futures: Collection[Future[Any]]) -> None:
+        """Until at least one of them is done."""
+        ...
+
     def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
         """How rows of codes sound in the voice of the request: float32 [320 * codes] each."""
         ...
@@ -78,19 +81,19 @@ class Rollouts(Protocol):
 
 
 class LocalRollouts:
-    """The models, in this process: one thread runs the generator for all requests, one the codec and the verifiers.
+    """The models, in this process.
 
-    On a GPU the one works while the other does; on a CPU they take turns, since both would use all cores.
+    On a GPU one thread runs the generator for all requests and another the codec and the verifiers, so that the one
+    works while the other does. On a CPU everything runs in the thread that waits, one thing after the other: all of it
+    uses all cores, and several threads that do so get in each other's way.
     """
 
     def __init__(self, generator: Generator, codec: Codec, verifiers: Mapping[str, Verifier]) -> None:
         self.generator = generator
         self.codec = codec
         self.verifiers = dict(verifiers)
-        self.turn: AbstractContextManager[object] = (
-            threading.RLock() if generator.device.type == "cpu" else nullcontext()
-        )
         self.meter = Meter()
+        self.threaded = generator.device.type != "cpu"
         self._voices: dict[bytes, list[int]] = {}
         self._decoder: Decoder | None = None
         self._listener: ThreadPoolExecutor | None = None
@@ -98,26 +101,33 @@ class LocalRollouts:
     @property
     def decoder(self) -> Decoder:
         if self._decoder is None:
-            self._decoder = Decoder(self.generator, self.turn)
+            self._decoder = Decoder(self.generator, threaded=self.threaded)
         return self._decoder
 
-    @property
-    def listener(self) -> ThreadPoolExecutor:
-        """Where codec and verifiers run, one call after the other."""
+    def listen(self, work: Callable[[], T]) -> Future[T]:
+        """Work of codec and verifiers, one call after the other."""
+        if not self.threaded:
+            return self.decoder.call(work)
         if self._listener is None:
             self._listener = ThreadPoolExecutor(1, thread_name_prefix="listener")
-        return self._listener
+        return self._listener.submit(work)
+
+    def wait(self, futures: Collection[Future[Any]]) -> None:
+        while not any(future.done() for future in futures):
+            if self.threaded:
+                wait(futures, return_when=FIRST_COMPLETED)
+            elif not self.decoder.step():
+                raise RuntimeError("waiting for what nobody works on")
 
     def open(self, request: Request, progress: Progress = no_progress) -> LocalRollout:
         return LocalRollout(self, request, progress)
 
     def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
         voice = [] if request.prompt_audio is None else self.voice_codes(request.prompt_audio, Ledger())
-        with self.turn:
-            return self.codec.decode(codes, context=voice[-CONTEXT_CODES:])
+        return self.codec.decode(codes, context=voice[-CONTEXT_CODES:])
 
     def close(self) -> None:
-        """Ends both threads; the next request starts them again."""
+        """Drops what is under way; the next request begins anew."""
         if self._listener is not None:
             self._listener.shutdown(cancel_futures=True)
         if self._decoder is not None:
@@ -134,7 +144,7 @@ class LocalRollouts:
         """Codes of a voice prompt, encoded once however many requests use it."""
         key = hashlib.blake2b(waveform.tobytes(), digest_size=16).digest()
         if key not in self._voices:
-            with self.turn, ledger.timed("codec"):
+            with ledger.timed("codec"):
                 self._voices[key] = self.codec.encode(waveform)
             ledger.seconds_encoded += len(waveform) / SAMPLE_RATE
         return self._voices[key]
@@ -151,7 +161,9 @@ class LocalRollout:
         self._progress = progress
         self._root: Root | None = None
         self._waveforms: dict[tuple[int, ...], Waveform] = {}
-        self._voice, self._target = models.listener.submit(self._prepare).result()
+        prepared = models.listen(self._prepare)
+        models.wait((prepared,))
+        self._voice, self._target = prepared.result()
 
     def _prepare(self) -> tuple[list[int], Target]:
         """The voice's codes, and a target that every verifier can judge against."""
@@ -175,7 +187,7 @@ class LocalRollout:
     def _said_again(self, target: Target, voice: list[int]) -> Target:
         """The target with the voice prompt as the codec says it again."""
         assert target.reference is not None
-        with self.models.turn, self.ledger.timed("codec"):
+        with self.ledger.timed("codec"):
             again = self.models.codec.decode([voice])[0]
         self.ledger.seconds_decoded += len(again) / SAMPLE_RATE
         # the last code stands for padding in part
@@ -201,15 +213,15 @@ class LocalRollout:
                 return self.models.decoder.extend(self._root, beams, n_tokens, watch, until)
             case Measure(beams, name, partial):
                 verifier = self.models.verifiers[name]
-                return self.models.listener.submit(
+                return self.models.listen(
                     lambda: tuple(self._score(beams, verifier, partial, held_out=False))
                 )
 
     def judge(self, beams: Beams, verifier: Verifier) -> Future[list[Score]]:
-        return self.models.listener.submit(self._score, beams, verifier, False, held_out=True)
+        return self.models.listen(lambda: self._score(beams, verifier, False, held_out=True))
 
     def waveforms(self, beams: Beams) -> Future[list[Waveform]]:
-        return self.models.listener.submit(self._decode, beams)
+        return self.models.listen(lambda: self._decode(beams))
 
     def _start(self) -> Future[Beam]:
         tokenizer = self.models.generator.tokenizer
@@ -236,7 +248,7 @@ class LocalRollout:
         if target.reference is not None and target.resynthesis is None and "resynthesis" in needs(verifier):
             target = self._target = self._said_again(target, self._voice)
         self._progress(f"score {name}", 0, len(beams))
-        with self.models.turn, self.ledger.timed(f"{role} {name}"):
+        with self.ledger.timed(f"{role} {name}"):
             seconds = sum(map(len, waveforms)) / SAMPLE_RATE
             found, flops = self.models.meter.of(
                 verifier.spec, seconds, lambda: verifier.score(waveforms, target, partial)
@@ -255,7 +267,7 @@ class LocalRollout:
         ]
         if missing:
             self._progress("decode", 0, len(missing))
-            with self.models.turn, self.ledger.timed("codec"):
+            with self.ledger.timed("codec"):
                 context = self._voice[-CONTEXT_CODES:]
                 seconds = sum(len(tokens) + len(context) for tokens in missing) / CODES_PER_SECOND
                 decoded, flops = self.models.meter.of(

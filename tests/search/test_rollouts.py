@@ -62,11 +62,13 @@ class Told:
     """A rollout whose answers are waited for."""
 
     def __init__(self, rollouts: LocalRollouts, request: Request) -> None:
-        self.rollout = rollouts.open(request)
+        self.rollouts, self.rollout = rollouts, rollouts.open(request)
         self.ledger = self.rollout.ledger
 
     def answer(self, ask: Ask) -> Any:
-        return self.rollout.answer(ask).result(timeout=60)
+        answer = self.rollout.answer(ask)
+        self.rollouts.wait((answer,))
+        return answer.result()
 
 
 def test_asks_are_carried_out(rollouts: LocalRollouts, request_: Request) -> None:
