@@ -133,6 +133,7 @@ KINDS: Mapping[str, Kind] = {
             "step": Option(whole, "tokens between the places it can be rolled back to, 50 a second"),
             "margin": Option(whole, "steps that it goes back further"),
             "content": Option(str, "the verifier that finds wrong words"),
+            "sound": Option(str, "longest: a beginning heard without errors clears all shorter ones"),
             **_CHOICE,
         },
     ),

@@ -109,12 +109,13 @@ def test_the_margin(margin: int, position: int) -> None:
     assert cuts(world)[0][0] == position
 
 
-def test_an_error_that_is_gone_later_still_counts() -> None:
-    """The beginning of 4 tokens is heard wrong, that of 6 right: it goes back before the first of them."""
+@pytest.mark.parametrize(("sound", "position"), [("strict", 2), ("longest", 6)])
+def test_an_error_that_is_gone_later(sound: str, position: int) -> None:
+    """The beginnings of 4 and 8 tokens are heard wrong, that of 6 right."""
     world = world_of(lambda lineage: ())
-    world.value = lambda verifier, beam, partial: float(not partial or len(beam.tokens) == 4)
-    world.choose(Repair(first=best_of(1), n=1, step=2, rounds=1, margin=0, **BOTH))
-    assert cuts(world) == [(2, 1, 1)]
+    world.value = lambda verifier, beam, partial: float(not partial or len(beam.tokens) in (4, 8))
+    world.choose(Repair(first=best_of(1), n=1, step=2, rounds=1, margin=0, sound=sound, **BOTH))
+    assert cuts(world) == [(position, 1, 1)]
 
 
 def test_beginnings_that_cannot_be_judged_say_nothing() -> None:
@@ -215,6 +216,7 @@ def test_unused_branch_numbers() -> None:
         ({"step": 0}, "step=0 of repair"),
         ({"budget": 0}, "budget=0 of repair"),
         ({"margin": -1}, "margin=-1 .* at least 0"),
+        ({"sound": "all"}, "sound=all of repair: has to be one of strict, longest"),
         ({"content": "cer"}, "nothing measures cer, by which repair finds wrong words"),
         ({"selection": selection("sim"), "verifiers": ("wer",)}, "nothing measures sim"),
     ],
