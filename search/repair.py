@@ -14,21 +14,26 @@ from search.strategy import Beam, Beams, Choice, Strategy, Work, branch, extend,
 from verifiers.base import Score
 from verifiers.combine import ConstraintFirst, Selection
 
+SOUND = ("strict", "longest")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
     """Continues the winner of `first` from before its first wrong word, `n` times in each of up to `rounds` rounds.
 
-    content: the verifier that counts errors, 0 for none. A round takes the longest beginning of the winner, in steps of
-    `step` tokens, such that neither it nor a shorter one has an error (beginnings that cannot be judged, being too short
-    or silent, say nothing), goes back `margin` steps more, since a word is wrong before it is heard to be, and one more
+    content: the verifier that counts errors, 0 for none. A round takes the longest sound beginning of the winner, in
+    steps of `step` tokens, goes back `margin` steps more, since a word is wrong before it is heard to be, and one more
     for every round since the last that improved the winner. The new candidates compete with all others by the selection.
+
+    sound: which beginnings are: "strict", those such that neither they nor any shorter one have an error; or "longest",
+    those without an error, also if a shorter one has some: audio that breaks off in a word is often misheard, and heard
+    well once the word is whole. Beginnings that cannot be judged, being too short or silent, say nothing.
 
     It ends when the winner has no content error or meets all constraints of the selection, after `rounds`, or when its
     rounds have generated `budget` tokens: none begins after that (those of `first` do not count; None: no limit).
     Candidates are those of `first` and of all rounds.
 
-    Raises UserError for a count below 1, a negative margin, or if `content` or a metric of the selection is not among
+    Raises UserError for a count below 1, a negative margin, an unknown `sound`, or if `content` or a metric of the selection is not among
     the verifiers.
     """
 
@@ -39,6 +44,7 @@ class Repair:
     step: int = 25
     margin: int = 1
     content: str = "wer"
+    sound: str = "strict"
     verifiers: tuple[str, ...]
     selection: Selection
     name: str = "repair"
@@ -49,6 +55,8 @@ class Repair:
             check_counts(self.name, budget=self.budget)
         if self.margin < 0:
             raise UserError(f"margin={self.margin} of {self.name}: has to be at least 0")
+        if self.sound not in SOUND:
+            raise UserError(f"sound={self.sound} of {self.name}: has to be one of {', '.join(SOUND)}")
         if self.content not in self.verifiers:
             raise UserError(
                 f"nothing measures {self.content}, by which {self.name} finds wrong words: "
@@ -81,6 +89,7 @@ class Repair:
             "step": self.step,
             "margin": self.margin,
             "content": self.content,
+            "sound": self.sound,
             "select": self.selection.spec,
             "verifiers": list(self.verifiers),
         }
@@ -109,15 +118,17 @@ class Repair:
         return constrained or (content.usable and content.value == 0)
 
     def _sound_steps(self, winner: Beam, heard: Known) -> Work[int]:
-        """How many steps of the winner have no error, also in what is heard before."""
+        """How many steps the longest sound beginning of the winner has."""
         cuts = tuple(rewound(winner, length) for length in range(self.step, len(winner.tokens), self.step))
         scores = yield from measured(cuts, self.content, partial=True, known=heard)
         sound = 0
         for steps, score in enumerate(scores, start=1):
-            if score.usable and score.value != 0:
-                break
-            if score.usable:
+            if not score.usable:
+                continue
+            if score.value == 0:
                 sound = steps
+            elif self.sound == "strict":
+                break
         return sound
 
     def _best(self, choice: Choice) -> list[tuple[bool, float]]:

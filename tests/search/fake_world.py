@@ -1,11 +1,12 @@
 """A world for strategies, in a few lines: tokens are numbers, scores are a function of the beam."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from llasa_core.audio import Waveform
+from llasa_core.lineage import Lineage
 from search.ledger import Ledger
 from search.strategy import (
     Ask,
@@ -17,9 +18,11 @@ from search.strategy import (
     Measure,
     Start,
     Strategy,
+    Work,
     branched_beams,
 )
 from verifiers.base import Score, Verifier
+from verifiers.combine import Selection, parse_selection
 
 
 class FakeRollout:
@@ -58,10 +61,6 @@ class FakeRollout:
         return Beam(beam.lineage, tokens, stop == end)
 
 
-def branch_of(beam: Beam) -> int:
-    return beam.lineage[-1][1] if beam.lineage else 0
-
-
 def carry_out(strategy: Strategy, world: FakeRollout) -> tuple[Choice, list[Ask]]:
     """The choice of one plan whose asks the world answers, and those asks."""
     plan = strategy.plan()
@@ -72,3 +71,90 @@ def carry_out(strategy: Strategy, world: FakeRollout) -> tuple[Choice, list[Ask]
         except StopIteration as done:
             return done.value, world.asks
         answer = world.answer(ask)
+
+
+def branch_of(beam: Beam) -> int:
+    return beam.lineage[-1][1] if beam.lineage else 0
+
+
+T = TypeVar("T")
+METRICS = {"wer": False, "sim": True}
+
+
+def selection(rule: str) -> Selection:
+    return parse_selection(rule, METRICS)
+
+
+def distinct_token(lineage: Lineage, position: int) -> int:
+    """Lineage ((0, 1), (4, 2)) says 12000, 12001, ...: the branches taken, then the position."""
+    return 1000 * int("".join(str(branch) for _, branch in lineage) or 0) + position
+
+
+class TreeWorld:
+    """Lengths, tokens and scores are functions of the lineage, so the best leaf is known. Every ask is recorded.
+
+    A beam ends at `length(lineage)` tokens; its token at a position depends on the forks before. `value(verifier, beam,
+    partial)` is its score, or a number that is one.
+    """
+
+    def __init__(
+        self,
+        length: Callable[[Lineage], int],
+        value: Callable[[str, Beam, bool], float | Score],
+        token: Callable[[Lineage, int], int] = distinct_token,
+    ) -> None:
+        self.length = length
+        self.value = value
+        self.token = token
+        self.asks: list[Ask] = []
+
+    def choose(self, strategy: Strategy) -> Choice:
+        return self.play(strategy.plan())
+
+    def play(self, plan: Work[T]) -> T:
+        """Answers the asks of a plan until it returns."""
+        answer: Any = None
+        while True:
+            try:
+                ask = plan.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            self.asks.append(ask)
+            answer = self.answer(ask)
+
+    def answer(self, ask: Ask) -> Any:
+        match ask:
+            case Start():
+                return Beam((), ())
+            case Branch():
+                return branched_beams(ask)
+            case Extend(beams, n_tokens):
+                assert beams, "nothing to extend"
+                assert not any(beam.finished for beam in beams), "a beam that ended grows no more"
+                return tuple(self._extended(beam, n_tokens) for beam in beams)
+            case Measure(beams, verifier, partial):
+                assert len({beam.tokens for beam in beams}) == len(beams), "equal beams are measured once"
+                values = [self.value(verifier, beam, partial) for beam in beams]
+                return tuple(value if isinstance(value, Score) else Score(value) for value in values)
+
+    def beam(self, *lineage: tuple[int, int], n: int | None = None) -> Beam:
+        """The beam of a lineage at `n` tokens, or at its end."""
+        return self._extended(Beam(lineage, ()), n)
+
+    def measured(self, verifier: str, *, partial: bool = False) -> list[Beams]:
+        """What was measured by a verifier, ask for ask."""
+        return [
+            ask.beams
+            for ask in self.asks
+            if isinstance(ask, Measure) and ask.verifier == verifier and ask.partial == partial
+        ]
+
+    def _extended(self, beam: Beam, n_tokens: int | None) -> Beam:
+        end = self.length(beam.lineage)
+        stop = end if n_tokens is None else min(end, len(beam.tokens) + n_tokens)
+        new = tuple(
+            self.token(tuple(fork for fork in beam.lineage if fork[0] <= position), position)
+            for position in range(len(beam.tokens), stop)
+        )
+        return Beam(beam.lineage, beam.tokens + new, stop == end)

@@ -1,0 +1,178 @@
+"""Strategies from spec strings and mappings."""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+
+from llasa_core.errors import UserError
+from search.adaptive import Adaptive
+from search.beam import BeamSearch
+from search.best_of_n import BestOfN
+from search.dvts import DVTS
+from search.partial_prm import PartialPRM
+from search.particle import ParticleFilter
+from search.repair import Repair
+from search.strategies import KINDS, build, explain
+from tests.search.fake_world import METRICS, selection
+from verifiers.errors import VerifierError
+
+VERIFIERS = ("wer", "sim")
+CHOICE: dict[str, Any] = {"verifiers": VERIFIERS, "selection": selection("wer<=0,sim")}
+PRM: dict[str, Any] = {"prm": selection("sim"), **CHOICE}
+
+
+@pytest.mark.parametrize(
+    ("spec", "strategy"),
+    [
+        ("best-of-n", BestOfN(16, VERIFIERS, selection("wer<=0,sim"))),
+        ("best-of-n?n=3&select=wer,sim", BestOfN(3, VERIFIERS, selection("wer,sim"))),
+        ("best-of-n?n=3&verifiers=sim", BestOfN(3, ("sim",), selection("sim"))),
+        ("beam", BeamSearch(**PRM)),
+        (
+            "beam?beams=2&n=8&step=50&prm=wer,sim",
+            BeamSearch(beams=2, n=8, step=50, **{**PRM, "prm": selection("wer,sim")}),
+        ),
+        ("partial-prm?beams=4&n=4&seconds=2&prm=sim&select=wer<=0,sim", PartialPRM(**PRM)),
+        ("partial-prm?seconds=inf", PartialPRM(seconds=math.inf, **PRM)),
+        ("dvts?beams=8&n=2", DVTS(beams=8, n=2, **PRM)),
+        (
+            "particle?particles=4&temperature=0.2&resample_below=1&seed=5",
+            ParticleFilter(particles=4, temperature=0.2, resample_below=1.0, seed=5, **PRM),
+        ),
+        ("adaptive?n=8&first=2", Adaptive(n=8, first=2, **CHOICE)),
+        ("repair", Repair(first=BestOfN(4, VERIFIERS, selection("wer<=0,sim")), **CHOICE)),
+        (
+            "repair?first=2&n=3&rounds=5&budget=900&step=10&margin=2",
+            Repair(
+                first=BestOfN(2, VERIFIERS, selection("wer<=0,sim")),
+                n=3,
+                rounds=5,
+                budget=900,
+                step=10,
+                margin=2,
+                **CHOICE,
+            ),
+        ),
+        ("repair?first=dvts?beams=3", Repair(first=DVTS(beams=3, **PRM), **CHOICE)),
+        (
+            "repair?first=beam%3Fbeams=3%26n=2&n=5",
+            Repair(first=BeamSearch(beams=3, n=2, **PRM), n=5, **CHOICE),
+        ),
+    ],
+)
+def test_specs(spec: str, strategy: Any) -> None:
+    assert build(spec, METRICS) == strategy
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *KINDS,
+        "best-of-n?n=5&select=weighted(sim=0.7,wer=2)",
+        "partial-prm?seconds=inf&step=7",
+        "partial-prm?seconds=0.1&prm=wer<=0.02,pareto(sim,wer)",
+        "particle?temperature=0.123456789&prm=wer",
+        "adaptive?verifiers=wer&select=wer<=0.1,wer",
+        "repair?first=particle&budget=5000",
+        "repair?first=repair?first=7",
+    ],
+)
+def test_a_description_builds_the_strategy_again(spec: str) -> None:
+    strategy = build(spec, METRICS)
+    described = json.loads(json.dumps(strategy.describe(), allow_nan=False))
+    assert build(described, METRICS) == strategy
+    assert build(described, METRICS).describe() == described
+
+
+def test_a_description_is_complete() -> None:
+    """Every field of every strategy is in it, under its option's name."""
+    for name, kind in KINDS.items():
+        strategy: Any = build(name, METRICS)
+        fields = {{"selection": "select"}.get(f.name, f.name) for f in dataclasses.fields(strategy)}
+        assert set(strategy.describe()) == fields == {"name", *kind.options}
+
+
+def test_recipes_are_mappings_with_numbers_and_lists() -> None:
+    recipe = {"name": "partial-prm", "beams": 2, "seconds": 1.5, "verifiers": ["wer", "sim"], "n": None}
+    assert build(recipe, METRICS) == PartialPRM(beams=2, seconds=1.5, **PRM)
+    assert build({"name": "partial-prm", "seconds": math.inf}, METRICS) == PartialPRM(seconds=math.inf, **PRM)
+    nested = {"name": "repair", "first": {"name": "best-of-n", "n": 3, "select": "wer,sim"}}
+    assert build(nested, METRICS) == Repair(first=BestOfN(3, VERIFIERS, selection("wer,sim")), **CHOICE)
+    assert build({"name": "repair", "first": 3}, METRICS) == build("repair?first=3", METRICS)
+    assert nested == {"name": "repair", "first": {"name": "best-of-n", "n": 3, "select": "wer,sim"}}
+
+
+def test_defaults_depend_on_the_verifiers() -> None:
+    emotion = build("beam", {"emo": True})
+    assert isinstance(emotion, BeamSearch)
+    assert (emotion.prm.spec, emotion.selection.spec, emotion.verifiers) == ("emo", "emo", ("emo",))
+    three = build("beam", {**METRICS, "mos": True})
+    assert isinstance(three, BeamSearch)
+    assert (three.prm.spec, three.selection.spec) == ("sim", "wer<=0,sim")
+    assert three.verifiers == ("wer", "sim", "mos")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("beem", "no strategy 'beem': did you mean 'beam'"),
+        ("beam?bems=3", "beam has no option 'bems': did you mean 'beams'"),
+        ("beam?beams=x", "beams=x of beam: has to be a whole number"),
+        ("beam?beams=2.5", "beams=2.5 of beam: has to be a whole number"),
+        ("beam?beams=0", "beams=0 of beam: has to be at least 1"),
+        ("beam?name=dvts", "beam has no option 'name'"),
+        ("beam:nano2", "cannot read the strategy 'beam:nano2'"),
+        ("beam?beams", "cannot read the strategy"),
+        ("beam?beams=1&beams=2", "cannot read the strategy .* each option once"),
+        ("", "cannot read the strategy ''"),
+        ("partial-prm?seconds=long", "seconds=long of partial-prm: has to be a number"),
+        ("partial-prm?seconds=-1", "seconds=-1 of partial-prm: has to be at least 0"),
+        ("adaptive?select=sim", "'sim' has none: add one"),
+        ("particle?prm=sim,wer", "weighted by one metric"),
+        ("beam?verifiers=wer,smi", "beam asks for the verifier 'smi': did you mean 'sim'"),
+        ("beam?verifiers=wer&select=sim", "nothing measures sim"),
+        ("repair?first=bem", "no strategy 'bem': did you mean 'beam'"),
+        ("repair?first=0", "at least 1"),
+        ("repair?verifiers=sim", "nothing measures wer, by which repair finds wrong words"),
+        ({"beams": 3}, "has no name: give one"),
+        ({"name": "beam", "beams": True}, "beams=True of beam: give a number or text"),
+        ({"name": "beam", "prm": {"sim": 1}}, "of beam: give a number or text"),
+        ({"name": "repair", "first": [1]}, "first=.* of repair"),
+    ],
+)
+def test_errors_name_cause_and_cure(spec: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build(spec, METRICS)
+
+
+@pytest.mark.parametrize("option", ["prm", "select"])
+def test_an_unknown_metric_is_answered_with_the_nearest(option: str) -> None:
+    with pytest.raises(VerifierError, match="did you mean 'sim'"):
+        build(f"beam?{option}=simm", METRICS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("best-of-n", "say how mos, emo chooses, such as select=mos"),
+        ("beam?select=mos", "say which of mos, emo prunes beams, such as prm=mos"),
+    ],
+)
+def test_what_cannot_be_guessed_is_asked_for(spec: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build(spec, {"mos": True, "emo": True})
+
+
+def test_the_explanation_names_everything() -> None:
+    text = explain()
+    for name, kind in KINDS.items():
+        assert f"{name}: {kind.summary}" in text
+        for option, about in kind.options.items():
+            assert f"  {option}={kind.default(option)} " in text
+            assert about.doc in text
+    assert "seconds=2 " in text
+    assert "n=16 " in text
+    assert max(map(len, text.splitlines())) <= 110
