@@ -1,0 +1,214 @@
+"""A search as one HTML file: its tree to look at and listen to, its candidates, what it cost, and who agrees.
+
+The file needs nothing else: style, script and recordings are in it, and its policy forbids the browser to fetch.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from experiments.page_audio import Decode, Recordings, record
+from experiments.page_judges import compare, search_directions
+from experiments.page_layout import lanes
+from experiments.page_tree import Node, Tree, read_tree
+from experiments.page_words import transcripts
+from llasa_core.codec import CODES_PER_SECOND
+from search.result import Candidate, SearchResult, plain
+from search.trace import Step
+from verifiers.base import Score
+
+LIMIT = 12_000_000
+"""Bytes of a page, unless told otherwise."""
+OPEN_CANDIDATES = 6
+"""Candidates that are shown at once; the others can be unfolded."""
+
+
+def write_page(
+    file: Path,
+    result: SearchResult,
+    steps: Sequence[Step],
+    decode: Decode,
+    *,
+    judges_note: str = "",
+    limit: int = LIMIT,
+) -> None:
+    """Writes the page of one search.
+
+    decode: rows of speech codes -> waveforms, for the branches that were pruned; the candidates have theirs.
+    judges_note: a remark beside the comparison with the held-out judges. limit: bytes of the file; where all
+    recordings together are more, pruned branches lose theirs first (`page_audio.record`), and the page says so.
+    The winner's recording and the page itself are written whatever the limit. Raises OSError.
+    """
+    tree = read_tree(steps, result.candidates)
+    silent = render(result, steps, tree, Recordings({}), judges_note)
+    recordings = record(tree, decode, limit - len(silent.encode()))
+    file.write_text(render(result, steps, tree, recordings, judges_note), encoding="utf-8")
+
+
+def render(
+    result: SearchResult, steps: Sequence[Step], tree: Tree, recordings: Recordings, judges_note: str
+) -> str:
+    """The HTML. Whatever a user wrote is escaped, in the text by Jinja, in the data by `data_block`."""
+    environment = Environment(
+        loader=PackageLoader("experiments", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "score": score_text, "brief": brief}
+    script = _source(environment, "page.js")
+    candidates = sorted(result.candidates, key=lambda candidate: candidate.rank)
+    return environment.get_template("page.html.jinja").render(
+        result=result,
+        strategy=_strategy(result.manifest),
+        style=Markup(_source(environment, "page.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=data_block(tree_data(result, steps, tree, recordings)),
+        counts=_counts(tree),
+        candidates=candidates,
+        open_candidates=OPEN_CANDIDATES,
+        leaf_of={node.candidate.number: index for index, node in enumerate(tree.nodes) if node.candidate},
+        recordings=recordings,
+        transcripts={
+            candidate.number: transcripts(candidate.scores, "") + transcripts(candidate.judged, "judge ")
+            for candidate in candidates
+        },
+        comparisons=compare(result),
+        judges_note=judges_note,
+        ledger=result.ledger.as_dict(),
+        manifest=json.dumps(plain(result.manifest), indent=2, ensure_ascii=False),
+    )
+
+
+def tree_data(
+    result: SearchResult, steps: Sequence[Step], tree: Tree, recordings: Recordings
+) -> dict[str, Any]:
+    """What the script draws and plays. Times in codes; recordings of candidates stand in the list of candidates."""
+    scales = _scales(result, steps, tree)
+    shades = [_shades(node, scales) for node in tree.nodes]
+    first = scales[0]["name"] if scales else ""
+    y, height = lanes(tree, {index: shade[first] for index, shade in enumerate(shades) if first in shade})
+    leaf_of = recordings.leaf_of(tree)
+    return {
+        "height": height,
+        "length": max((node.end for node in tree.nodes), default=0),
+        "codesPerSecond": CODES_PER_SECOND,
+        "scales": scales,
+        "judged": sorted(
+            {
+                max(int(str(record["id"]).rpartition("@")[2]) for record in step.scores)
+                for step in steps
+                if step.partial and step.scores
+            }
+        ),
+        "nodes": [
+            {
+                "id": node.id,
+                "parent": node.parent,
+                "start": node.start,
+                "end": node.end,
+                "y": y[index],
+                "role": node.role,
+                "finished": node.finished,
+                "cutOff": node.cut_off,
+                "scores": plain(node.scores),
+                "shades": shades[index],
+                "leaf": leaf_of.get(index),
+                "candidate": None if node.candidate is None else _candidate(node.candidate),
+            }
+            for index, node in enumerate(tree.nodes)
+        ],
+        "recordings": {
+            leaf: text for leaf, text in recordings.by_leaf.items() if tree.nodes[leaf].candidate is None
+        },
+    }
+
+
+def data_block(value: Any) -> Markup:
+    """JSON that can stand in a <script> element: nothing in it ends the element or a line of script."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def number(value: float | int) -> str:
+    """12345 -> "12,345"; 0.51234 -> "0.51"."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def score_text(score: Score) -> str:
+    return f"{score.value:.3f}" if score.usable else f"none ({score.reason})"
+
+
+def brief(spec: str) -> str:
+    """A spec without its options."""
+    return spec.split("?")[0]
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {"number": candidate.number, "rank": candidate.rank}
+
+
+def _counts(tree: Tree) -> dict[str, int]:
+    roles = [node.role for node in tree.nodes]
+    return {role: roles.count(role) for role in ("candidate", "kept", "survivor", "pruned")}
+
+
+def _strategy(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of the strategy as words, its name first."""
+    settings = dict(manifest.get("strategy", {}))
+    name = str(settings.pop("name", "unknown"))
+    words = {
+        key: value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+        for key, value in settings.items()
+    }
+    return {"name": name, **words}
+
+
+def _scales(result: SearchResult, steps: Sequence[Step], tree: Tree) -> list[dict[str, Any]]:
+    """Name and range of each verifier's values in the tree, worst and best; those of unfinished speech first."""
+    directions = search_directions(result)
+    partial = dict.fromkeys(step.verifier for step in steps if step.partial)
+    names = dict.fromkeys([*partial, *directions])
+    found = []
+    for name in names:
+        values = [
+            score["value"]
+            for node in tree.nodes
+            for score in node.scores
+            if score["verifier"] == name and score["usable"]
+        ]
+        if values:
+            higher = directions.get(name, not name.startswith(("wer", "cer")))
+            low, high = float(min(values)), float(max(values))
+            worst, best = (low, high) if higher else (high, low)
+            found.append({"name": name, "partial": name in partial, "worst": worst, "best": best})
+    return plain(found)  # type: ignore[no-any-return]
+
+
+def _shades(node: Node, scales: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """By verifier, 0 (the worst in the tree) to 1: the score of the unfinished speech, or of the whole."""
+    found: dict[str, float] = {}
+    for scale in scales:
+        usable = [score for score in node.scores if score["verifier"] == scale["name"] and score["usable"]]
+        if usable:
+            value = min(usable, key=lambda score: not score["partial"])["value"]
+            span = scale["best"] - scale["worst"]
+            found[scale["name"]] = round((value - scale["worst"]) / span, 3) if span else 1.0
+    return found
+
+
+def _source(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
