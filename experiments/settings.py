@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from search.strategies import build
+from search.strategies import build, read
 
 from llasa_core.errors import UserError
 from llasa_core.presets import Preset, find_preset, resolve_source
@@ -113,16 +113,13 @@ def from_manifest(manifest: Mapping[str, Any]) -> Settings:
 
 def choose_strategy(arguments: argparse.Namespace, metrics: Mapping[str, bool]) -> Strategy:
     """The strategy by name or spec, with -n and --select where the spec does not say otherwise."""
-    given: dict[str, Any] = {}
-    if isinstance(arguments.strategy, Mapping):
-        given = dict(arguments.strategy)
-    else:
-        given["name"] = arguments.strategy
-    if arguments.n is not None:
-        given.setdefault("n", arguments.n)
-    if arguments.select is not None:
-        given.setdefault("select", arguments.select)
-    return build(given, metrics)
+    name, given = read(arguments.strategy)
+    for option in ("n", "select"):
+        value = getattr(arguments, option)
+        if value is not None and given.setdefault(option, value) != value:
+            dashes = "-" if len(option) == 1 else "--"
+            raise UserError(f"{dashes}{option} {value} contradicts {option}={given[option]} of the strategy {name}")
+    return build({"name": name, **given}, metrics)
 
 
 def read_budget(given: str | Mapping[str, float] | None) -> Budget:

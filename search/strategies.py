@@ -149,7 +149,7 @@ def build(spec: str | Mapping[str, Any], directions: Directions) -> Strategy:
     Raises UserError for an unknown name or option (the nearest is named), a value that cannot be read or is out of
     range; VerifierError for a selection that cannot be read.
     """
-    name, given = _read(spec)
+    name, given = read(spec)
     if name not in KINDS:
         raise UserError(f"there is no strategy {name!r}{nearest(name, KINDS)}")
     kind = KINDS[name]
@@ -208,7 +208,7 @@ def explain() -> str:
     return "\n".join(lines)
 
 
-def _read(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def read(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name and options as they were given."""
     if isinstance(spec, str):
         try:
