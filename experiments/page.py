@@ -142,7 +142,7 @@ def data_block(value: Any) -> Markup:
     return Markup(text)
 
 
-def number(value: float | int) -> str:
+def number(value: float) -> str:
     """12345 -> "12,345"; 0.51234 -> "0.51"."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 

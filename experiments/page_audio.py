@@ -50,9 +50,7 @@ def record(tree: Tree, decode: Decode, budget: int) -> Recordings:
         elif tree.is_leaf(index) and (codes := tree.codes(index)):
             rows[index] = codes
     waveforms |= zip(rows, decode(list(rows.values())) if rows else [], strict=True)
-    found = {
-        index: base64.b64encode(encode(wave)).decode() for index, wave in waveforms.items() if len(wave)
-    }
+    found = {index: base64.b64encode(encode(wave)).decode() for index, wave in waveforms.items() if len(wave)}
     # In the order of leaving: the largest rank is that of what no candidate is, infinity.
     leaving = sorted(found, key=lambda index: (-_rank(tree, index), tree.nodes[index].end, index))
     size = sum(len(text) + PER_RECORDING for text in found.values())

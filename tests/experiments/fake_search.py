@@ -114,7 +114,9 @@ class FakeSearch:
         words = text.lower().split()[: len(beam.tokens) // 13 + 1]
         for _ in range(int(self.random.integers(0, 4))):
             place = int(self.random.integers(len(words) or 1))
-            words[place : place + 1] = [[], ["grey"], [*words[place : place + 1], "uh"]][int(self.random.integers(3))]
+            words[place : place + 1] = [[], ["grey"], [*words[place : place + 1], "uh"]][
+                int(self.random.integers(3))
+            ]
         if not words:
             return Score(1.0, {}, False, "no speech")
         errors = word_errors(text, " ".join(words))
@@ -135,7 +137,13 @@ class FakeSearch:
             seconds_decoded=sum(len(step.scores) for step in self.steps) * 1.4,
             seconds_scored={"sim": 310.5, "wer": 250.2},
             seconds_judged={"hubert-ctc:nano": 250.2},
-            wall={"generator": 14.2, "codec": 6.1, "verifier sim": 4.4, "verifier wer": 9.3, "judge wer": 1.2},
+            wall={
+                "generator": 14.2,
+                "codec": 6.1,
+                "verifier sim": 4.4,
+                "verifier wer": 9.3,
+                "judge wer": 1.2,
+            },
         )
         ledger.close(complete)
         return ledger
