@@ -30,7 +30,8 @@ class Point:
 class Comparison:
     """`correlation`: Spearman's, positive if both prefer the same; None if it is not defined.
 
-    winner: its point. `place`: the winner's by the judge, 1 the best, equals sharing the best place; None if the winner is not judged.
+    `winner`: its point. `place`: the winner's by the judge, 1 the best, shared with `equals` others;
+    None if the winner is not judged.
     """
 
     verifier: str
@@ -42,6 +43,7 @@ class Comparison:
     correlation: float | None
     winner: Point | None
     place: int | None
+    equals: int
 
 
 def compare(result: SearchResult) -> list[Comparison]:
@@ -95,6 +97,7 @@ def _comparison(
     signs = (1 if verifier_higher else -1), (1 if judge_higher else -1)
     winner = next((points[pair[1:]] for pair in pairs if pair[0].rank == 0), None)
     place = None if winner is None else 1 + int((signs[1] * y > signs[1] * winner.judge).sum())
+    equals = 0 if winner is None else int((y == winner.judge).sum()) - 1
     correlation = spearman(signs[0] * x, signs[1] * y)
     return Comparison(
         verifier,
@@ -106,6 +109,7 @@ def _comparison(
         correlation,
         winner,
         place,
+        equals,
     )
 
 

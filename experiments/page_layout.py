@@ -13,7 +13,9 @@ from experiments.page_tree import Node, Tree
 BIN = 5
 """Codes that are laid out as one."""
 LANE = 15.0
-"""Height of a branch that went on or ended, in pixels."""
+"""Height of a candidate, in pixels."""
+BRANCH = 22.0
+"""Height of a branch that went on, in pixels: a number stands above its end."""
 TWIG = 5.0
 """Height of a pruned branch, in pixels."""
 
@@ -83,7 +85,8 @@ def _family(tree: Tree, children: list[int], best: dict[int, tuple[float, float]
 def _subtree(tree: Tree, index: int, best: dict[int, tuple[float, float]], bins: int) -> _Block:
     block = _empty(bins)
     block.lanes[index] = 0.0
-    block.add(*_bins(tree.nodes[index], bins), 0.0, LANE)
+    node = tree.nodes[index]
+    block.add(*_bins(node, bins), 0.0, LANE if node.candidate else BRANCH)
     return _family(tree, tree.nodes[index].children, best, block)
 
 

@@ -62,7 +62,7 @@
     labels = make("g", { "aria-hidden": true });
     for (const i of order) groups[i] = drawNode(i, unit * 25);
     for (const i of winning) make("path", { class: "halo", d: shape(nodes[i]) }, halo);
-    make("circle", { cx: LEFT, cy: TOP + nodes[winner === -1 ? 0 : pathOf(winner)[0]].y, r: 4, class: "root" }, svg);
+    make("circle", { cx: LEFT, cy: TOP + nodes[pathOf(winner)[0]].y, r: 4, class: "root" }, svg);
     svg.appendChild(labels);
     mark();
   };
@@ -244,8 +244,8 @@
     else return;
     event.preventDefault();
   });
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") stop(); });
-  byId("play").addEventListener("click", () => (playing ? stop() : play(selected)));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && playing) { stop(); say("Stopped."); } });
+  byId("play").addEventListener("click", () => { if (playing) { stop(); say("Stopped."); } else play(selected); });
   document.addEventListener("play", (event) => {
     stop();
     document.querySelectorAll("audio").forEach((element) => { if (element !== event.target) element.pause(); });
