@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from search.strategies import build, read
-
 from llasa_core.errors import UserError
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.budget import Budget
+from search.strategies import build, read
 from search.strategy import Strategy
 from verifiers import registry
 from verifiers.spec import nearest
@@ -118,7 +117,9 @@ def choose_strategy(arguments: argparse.Namespace, metrics: Mapping[str, bool]) 
         value = getattr(arguments, option)
         if value is not None and given.setdefault(option, value) != value:
             dashes = "-" if len(option) == 1 else "--"
-            raise UserError(f"{dashes}{option} {value} contradicts {option}={given[option]} of the strategy {name}")
+            raise UserError(
+                f"{dashes}{option} {value} contradicts {option}={given[option]} of the strategy {name}"
+            )
     return build({"name": name, **given}, metrics)
 
 

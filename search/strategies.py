@@ -249,11 +249,11 @@ def _first(given: Any, inherited: Mapping[str, Any], directions: Directions) -> 
     if given is None:
         given = KINDS["repair"].options["first"].default
     if isinstance(given, Mapping):
-        name, options = _read(given)
+        name, options = read(given)
     elif _is_count(given):
         name, options = "best-of-n", {"n": given}
     else:
-        name, options = _read(_text("repair", "first", given))
+        name, options = read(_text("repair", "first", given))
     return build({"name": name, **inherited, **options}, directions)
 
 
