@@ -37,6 +37,8 @@ def print_result(result: SearchResult, output: Path) -> None:
     console.print(f"winner: candidate {winner.number}, {winner.seconds:.2f} s, in {output}", highlight=False)
     if heard:
         console.print(f"heard:  {heard[0].strip()}", highlight=False, markup=False)
+    if result.stopped:
+        console.print(f"stopped: {result.stopped}", highlight=False)
     if not result.satisfied:
         console.print("no candidate met all constraints: this one misses them least", highlight=False)
     console.print(cost_line(result), highlight=False, soft_wrap=True)

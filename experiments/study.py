@@ -76,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.table:
             arguments.out.mkdir(parents=True, exist_ok=True)
             for record in run(path, widths, arguments):
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                append(path, record)
         print_table(read(path), widths)
     except (UserError, AudioError, VerifierError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -159,6 +158,13 @@ def independent_ear() -> Any:
     except ImportError:
         return None
     return vocabulary_judge(held_out_sentences(3000, TEXT_SEED + 1)).transcribe
+
+
+def append(path: Path, record: dict[str, Any]) -> None:
+    """Adds one line; behind one that was not written whole, a new one is begun."""
+    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * torn + json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
