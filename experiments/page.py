@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -94,7 +95,7 @@ def tree_data(
     result: SearchResult, steps: Sequence[Step], tree: Tree, recordings: Recordings
 ) -> dict[str, Any]:
     """What the script draws and plays. Times in codes; recordings of candidates stand in the list of candidates."""
-    scales = _scales(result, steps, tree)
+    scales = _scales(result, tree)
     shades = [_shades(node, scales) for node in tree.nodes]
     first = scales[0]["name"] if scales else ""
     y, height = lanes(tree, {index: shade[first] for index, shade in enumerate(shades) if first in shade})
@@ -103,7 +104,10 @@ def tree_data(
         "height": height,
         "length": max((node.end for node in tree.nodes), default=0),
         "codesPerSecond": CODES_PER_SECOND,
-        "scales": scales,
+        "scales": [
+            {key: value for key, value in scale.items() if key not in {"higher", "values"}}
+            for scale in scales
+        ],
         "judged": sorted(
             {
                 max(int(str(record["id"]).rpartition("@")[2]) for record in step.scores)
@@ -176,36 +180,54 @@ def _strategy(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {"name": name, **words}
 
 
-def _scales(result: SearchResult, steps: Sequence[Step], tree: Tree) -> list[dict[str, Any]]:
-    """Name and range of each verifier's values in the tree, worst and best; those of unfinished speech first."""
+def _scales(result: SearchResult, tree: Tree) -> list[dict[str, Any]]:
+    """By verifier, those of unfinished speech first: worst, median and best of the tree, and digits to tell them by.
+
+    What `_shades` needs beside: whether higher is better, and the sorted values.
+    """
     directions = search_directions(result)
-    partial = dict.fromkeys(step.verifier for step in steps if step.partial)
-    names = dict.fromkeys([*partial, *directions])
+    values: dict[str, list[float]] = {}
+    partial = set()
+    for node in tree.nodes:
+        for score in node.scores:
+            if score["partial"]:
+                partial.add(score["verifier"])
+            if score["usable"]:
+                values.setdefault(score["verifier"], []).append(float(score["value"]))
     found = []
-    for name in names:
-        values = [
-            score["value"]
-            for node in tree.nodes
-            for score in node.scores
-            if score["verifier"] == name and score["usable"]
-        ]
-        if values:
-            higher = directions.get(name, not name.startswith(("wer", "cer")))
-            low, high = float(min(values)), float(max(values))
-            worst, best = (low, high) if higher else (high, low)
-            found.append({"name": name, "partial": name in partial, "worst": worst, "best": best})
-    return plain(found)  # type: ignore[no-any-return]
+    for name in sorted(values, key=lambda name: (name not in partial, list(values).index(name))):
+        higher = directions.get(name, not name.startswith(("wer", "cer")))
+        order = np.sort(values[name])
+        middle_half = float(np.subtract(*np.percentile(order, [75, 25])))
+        found.append(
+            {
+                "name": name,
+                "partial": name in partial,
+                "worst": float(order[0 if higher else -1]),
+                "median": float(np.median(order)),
+                "best": float(order[-1 if higher else 0]),
+                "digits": int(np.clip(1 - np.floor(np.log10(middle_half)), 3, 5)) if middle_half else 3,
+                "higher": higher,
+                "values": order,
+            }
+        )
+    return found
 
 
 def _shades(node: Node, scales: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """By verifier, 0 (the worst in the tree) to 1: the score of the unfinished speech, or of the whole."""
+    """By verifier, the share of all other values in the tree, equals apart, that are worse: 0 to 1, the best.
+
+    Of the unfinished speech, or else of the whole. By rank, as scores may lie close together with a few far off.
+    """
     found: dict[str, float] = {}
     for scale in scales:
         usable = [score for score in node.scores if score["verifier"] == scale["name"] and score["usable"]]
         if usable:
             value = min(usable, key=lambda score: not score["partial"])["value"]
-            span = scale["best"] - scale["worst"]
-            found[scale["name"]] = round((value - scale["worst"]) / span, 3) if span else 1.0
+            below = int(np.searchsorted(scale["values"], value, "left"))
+            above = len(scale["values"]) - int(np.searchsorted(scale["values"], value, "right"))
+            worse, better = (below, above) if scale["higher"] else (above, below)
+            found[scale["name"]] = round(worse / (worse + better), 3) if worse + better else 1.0
     return found
 
 

@@ -7,7 +7,8 @@
   const svg = byId("tree"), scroll = byId("tree-scroll");
   const TOP = 26, BOTTOM = 24, LEFT = 16, RIGHT = 210, LEAST = 130; // pixels; LEAST: of one second
   const seconds = (codes) => codes / data.codesPerSecond;
-  const show = (value) => (value === null ? "–" : value.toFixed(3).replace(/^(-?)0\./, "$1."));
+  const digits = Object.fromEntries(data.scales.map((each) => [each.name, each.digits]));
+  const show = (value, name) => (value === null ? "–" : value.toFixed(digits[name] ?? 3).replace(/^(-?)0\./, "$1."));
   const children = nodes.map(() => []);
   nodes.forEach((node, i) => { if (node.parent !== null) children[node.parent].push(i); });
   children.forEach((list) => list.sort((a, b) => nodes[a].y - nodes[b].y));
@@ -38,9 +39,9 @@
     return usable.find((score) => score.partial) || usable[0] || null;
   };
   const final = (node) => node.scores.filter((score) => !score.partial)
-    .map((score) => score.verifier + " " + (score.usable ? show(score.value) : "none")).join("  ");
+    .map((score) => score.verifier + " " + (score.usable ? show(score.value, score.verifier) : "none")).join("  ");
   const spoken = (node) => title(node) + ", " + times(node) + ", "
-    + node.scores.map((score) => score.verifier + " " + (score.usable ? show(score.value) : score.reason)).join(", ");
+    + node.scores.map((score) => score.verifier + " " + (score.usable ? show(score.value, score.verifier) : score.reason)).join(", ");
 
   // Drawing.
   const draw = () => {
@@ -101,7 +102,7 @@
     else make("circle", { class: "dot " + role, cx: x, cy: y, r: small ? 1.4 : 3.2 }, group);
     const score = scale ? scoreOf(node, scale.name) : null;
     if (node.candidate) make("text", { class: "label" + (i === winner ? " winner" : ""), x: x + 10, y: y + 4 }, labels, (i === winner ? "★ " : "") + "#" + node.candidate.number + "  " + final(node));
-    else if (!small && score && stepWidth >= 56) make("text", { class: "value", x: x - 5, y: y - 5.5, "text-anchor": "end" }, labels, show(score.value));
+    else if (!small && score && stepWidth >= 56) make("text", { class: "value", x: x - 5, y: y - 5.5, "text-anchor": "end" }, labels, show(score.value, scale.name));
     return group;
   };
 
@@ -129,7 +130,7 @@
     for (const { name } of data.scales) {
       const along = pathOf(i).map((at) => nodes[at].scores.filter((score) => score.verifier === name)).flat();
       const steps = along.filter((score) => score.partial), whole = along.find((score) => !score.partial);
-      const value = (score) => (score.usable ? show(score.value) : "none (" + score.reason + ")");
+      const value = (score) => (score.usable ? show(score.value, name) : "none (" + score.reason + ")");
       if (steps.length) scores.append(chip(name + " so far", steps.map(value).join(" → ")));
       if (whole) scores.append(chip(name, value(whole)));
     }
@@ -215,7 +216,7 @@
       say("Playing " + title(node));
     } catch (error) {
       say("This browser cannot play the recording: " + error.message);
-      byId("node-scores").replaceChildren(chip("This browser cannot play Opus recordings:", error.message));
+      byId("node-scores").replaceChildren(chip("This browser cannot play Ogg recordings:", error.message));
     }
   };
 
@@ -254,8 +255,8 @@
   const redraw = () => { stop(); draw(); };
   const chooseScale = () => {
     scale = data.scales[byId("scale").selectedIndex] || null;
-    byId("scale-worst").textContent = scale ? "worst " + show(scale.worst) : "no scores";
-    byId("scale-best").textContent = scale ? show(scale.best) + " best" : "";
+    byId("scale-worst").textContent = scale ? "worst " + show(scale.worst, scale.name) : "no scores";
+    byId("scale-best").textContent = scale ? show(scale.best, scale.name) + " best, median " + show(scale.median, scale.name) + ", coloured by rank" : "";
     redraw();
   };
   data.scales.forEach(({ name, partial }) => byId("scale").add(new Option(name + (partial ? " (process reward)" : ""))));
