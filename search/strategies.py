@@ -182,11 +182,14 @@ def build(spec: str | Mapping[str, Any], directions: Directions) -> Strategy:
 
 def default_selection(metrics: Sequence[str]) -> str:
     """No word wrong, then the most similar; with one metric, the best by it. Raises UserError for any others."""
-    if {"wer", "sim"} <= set(metrics):
+    if set(metrics) == {"wer", "sim"}:
         return "wer<=0,sim"
     if len(metrics) == 1:
         return metrics[0]
-    raise UserError(f"say how {', '.join(metrics) or 'nothing'} chooses, such as select={_example(metrics)}")
+    raise UserError(
+        f"say how {', '.join(metrics) or 'nothing'} chooses, such as --select {_example(metrics)} "
+        f"(or select={_example(metrics)} in the strategy)"
+    )
 
 
 def default_prm(metrics: Sequence[str]) -> str:

@@ -109,10 +109,12 @@ def test_defaults_depend_on_the_verifiers() -> None:
     emotion = build("beam", {"emo": True})
     assert isinstance(emotion, BeamSearch)
     assert (emotion.prm.spec, emotion.selection.spec, emotion.verifiers) == ("emo", "emo", ("emo",))
-    three = build("beam", {**METRICS, "mos": True})
+    three = build("beam?select=mos", {**METRICS, "mos": True})
     assert isinstance(three, BeamSearch)
-    assert (three.prm.spec, three.selection.spec) == ("sim", "wer<=0,sim")
+    assert (three.prm.spec, three.selection.spec) == ("sim", "mos")
     assert three.verifiers == ("wer", "sim", "mos")
+    with pytest.raises(UserError, match="--select"):  # a third verifier is not passed over in silence
+        build("beam", {**METRICS, "mos": True})
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_an_unknown_metric_is_answered_with_the_nearest(option: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("best-of-n", "say how mos, emo chooses, such as select=mos"),
+        ("best-of-n", "say how mos, emo chooses, such as --select mos"),
         ("beam?select=mos", "say which of mos, emo prunes beams, such as prm=mos"),
     ],
 )
