@@ -11,9 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from search.strategies import explain
-
 from experiments.recipes import apply_recipe, shipped
+from search.strategies import explain
 
 EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
