@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from llasa_core.audio import Waveform, seconds
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.funasr_models import HUBS, check_funasr, fetch, load_funasr, locate_funasr
+from verifiers.funasr_models import HUBS, fetch, load_funasr, locate_funasr
 from verifiers.gate import gated, refusal
 from verifiers.isolation import isolated
+from verifiers.loading import require
 from verifiers.spec import Spec, nearest, one_of, positive_int, word
 from verifiers.windows import equal_lengths
 
@@ -89,7 +90,7 @@ class Emotion2vec:
     @classmethod
     def check_spec(cls, spec: Spec) -> None:
         options = spec.values(_OPTIONS)
-        check_funasr("emotion2vec")
+        require("emotion2vec", cls.about)
         locate_funasr("emotion2vec", spec.source, options.get("hub", "ms"), options.get("revision"))
 
     @classmethod

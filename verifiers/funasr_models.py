@@ -13,7 +13,6 @@ import io
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,8 @@ from verifiers.errors import VerifierError
 from verifiers.isolation import isolated
 from verifiers.loading import NANO, check_device, read_json, refuse_differences
 
-INSTALL = "pip install 'llasa-search[funasr]'"
 HUBS = ("ms", "hf")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-
-def check_funasr(kind: str) -> None:
-    """Raises VerifierError with the install command if funasr is not installed. Imports nothing."""
-    if find_spec("funasr") is None:
-        raise VerifierError(f"{kind} needs funasr, which is not installed: {INSTALL}")
 
 
 def locate_funasr(kind: str, source: str, hub: str = "ms", revision: str | None = None) -> Path | str:

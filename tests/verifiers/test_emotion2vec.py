@@ -19,7 +19,7 @@ from tests.verifiers.test_isolation import caller_state
 from tests.verifiers.tiny_emotion2vec import LABELS, edit_state, write_emotion2vec
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers import emotion2vec as module
-from verifiers import funasr_models, registry
+from verifiers import loading, registry
 from verifiers.base import Target
 from verifiers.emotion2vec import Emotion2vec
 from verifiers.errors import VerifierError
@@ -282,7 +282,7 @@ def test_names_directions_and_needs_follow_the_measure() -> None:
 
 
 def test_without_funasr_the_install_command_is_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(funasr_models, "find_spec", lambda name: None)
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
     with pytest.raises(VerifierError, match=r"pip install 'llasa-search\[funasr\]'"):
         registry.check(f"emotion2vec:{folder}")
 
