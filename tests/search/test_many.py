@@ -17,6 +17,7 @@ from search.budget import Budget
 from search.engine import Failure, Searcher
 from search.result import SearchResult
 from search.rollouts import LocalRollouts
+from search.strategies import build
 from tests.plain_verifiers import Crossings, Level
 from verifiers.combine import parse_selection
 
@@ -59,16 +60,31 @@ def same(one: SearchResult, other: SearchResult) -> bool:
     )
 
 
-def test_results_do_not_depend_on_how_many_are_in_flight(searcher: Searcher, voice: Waveform) -> None:
-    alone = {request.id: searcher.run(request, best_of(5)) for request in requests(voice)}
+SPECS = (
+    "best-of-n?n=5",
+    "partial-prm?beams=2&n=2&step=10&seconds=0.8&prm=sim",
+    "beam?beams=2&n=3&step=15&prm=sim",
+)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("threaded", [False, True])
+def test_results_do_not_depend_on_how_many_are_in_flight(
+    searcher: Searcher, voice: Waveform, spec: str, threaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on threads, which a GPU has; and no beam is computed twice because others came between."""
+    strategy = build(spec, METRICS)
+    alone = {request.id: searcher.run(request, strategy) for request in requests(voice)}
+    monkeypatch.setattr(searcher.rollouts, "threaded", threaded)
     for in_flight in (1, 3, 7):
-        found = list(searcher.run_many(requests(voice), best_of(5), in_flight=in_flight))
+        found = list(searcher.run_many(requests(voice), strategy, in_flight=in_flight))
         assert len(found) == len(alone)
         for result in found:
             assert isinstance(result, SearchResult)
             expected = alone[result.request.id]
             assert same(result, expected)
-            for name in ("tokens_generated", "tokens_kept", "tokens_prefilled", "tokens_reprefilled"):
+            assert result.ledger.tokens_reprefilled == 0
+            for name in ("tokens_generated", "tokens_kept", "tokens_prefilled", "tokens_pruned"):
                 assert getattr(result.ledger, name) == getattr(expected.ledger, name)
             assert result.ledger.flops["generator"] == pytest.approx(expected.ledger.flops["generator"])
 
