@@ -124,7 +124,8 @@ def cuda_graphs() -> Record:
 
     def record(work: Work) -> Work:
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
+        # another thread may run codec and verifiers meanwhile: what it allocates is no part of this
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
             work()
         return graph.replay
 

@@ -194,12 +194,14 @@ class Decoder:
 
     def _run(self, jobs: Sequence[Job], rows: list[Row]) -> None:
         running = [(job, len(job.going), [len(row.codes) for row in job.rows]) for job in jobs]
+        # a job that is done within a round would lose its place to the rows that go on: the round ends with it
+        steps = min(ROUND, *(max(row.left for row in job.going) for job in jobs if job.going))
         began = time.perf_counter()
         idle = [root for root in self._roots if all(job.root is not root for job in jobs)]
         # beams that are being listened to will go on: their keys and values stay, if there is room
         self._store.kept = [slot for root in idle for slot in root.places.values()]
         Batch(self.generator, self.generator.sampling, rows, self._store).extend(
-            ROUND, lambda: self._tell(jobs)
+            steps, lambda: self._tell(jobs)
         )
         moved = iter(self._store.kept)
         for root in idle:

@@ -142,6 +142,9 @@ def search(
     budget: Budget = NO_LIMIT,
 ) -> Generator[Future[Any], Any, SearchResult]:
     """Everything that happens to one request, from its first ask to its result."""
+    for judge in judges.values():
+        # what a judge cannot judge against is refused before anything is spoken, not after all the work
+        yield rollout.judge((), judge)
     progress = Search(strategy, rollout, budget)
     choice, stopped = yield from progress.plan()
     waveforms = yield rollout.waveforms(choice.beams)

@@ -20,6 +20,7 @@ from search.rollouts import LocalRollouts
 from search.strategies import build
 from tests.plain_verifiers import Crossings, Level
 from verifiers.combine import parse_selection
+from verifiers.errors import VerifierError
 
 METRICS = {"wer": False, "sim": True}
 
@@ -120,6 +121,21 @@ def test_a_verifier_that_breaks_fails_its_request_alone(searcher: Searcher, voic
     assert {type(outcome).__name__ for outcome in found} == {"Failure", "SearchResult"}
     (failure,) = [outcome for outcome in found if isinstance(outcome, Failure)]
     assert failure.request.id == "1" and str(failure.error) == "out of order"
+
+
+def test_a_judge_that_cannot_judge_is_found_out_before_anything_is_spoken(
+    searcher: Searcher, voice: Waveform
+) -> None:
+    class Voiceless(Level):
+        def score(self, candidates, target, partial=False):  # type: ignore[no-untyped-def]
+            assert not candidates, "judged after all the work"
+            raise VerifierError("needs a recording that is not there")
+
+    spoken: list[str] = []
+    judged = Searcher(searcher.rollouts, [Voiceless("level:judge")])
+    with pytest.raises(VerifierError, match="not there"):
+        judged.run(requests(voice)[0], best_of(2), progress=lambda stage, *_: spoken.append(stage))
+    assert "generate" not in spoken
 
 
 def test_requests_are_read_only_as_there_is_room(searcher: Searcher, voice: Waveform) -> None:
