@@ -36,5 +36,5 @@ def attend_plainly(
 
 def merged(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:
     """Attention over both places together, of what :func:`attend` gave for each (as FlashAttention's blocks are)."""
-    share = torch.sigmoid(first[1] - second[1])[..., None].to(first[0].dtype)
-    return torch.lerp(second[0], first[0], share)
+    share = (first[1] - second[1]).sigmoid_().unsqueeze(-1)
+    return torch.lerp(second[0], first[0], share.to(first[0].dtype))

@@ -63,36 +63,35 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
         weights = weights.masked_fill(weights < threshold, 0.0)
         weights = weights / weights.sum(dim=-1, keepdim=True)
     if sampling.top_p < 1:
-        ordered = _falling(weights, sampling.top_p)
-        beyond = ordered.cumsum(dim=-1) - ordered >= sampling.top_p
         # Those that equal the last one kept stay too: what is kept does not depend on how a device sorts.
-        least = ordered.masked_fill_(beyond, torch.inf).amin(dim=-1, keepdim=True)
-        weights = weights.masked_fill(weights < least, 0.0)
+        coarse = weights.float()
+        weights.masked_fill_(coarse < _least(coarse, sampling.top_p), 0.0)
     if sampling.min_p > 0:
         weights = weights.masked_fill(weights < sampling.min_p * weights.amax(dim=-1, keepdim=True), 0.0)
     return weights
 
 
-LIKELIEST = 128
-"""Tokens among which the nucleus of top-p is looked for first."""
+def _least(weights: Tensor, top_p: float) -> Tensor:
+    """The smallest weight of the nucleus of each row, the fewest likeliest that sum up to top_p: [rows, V] -> [rows, 1].
 
-
-def _falling(weights: Tensor, top_p: float) -> Tensor:
-    """The largest of each row in falling order, at least as many as sum up to top_p: [rows, V] -> [rows, some or V].
-
-    On a CPU numpy sorts, ten times as fast as torch (with AVX-512), and mostly few have to be sorted.
+    In float32, which sorts twice as fast.
     """
+    import torch
+
+    rising = _rising(weights)
+    sums = rising.cumsum(dim=-1, dtype=torch.float64)
+    beyond = torch.searchsorted(sums, sums[:, -1:] - top_p, right=True)
+    return rising.gather(-1, beyond.clamp_(max=weights.shape[-1] - 1))
+
+
+def _rising(weights: Tensor) -> Tensor:
+    """Each row sorted. On a CPU numpy does it eight times as fast as torch (with AVX-512)."""
     import numpy as np
     import torch
 
-    if weights.device.type != "cpu":
-        return weights.sort(dim=-1, descending=True).values
-    rising = -weights.numpy()
-    if rising.shape[-1] > LIKELIEST:
-        few = np.sort(np.partition(rising, LIKELIEST, axis=-1)[:, :LIKELIEST], axis=-1)
-        if (few.sum(axis=-1) < -top_p).all():
-            return torch.from_numpy(-few)
-    return torch.from_numpy(-np.sort(rising, axis=-1))
+    if weights.device.type == "cpu":
+        return torch.from_numpy(np.sort(weights.numpy(), axis=-1))
+    return weights.sort(dim=-1).values
 
 
 def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, said: Tensor | None = None) -> Tensor:
@@ -115,5 +114,5 @@ def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, said: Tensor | N
         total = cumulative[:, -1]
         # Rounding may push the product up to the total: the last token that has any probability is the answer then.
         target = torch.minimum(uniform.to(cumulative) * total, total * (1 - 2**-53))
-        picked = (cumulative <= target[:, None]).sum(dim=-1)
-    return torch.where(torch.isfinite(total), picked, NOT_A_NUMBER)
+        picked = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
+    return torch.where(total > 0, picked, NOT_A_NUMBER)

@@ -66,7 +66,7 @@ def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: State)
     state.chosen.index_copy_(0, state.turn, picked[None])
     if state.said is not None:
         state.said.scatter_(1, picked.clamp(min=0)[:, None], True)
-    state.tokens.copy_(token_ids[picked])
+    state.tokens.copy_(token_ids.index_select(0, picked.clamp(min=0)))
     state.places.add_(1)
     state.turn.add_(1)
     state.unstarted.zero_()

@@ -113,7 +113,7 @@ def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Columns by whole buckets, and operations that a GPU has too."""
     monkeypatch.setattr(GENERATOR, "columns", lambda tokens: -(-tokens // COLUMNS) * COLUMNS)
     monkeypatch.setattr(network, "attend", attend_plainly)
-    monkeypatch.setattr(sampling, "_falling", lambda weights, _: weights.sort(dim=-1, descending=True).values)
+    monkeypatch.setattr(sampling, "_rising", lambda weights: weights.sort(dim=-1).values)
 
 
 @pytest.mark.parametrize("chosen", [FREE, Sampling(0.9, 0.9, 50, 0.01, 1.2)])
