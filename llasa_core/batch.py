@@ -176,18 +176,23 @@ class Batch:
         slots = [row.slot for row in rows]
         starts = np.array([len(row.codes) for row in rows], dtype=np.int64)
         keys = np.array([row_key(r.seed, r.request_id, r.lineage) for r in rows], dtype=np.uint64)
-        tokens = torch.zeros(size, dtype=torch.long)
-        places = torch.zeros(2, size, dtype=torch.long)
-        uniform = torch.zeros(turns, size, dtype=torch.float64)
-        unstarted = torch.zeros(size, dtype=torch.bool)
-        columns = [len(row.history) - 1 for row in rows]
-        positions = [len(row.prefix) + column for row, column in zip(rows, columns, strict=True)]
-        tokens[slots] = torch.tensor([row.history[-1] for row in rows])
-        places[:, slots] = torch.tensor([positions, columns])
-        uniform[:steps, slots] = torch.from_numpy(uniforms(keys, starts, steps)).T
-        unstarted[slots] = torch.from_numpy(starts == 0)
-        chosen, turn = torch.zeros(turns, size, dtype=torch.long), torch.zeros(1, dtype=torch.long)
-        state = State(tokens, places, uniform, chosen, turn, unstarted, self._said(rows, size))
+        # filled by numpy, which takes a quarter of the time for so few numbers
+        tokens, places = np.zeros(size, dtype=np.int64), np.zeros((2, size), dtype=np.int64)
+        uniform, unstarted = np.zeros((turns, size)), np.zeros(size, dtype=np.bool_)
+        tokens[slots] = [row.history[-1] for row in rows]
+        places[1, slots] = columns = [len(row.history) - 1 for row in rows]
+        places[0, slots] = [len(row.prefix) + column for row, column in zip(rows, columns, strict=True)]
+        uniform[:steps, slots] = uniforms(keys, starts, steps).T
+        unstarted[slots] = starts == 0
+        state = State(
+            tokens=torch.from_numpy(tokens),
+            places=torch.from_numpy(places),
+            uniform=torch.from_numpy(uniform),
+            chosen=torch.zeros(turns, size, dtype=torch.long),
+            turn=torch.zeros(1, dtype=torch.long),
+            unstarted=torch.from_numpy(unstarted),
+            said=self._said(rows, size),
+        )
         return state if recorded else state.to(generator.device)
 
     @torch.inference_mode()
