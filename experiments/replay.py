@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from search.manifest import describe_request, identity, verifier_identity, versions
-from verifiers.spec import nearest
 
 
 def replay(arguments: argparse.Namespace) -> bool:
@@ -73,7 +73,9 @@ def find_record(folder: Path, id: str) -> dict[str, Any]:
         if record["id"] == id:
             found = record
     if not found:
-        raise UserError(f"--id: the run {folder} has no text {id!r} yet{nearest(id, list(ids)[:10])}")
+        near = get_close_matches(id, ids, n=1, cutoff=0.1)
+        hint = f": did you mean {near[0]!r}?" if near else ": look for the ids in its records.jsonl"
+        raise UserError(f"--id: the run {folder} has no text {id!r}{hint}")
     if "manifest" not in found:
         raise UserError(
             f"--id: {id} failed in the run {folder} ({found['error']}): there is nothing to replay"

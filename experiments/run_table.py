@@ -51,7 +51,8 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
             rows[record["id"]] = _row(record)
         else:
             failed[record["id"]] = record["error"]
-    frame = pandas.DataFrame(list(rows.values()))
+    # by id: the intervals shall not depend on which text was done first
+    frame = pandas.DataFrame([rows[id] for id in sorted(rows)])
     measures = pandas.DataFrame(
         [
             _measure(frame, name)

@@ -117,10 +117,9 @@ class RunView:
         return ", ".join(parts)
 
     def __rich__(self) -> RenderableType:
-        parts: list[RenderableType] = [
-            ProgressBar(self.total, self.done + self.failed, width=60),
-            Text(self.headline),
-        ]
+        bar = Table.grid()  # by itself a bar does not end its line
+        bar.add_row(ProgressBar(self.total, self.done + self.failed, width=60))
+        parts: list[RenderableType] = [bar, Text(self.headline)]
         if self.tallies:
             scores = _table("", "mean", "best")
             for name, tally in self.tallies.items():
