@@ -226,11 +226,13 @@ def _look_at_recordings(row: Row, looked_at: set[tuple[str, Path]]) -> None:
             row.request()
 
 
-@lru_cache(maxsize=16)
-def _read(path: Path) -> Waveform:
-    return read_audio(path)
-
-
 def _recording(path: Path | None) -> Waveform | None:
+    if path is None:
+        return None
+    return _read(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, changed: int) -> Waveform:
     """Rows that share a recording mostly stand together."""
-    return None if path is None else _read(path)
+    return read_audio(path)

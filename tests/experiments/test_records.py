@@ -94,7 +94,7 @@ def test_a_tail_of_noughts_is_cut_off_and_damage_before_it_is_not_passed_over(tm
             assert records.status == {"a": "done"}
         assert (tmp_path / "records.jsonl").read_text() == line
         (tmp_path / "records.jsonl").write_text(line + tail.removesuffix("\n") + "\n" + line)
-        with pytest.raises(UserError, match="line 2 of .* is no record"):
+        with pytest.raises(UserError, match=r"line 2 of .* is no record"):
             Records(tmp_path)
         assert (tmp_path / "records.jsonl").read_text().endswith(line)
 
@@ -143,7 +143,7 @@ def test_a_line_that_finds_no_room_leaves_no_trace(tmp_path: Path) -> None:
 def test_a_file_that_finds_no_room_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     write_whole(path, b"before")
-    with largest_file(100), pytest.raises(UserError, match="cannot write .*a.wav"):
+    with largest_file(100), pytest.raises(UserError, match=r"cannot write .*a\.wav"):
         write_whole(path, b"x" * 1000)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
