@@ -27,6 +27,7 @@ from llasa_core.errors import UserError
 from llasa_core.request import Request
 from search.preflight import check_prompt, spoken_text
 from search.result import SearchResult, score_as_dict
+from verifiers.errors import VerifierError
 
 if TYPE_CHECKING:
     from experiments.run_view import RunView
@@ -177,7 +178,7 @@ class Run:
 
     def lose(self, row: Row, error: Exception, session: int) -> None:
         """Its error in a line; of one that nobody foresaw also where it came from."""
-        expected = isinstance(error, UserError | AudioError)
+        expected = isinstance(error, UserError | AudioError | VerifierError)
         trace = "" if expected else "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
         line = " ".join(str(error).split())
         self.records.append(
