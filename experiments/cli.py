@@ -1,4 +1,4 @@
-"""The command `llasa-search`: `synth` speaks a text, `models` says what is installed.
+"""The command `llasa-search`: `synth` speaks a text, `run` many, `models` says what is installed.
 
 Only the parser is imported at once: help and bad input answer without loading any model library.
 """
@@ -9,26 +9,15 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from experiments.recipes import apply_recipe, shipped
-from search.strategies import explain
+from experiments.options import SELECTIONS, add_search, search_help
+from experiments.recipes import apply_recipe
 
 EXIT_DIFFERENT = 1
+EXIT_SOME_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-
-SELECTIONS = """\
-how a selection is written (--select), by the names of the metrics:
-  "wer<=0,sim"                    among those with WER 0 the most similar; if there is none, the lowest WER
-  "sim" or "wer,sim"              the best by one metric; where that is equal, by the next
-  "weighted(sim=1,wer=2)"         the largest sum, each metric in its own units and in its better direction
-  "ranks(sim,wer)"                the best mean of the places by each metric, which needs no units;
-                                  with weights: "ranks(sim=2,wer=1)"
-  "pareto(sim,wer)"               those that no other one beats by all metrics, the even compromise first
-  "wer<=0.02,sim>=0.8,ranks(...)" bounds, with any of these behind them
-Candidates that could not be judged come last; of equal ones the likelier, then the earlier one is taken.
-"""
 
 SCORE_EXAMPLES = """\
 examples:
@@ -42,6 +31,28 @@ examples:
     llasa-search score a.wav --verifier hubert-ctc:nano --text "the train is late" --json
 """
 
+RUN_HELP = """\
+Speaks every text of a file, with the options of synth for all of them. A row says what differs for it:
+  text (required), id, prompt_audio with prompt_text, or voice (a shipped one), language, emotion,
+  emotion_audio, seed; paths are relative to INPUT. A .txt file has one text a line, a .lst file is a meta.lst
+  of seed-tts-eval (id|prompt_text|prompt_audio|text). The id (without one, the row's number) names the file
+  and, with the seed, decides the randomness: a result depends on no other row.
+"""
+
+RUN_EXAMPLES = """\
+examples:
+  the best of 16 for every line, with the shipped voice:
+    llasa-search run sentences.txt -o spoken -n 16
+  go on after Ctrl-C, a kill or a full disk; then try those again that failed:
+    llasa-search run sentences.txt -o spoken -n 16 --resume
+    llasa-search run sentences.txt -o spoken -n 16 --resume --retry-failed
+  seed-tts-eval by the paper's best search, 16 texts at once; first ten of them to see that it works:
+    llasa-search run meta.lst -o zero-shot --preset llasa-1b --device cuda --recipe paper-partial-prm \\
+        --in-flight 16 --limit 10
+  one of them again, sample for sample:
+    llasa-search replay spoken --id 000007 -o again.wav
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """Answers bad usage with one line."""
@@ -50,23 +61,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_BAD_INPUT, f"error: {message} (see {self.prog} --help)\n")
 
 
-class Collected(argparse.Action):
-    """Collects the values of a repeatable option; the first one given replaces the default."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        before = getattr(namespace, self.dest)
-        kept = [] if before is None or before is parser.get_default(self.dest) else before
-        setattr(namespace, self.dest, [*kept, values])
-
-
 def build_parser(recipe: str | None = None) -> argparse.ArgumentParser:
-    """The parser of the command; options of `synth` have the recipe's values unless they are given."""
+    """The parser of the command; options of `synth` and `run` have the recipe's values unless they are given."""
     parser = Parser(prog="llasa-search", description="Speak with Llasa, searched and judged.")
     parser.add_argument("--version", action="version", version=f"llasa-search {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
@@ -74,12 +70,21 @@ def build_parser(recipe: str | None = None) -> argparse.ArgumentParser:
         "synth",
         help="speak a text: N candidates, the verifiers keep the best",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=synth_epilog(),
+        epilog=search_help(),
     )
     add_synth(synth)
+    run = commands.add_parser(
+        "run",
+        help="speak many texts into a folder; goes on where it was stopped",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=RUN_HELP,
+        epilog=f"{RUN_EXAMPLES}\n{search_help()}",
+    )
+    add_run(run)
     if recipe is not None:
         apply_recipe(synth, recipe)
-    add_replay(commands.add_parser("replay", help="make a result again from the file that --json wrote"))
+        apply_recipe(run, recipe)
+    add_replay(commands.add_parser("replay", help="make a result again: from --json, or from a run's folder"))
     add_score(
         commands.add_parser(
             "score",
@@ -100,13 +105,6 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("out.wav"), metavar="WAV", help="the winner"
     )
-    parser.add_argument(
-        "-n",
-        type=int,
-        metavar="N",
-        help="candidates, or continuations of each beam (default: the strategy's)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same speech (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write scores, cost and manifest to FILE")
     parser.add_argument("--candidates", type=Path, metavar="DIR", help="write every candidate to DIR")
     parser.add_argument(
@@ -118,76 +116,46 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
         metavar="HTML",
         help="write a page with the search tree, to look at and listen to",
     )
+    add_search(parser)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--recipe",
-        metavar="NAME|YAML",
-        help="options from a file, by their long names; those given here win (shipped: see below)",
+        "input", type=Path, metavar="INPUT", help=".jsonl, .csv, .parquet, .lst (seed-tts-eval) or .txt"
     )
-    voice = parser.add_argument_group("voice")
-    voice.add_argument("--prompt-audio", type=Path, metavar="WAV", help="the voice to speak with")
-    voice.add_argument("--prompt-text", metavar="TEXT", help="what is said in it")
-    voice.add_argument("--voice", metavar="NAME", help="a shipped voice prompt (default: the first one)")
-    voice.add_argument("--no-prompt", action="store_true", help="let the model choose a voice")
-    voice.add_argument("--language", default="en", metavar="CODE", help="of the text (default en)")
-    emotion = parser.add_argument_group(
-        "emotion", "what emotion verifiers judge against, such as emotion2vec"
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="audio/ID.wav, records.jsonl, table.csv",
     )
-    emotion.add_argument("--emotion", metavar="LABEL", help="such as happy; for emotion2vec?measure=label")
-    emotion.add_argument("--emotion-audio", type=Path, metavar="WAV", help="speech with it, in any voice")
-    models = parser.add_argument_group("models")
-    models.add_argument("--preset", default="nano", help="see `llasa-search models` (default nano)")
-    models.add_argument("--generator", metavar="SOURCE", help="a folder or hub id instead of the preset's")
-    models.add_argument("--codec", metavar="SOURCE", help="a folder or hub id instead of the preset's")
-    models.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default cpu)")
-    choice = parser.add_argument_group("search")
-    choice.add_argument(
-        "--strategy",
-        default="best-of-n",
-        metavar="NAME[?OPTION=VALUE&...]",
-        help="how candidates are made and pruned (default best-of-n): see below",
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what DIR holds: nothing is done twice"
     )
-    choice.add_argument(
-        "--budget",
-        metavar="LIMIT=N,...",
-        help="stop at so many candidates=, tokens=, seconds= or flops=; the best until then wins",
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="with --resume: try those again that failed"
     )
-    choice.add_argument(
-        "--verifier", action=Collected, metavar="SPEC", help="searches; repeatable (default: the preset's)"
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N texts")
+    parser.add_argument(
+        "--in-flight",
+        type=int,
+        default=8,
+        metavar="N",
+        help="texts searched at once, in shared batches; no result depends on it (default 8)",
     )
-    choice.add_argument(
-        "--judge",
-        action=Collected,
-        metavar="SPEC",
-        help="held out: reported, not searched with; repeatable (default: the preset's)",
-    )
-    choice.add_argument("--no-judge", action="store_true", help="leave out the preset's held-out judge")
-    choice.add_argument(
-        "--select", metavar="RULE", help='which candidate is the best, such as "wer<=0,sim": see below'
-    )
-    choice.add_argument("--temperature", type=float, help="default: the preset's")
-    choice.add_argument("--top-p", type=float, help="default: the preset's")
-    choice.add_argument("--top-k", type=int, help="only the K likeliest codes (default: all)")
-    choice.add_argument("--min-p", type=float, help="none below this share of the likeliest (default: off)")
-    choice.add_argument("--repetition-penalty", type=float, help="on codes already said (default 1: off)")
-    choice.add_argument(
-        "--memory",
-        type=float,
-        metavar="GIB",
-        help="for keys and values; candidates that do not fit are spoken after the others (default: most of what is free)",
-    )
-    choice.add_argument(
-        "--max-seconds", type=float, default=20.0, metavar="S", help="cut candidates off there (default 20)"
-    )
-
-
-def synth_epilog() -> str:
-    """What the strategies and recipes are, and how a selection is written."""
-    recipes = "\n".join(f"  {name:<18}{line}" for name, line in shipped().items())
-    return f"{explain()}\n{SELECTIONS}\nrecipes (--recipe):\n{recipes}\n"
+    add_search(parser)
 
 
 def add_replay(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", type=Path, metavar="RESULT.json", help="a result, or its manifest alone")
+    parser.add_argument(
+        "manifest",
+        type=Path,
+        metavar="RESULT",
+        help="a result of --json, its manifest alone, or with --id the folder of a run",
+    )
+    parser.add_argument("--id", metavar="ID", help="which text of the run")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("replayed.wav"), metavar="WAV", help="the winner"
     )
@@ -246,7 +214,8 @@ def add_score(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. Exit codes: 0 done, 1 replayed otherwise than it was, 2 bad input (one line on stderr), 130 interrupted."""
+    """Runs one command. Exit codes: 0 done; 1 replayed otherwise than it was, or some texts of a run
+    failed; 2 bad input or a full disk (one line on stderr); 130 interrupted."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from llasa_core.audio import AudioError
     from llasa_core.errors import UserError
@@ -258,6 +227,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from experiments.synth import synth
 
             synth(arguments)
+        elif arguments.command == "run":
+            from experiments.run import run
+
+            return run(arguments)
         elif arguments.command == "replay":
             from experiments.replay import replay
 

@@ -1,4 +1,4 @@
-"""Recipes: options of `llasa-search synth` in a YAML file, by their long names."""
+"""Recipes: options of `llasa-search synth` and `run` in a YAML file, by their long names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from llasa_core.errors import UserError
 from verifiers.spec import nearest
 
 FOLDER = Path(__file__).parent / "recipes"
-OUTPUTS = {"help", "recipe", "output", "json", "trace", "report", "candidates", "text"}
+OUTPUTS = set(
+    "help recipe text output json trace report candidates input resume retry_failed limit in_flight".split()
+)
 """What a recipe cannot set: that belongs to one call."""
 
 

@@ -1,4 +1,5 @@
-"""`llasa-search replay`: makes a result again from its manifest, and says whether it is the same to the sample."""
+"""`llasa-search replay`: makes a result again from its manifest, or a text of a run from its record, and says whether it
+is the same to the sample."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import argparse
 import hashlib
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from experiments.records import read_records
 from experiments.settings import Settings, from_manifest
 from experiments.synth import check_outputs, speak
 from experiments.voices import find_voice
@@ -23,7 +26,7 @@ def replay(arguments: argparse.Namespace) -> bool:
 
     Raises UserError for a file that is no manifest, and for recordings or models that are not those it names.
     """
-    found = read_manifest(arguments.manifest)
+    found = read_manifest(arguments.manifest, arguments.id)
     manifest = found.get("manifest", found)
     settings = from_manifest(manifest)
     request = request_of(manifest, arguments)
@@ -45,8 +48,12 @@ def replay(arguments: argparse.Namespace) -> bool:
     return same
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """A result or its manifest. Raises UserError for anything else."""
+def read_manifest(path: Path, id: str | None = None) -> dict[str, Any]:
+    """A result or its manifest; with an id the record of a run. Raises UserError for anything else."""
+    if id is not None:
+        return find_record(path, id)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: if it is that of a run, say with --id which text")
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -55,6 +62,25 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not {"request", "models", "strategy", "versions"} <= manifest.keys():
         raise UserError(f"{path} holds no manifest of a result: give the file that --json wrote")
     return dict(found)
+
+
+def find_record(folder: Path, id: str) -> dict[str, Any]:
+    """What became of a text of a run. Raises UserError if that was no speech."""
+    ids: dict[str, None] = {}
+    found: dict[str, Any] = {}
+    for record in read_records(folder):
+        ids[record["id"]] = None
+        if record["id"] == id:
+            found = record
+    if not found:
+        near = get_close_matches(id, ids, n=1, cutoff=0.1)
+        hint = f": did you mean {near[0]!r}?" if near else ": look for the ids in its records.jsonl"
+        raise UserError(f"--id: the run {folder} has no text {id!r}{hint}")
+    if "manifest" not in found:
+        raise UserError(
+            f"--id: {id} failed in the run {folder} ({found['error']}): there is nothing to replay"
+        )
+    return found
 
 
 def request_of(manifest: Mapping[str, Any], arguments: argparse.Namespace) -> Request:

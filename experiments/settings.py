@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llasa_core.errors import UserError
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
-from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.budget import Budget
 from search.strategies import build, read
@@ -60,8 +59,38 @@ class Settings:
             memory=self.memory,
         )
 
+    def describe(self) -> dict[str, Any]:
+        """What decides a result, as the manifest has it: plain JSON values, without loading a model."""
+        from search.manifest import identity, verifier_identity
 
-def from_arguments(arguments: argparse.Namespace, request: Request) -> Settings:
+        return {
+            "strategy": self.strategy.describe(),
+            "budget": self.budget.as_dict(),
+            "models": {
+                "preset": self.preset,
+                "generator": identity(self.generator_source),
+                "codec": identity(resolve_source(self.codec or find_preset(self.preset).codec)),
+                "verifiers": [verifier_identity(spec) for spec in self.verifiers],
+                "judges": [verifier_identity(spec) for spec in self.judges],
+                "sampling": asdict(self.sampling),
+                "device": self.device,
+                "max_seconds": self.max_seconds,
+            },
+        }
+
+
+class Wanted(Protocol):
+    """What a request is judged against: a `Request`, or a row of a data set whose recordings are not read yet."""
+
+    @property
+    def prompt_audio(self) -> object | None: ...
+    @property
+    def emotion(self) -> str | None: ...
+    @property
+    def emotion_audio(self) -> object | None: ...
+
+
+def from_arguments(arguments: argparse.Namespace, request: Wanted) -> Settings:
     """Raises UserError or VerifierError for whatever cannot work; loads no model."""
     preset = find_preset(arguments.preset)
     verifiers = choose_verifiers(arguments.verifier, preset, request)
@@ -181,7 +210,7 @@ def choose_judges(arguments: argparse.Namespace, preset: Preset) -> tuple[str, .
     return preset.judges
 
 
-def choose_verifiers(given: Sequence[str] | None, preset: Preset, request: Request) -> tuple[str, ...]:
+def choose_verifiers(given: Sequence[str] | None, preset: Preset, request: Wanted) -> tuple[str, ...]:
     """The caller's specs, or the preset's that can judge this request: without a voice there is no similarity."""
     if given:
         for spec in given:
@@ -198,7 +227,7 @@ def compares_voices(spec: str) -> bool:
     return not {"reference", "resynthesis"}.isdisjoint(registry.needs(spec))
 
 
-def check_emotion(specs: Sequence[str], request: Request) -> None:
+def check_emotion(specs: Sequence[str], request: Wanted) -> None:
     """Raises UserError for a verifier that lacks the emotion it judges against, and an emotion that none judges."""
     needed = {field: spec for spec in specs for field in registry.needs(spec)}
     given = {

@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from experiments.outputs import Outputs, check_file, check_folder
 from experiments.settings import Settings, from_arguments
-from experiments.voices import find_voice
+from experiments.voices import VoicePrompt, find_voice
 from llasa_core.audio import AudioError, read_audio, write_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 
 CANDIDATE_NAME = "candidate-{:03d}.wav"
 CANDIDATE_PATTERN = re.compile(r"candidate-\d{3,}\.wav")
+MOST_WORDS = 20
+"""That are listed of those that a model was not trained on."""
 
 
 def synth(arguments: argparse.Namespace) -> None:
     """Raises UserError or VerifierError for whatever cannot work, before any model is loaded where possible."""
-    request = build_request(arguments)
+    request = build_request(arguments, arguments.text)
     for warning in request.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     settings = from_arguments(arguments, request)
     check_outputs(arguments)
-    announce_untrained_words(settings.generator_source, request)
+    announce_untrained_words(settings.generator_source, [spoken_text(request)])
 
     from llasa_core.models import check_device
 
@@ -64,19 +66,8 @@ def speak(
     return result
 
 
-def inputs_of(arguments: argparse.Namespace) -> dict[str, str | None]:
-    """Where the recordings of the request came from, for `replay`."""
-    voice = None if arguments.prompt_audio or arguments.no_prompt else find_voice(arguments.voice).name
-    prompt, emotion = arguments.prompt_audio, arguments.emotion_audio
-    return {
-        "voice": voice,
-        "prompt_audio": prompt and str(Path(prompt).absolute()),
-        "emotion_audio": emotion and str(Path(emotion).absolute()),
-    }
-
-
-def build_request(arguments: argparse.Namespace) -> Request:
-    """The request with its voice: the caller's, a shipped one, or none."""
+def choose_voice(arguments: argparse.Namespace) -> VoicePrompt | None:
+    """The voice to speak with: the caller's (which has no name), a shipped one, or none. Raises UserError."""
     audio, text = arguments.prompt_audio, arguments.prompt_text
     if arguments.no_prompt and (audio or text or arguments.voice):
         raise UserError("--no-prompt contradicts --prompt-audio, --prompt-text and --voice: leave it out")
@@ -86,19 +77,34 @@ def build_request(arguments: argparse.Namespace) -> Request:
         raise UserError("--prompt-text without --prompt-audio: add the audio in which it is said")
     if audio and not (text or "").strip():
         raise UserError("--prompt-audio without --prompt-text: add the text that is said in it")
-    if not (audio or arguments.no_prompt):
-        voice = find_voice(arguments.voice)
-        audio, text = voice.path, voice.text
+    if audio:
+        return VoicePrompt("", text, Path(audio))
+    return None if arguments.no_prompt else find_voice(arguments.voice)
+
+
+def inputs_of(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """Where the recordings of the request came from, for `replay`."""
+    voice, emotion = choose_voice(arguments), arguments.emotion_audio
+    return {
+        "voice": voice.name if voice and voice.name else None,
+        "prompt_audio": str(voice.path.absolute()) if voice and not voice.name else None,
+        "emotion_audio": emotion and str(Path(emotion).absolute()),
+    }
+
+
+def build_request(arguments: argparse.Namespace, text: str) -> Request:
+    """The request with its voice: the caller's, a shipped one, or none."""
+    voice = choose_voice(arguments)
     try:
-        waveform = None if audio is None else read_audio(Path(audio))
+        waveform = None if voice is None else read_audio(voice.path)
         emotion = None if arguments.emotion_audio is None else read_audio(arguments.emotion_audio)
     except AudioError as error:
         raise UserError(str(error)) from error
     return Request(
-        text=arguments.text,
+        text=text,
         language=arguments.language,
         prompt_audio=waveform,
-        prompt_text=text or "",
+        prompt_text="" if voice is None else voice.text,
         seed=arguments.seed,
         emotion=arguments.emotion,
         emotion_audio=emotion,
@@ -123,16 +129,18 @@ def check_outputs(arguments: argparse.Namespace) -> None:
         check_folder(arguments.candidates, "--candidates")
 
 
-def announce_untrained_words(generator: str | Path, request: Request) -> None:
-    """One line on stderr if the generator lists the words that it was trained on and the text has others."""
+def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> None:
+    """One line on stderr if the generator lists the words that it was trained on and the texts have others."""
     words = Path(generator) / "trained_words.txt"
     if not words.is_file():
         return
     trained = set(words.read_text(encoding="utf-8").lower().split())
-    spoken = re.findall(r"[a-z']+", spoken_text(request).lower())
+    spoken = (word for text in texts for word in re.findall(r"[a-z']+", text.lower()))
     new = [word for word in dict.fromkeys(spoken) if word.strip("'") and word not in trained]
     if new:
-        print(f"not among the words that this model was trained on: {', '.join(new)}", file=sys.stderr)
+        more = f" and {len(new) - MOST_WORDS} more" if len(new) > MOST_WORDS else ""
+        line = f"not among the words that this model was trained on: {', '.join(new[:MOST_WORDS])}{more}"
+        print(line, file=sys.stderr)
 
 
 def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs, searcher: Searcher) -> None:

@@ -1,6 +1,7 @@
 """Audio files and waveforms: anything soundfile reads comes in, mono 16 kHz float32 is used inside."""
 
 import contextlib
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -59,18 +60,16 @@ def read_audio(path: str | os.PathLike[str]) -> Waveform:
 def write_audio(path: str | os.PathLike[str], waveform: Waveform) -> None:
     """Writes [samples] as 16-bit PCM WAV at 16 kHz, whole or not at all.
 
-    Samples beyond full scale are clipped. Raises AudioError if the folder cannot be written, ValueError for a
-    waveform that is not one-dimensional or not finite.
+    Raises AudioError if the folder cannot be written, and as `wav_bytes` does.
     """
-    if waveform.ndim != 1 or not np.isfinite(waveform).all():
-        raise ValueError("a waveform to write has to be one-dimensional and finite")
+    content = wav_bytes(waveform)
     file = Path(path)
     temporary: str | None = None
     try:
         # In the same folder, so that the rename is atomic.
         handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".part", dir=file.parent)
         with os.fdopen(handle, "wb") as stream:
-            soundfile.write(stream, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16", format="WAV")
+            stream.write(content)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, file)
         temporary = None
@@ -82,6 +81,19 @@ def write_audio(path: str | os.PathLike[str], waveform: Waveform) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def wav_bytes(waveform: Waveform) -> bytes:
+    """[samples] as a 16-bit PCM WAV file at 16 kHz; those beyond full scale are clipped.
+
+    Raises ValueError for a waveform that is not one-dimensional or not finite.
+    """
+    if waveform.ndim != 1 or not np.isfinite(waveform).all():
+        raise ValueError("a waveform to write has to be one-dimensional and finite")
+    # In memory: libsndfile does not pass on the error of a disk that is full.
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    return file.getvalue()
 
 
 def seconds(waveform: Waveform) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -120,7 +120,7 @@ class Searcher:
         budget: Budget = NO_LIMIT,
         in_flight: int = 8,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
-    ) -> Iterator[SearchResult | Failure]:
+    ) -> Generator[SearchResult | Failure, None, None]:
         """Searches many requests, `in_flight` at a time, in shared batches; each outcome as soon as it is there.
 
         What a request comes to does not depend on the others, and one that fails ends no other. `requests` is read as

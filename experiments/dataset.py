@@ -1,0 +1,238 @@
+"""Files of many texts: what each row asks for, checked before any model is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from experiments.synth import choose_voice
+from experiments.tables import Cells, read_table
+from experiments.voices import VoicePrompt, find_voice
+from llasa_core.audio import AudioError, Waveform, read_audio
+from llasa_core.errors import UserError
+from llasa_core.request import (
+    MAX_EMOTION_SECONDS,
+    MAX_PROMPT_SECONDS,
+    MIN_EMOTION_SECONDS,
+    MIN_PROMPT_SECONDS,
+    Request,
+)
+from llasa_core.text import check_text
+from verifiers.spec import nearest
+
+COLUMNS = (
+    "id",
+    "text",
+    "prompt_audio",
+    "prompt_text",
+    "voice",
+    "language",
+    "emotion",
+    "emotion_audio",
+    "seed",
+)
+MAX_NAME_BYTES = 200
+"""Of a file's name, which has to leave room for what is put around it while it is written."""
+_UNSAFE = re.compile(r"^\.|[^\w.\- ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One text to speak. where: `line 3 of list.csv`. voice: the name of the prompt, if it is a shipped one.
+    Recordings are read when the request is made."""
+
+    where: str
+    id: str
+    text: str
+    language: str
+    seed: int
+    prompt_audio: Path | None = None
+    prompt_text: str = ""
+    voice: str | None = None
+    emotion: str | None = None
+    emotion_audio: Path | None = None
+
+    @property
+    def file(self) -> str:
+        """Where its speech goes, relative to the folder of the run."""
+        return f"audio/{file_name(self.id)}.wav"
+
+    @property
+    def inputs(self) -> dict[str, str | None]:
+        """Where its recordings are, for `replay`."""
+        prompt, emotion = self.prompt_audio, self.emotion_audio
+        return {
+            "voice": self.voice,
+            "prompt_audio": None if prompt is None or self.voice else str(prompt.absolute()),
+            "emotion_audio": None if emotion is None else str(emotion.absolute()),
+        }
+
+    def request(self) -> Request:
+        """Reads the recordings. Raises UserError or AudioError if they are not what they should be."""
+        return Request(
+            text=self.text,
+            language=self.language,
+            prompt_audio=_recording(self.prompt_audio),
+            prompt_text=self.prompt_text,
+            seed=self.seed,
+            id=self.id,
+            emotion=self.emotion,
+            emotion_audio=_recording(self.emotion_audio),
+        )
+
+
+def read_rows(path: Path, arguments: argparse.Namespace) -> list[Row]:
+    """The first `--limit` rows of the file; what a row does not say is as the options of the command say.
+
+    Raises UserError that names the first row which cannot be spoken. Recordings are looked at, but not read.
+    """
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UserError(f"--limit {arguments.limit}: give at least 1")
+    voice = choose_voice(arguments)
+    rows: list[Row] = []
+    places: dict[str, str] = {}
+    looked_at: set[tuple[str, Path]] = set()
+    for number, (where, cells) in enumerate(read_table(path, COLUMNS), start=1):
+        if number - 1 == arguments.limit:
+            break
+        try:
+            row = _row(where, number, cells, path.parent, voice, arguments)
+            _look_at_recordings(row, looked_at)
+        except (UserError, AudioError) as error:
+            raise UserError(f"{where}: {error}") from None
+        if row.id in places:
+            raise UserError(f"{where}: the id {row.id!r} is that of {places[row.id]} too: give each its own")
+        places[row.id] = where
+        rows.append(row)
+    if not rows:
+        raise UserError(f"{path} holds no texts: give at least one")
+    return rows
+
+
+def file_name(id: str) -> str:
+    """An id as the name of a file: characters that could lead elsewhere become %2F and the like.
+
+    >>> file_name("book/../7")
+    'book%2F..%2F7'
+    """
+    return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), id)
+
+
+def _row(
+    where: str,
+    number: int,
+    cells: Cells,
+    folder: Path,
+    voice: VoicePrompt | None,
+    arguments: argparse.Namespace,
+) -> Row:
+    found = {name: _cell(name, value) for name, value in cells.items() if name in COLUMNS}
+    if unknown := cells.keys() - found.keys():
+        name = min(unknown)
+        raise UserError(f"there is no column {name!r}{nearest(name, COLUMNS)}")
+    id = found.get("id") or f"{number:06d}"
+    if len(file_name(id).encode()) > MAX_NAME_BYTES:
+        raise UserError(f"the id {id[:40]}... is too long for the name of a file: shorten it")
+    checked = Request(
+        text=found.get("text") or "",
+        language=found.get("language") or arguments.language,
+        seed=arguments.seed if found.get("seed") is None else _seed(found["seed"]),
+        id=id,
+        emotion=found.get("emotion") or arguments.emotion,
+    )
+    emotion_audio = found.get("emotion_audio")
+    prompt = _prompt(found, folder, voice, arguments.no_prompt)
+    return Row(
+        where,
+        id,
+        checked.text,
+        checked.language,
+        checked.seed,
+        None if prompt is None else prompt.path,
+        "" if prompt is None else check_text(prompt.text),
+        None if prompt is None else prompt.name or None,
+        checked.emotion,
+        folder / Path(emotion_audio).expanduser() if emotion_audio else arguments.emotion_audio,
+    )
+
+
+def _prompt(
+    found: Mapping[str, str | None], folder: Path, default: VoicePrompt | None, none: bool
+) -> VoicePrompt | None:
+    """The voice of a row: its own recording, the shipped one that it names, or that of the command."""
+    audio, text, name = (found.get(column) for column in ("prompt_audio", "prompt_text", "voice"))
+    if none and (audio or text or name):
+        raise UserError("--no-prompt contradicts the row's voice: leave one out")
+    if name and (audio or text):
+        raise UserError("voice names a shipped prompt: give either it or prompt_audio with prompt_text")
+    if name:
+        return find_voice(name)
+    if audio and text:
+        return VoicePrompt("", text, folder / Path(audio).expanduser())
+    if audio:
+        raise UserError("prompt_audio without prompt_text: add the text that is said in it")
+    if text:
+        raise UserError("prompt_text without prompt_audio: add the audio in which it is said")
+    return default
+
+
+def _cell(name: str, value: Any) -> str | None:
+    """As text; None for an empty cell. Numbers are ids and seeds only."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer() and name == "seed":
+        value = int(value)  # a column of whole numbers with gaps is one of floats
+    if isinstance(value, int) and not isinstance(value, bool) and name in ("id", "seed"):
+        value = str(value)
+    if not isinstance(value, str):
+        raise UserError(f"{name} is {value!r}: give text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{name} holds half of a character: write the file as UTF-8 again") from None
+    return value.strip() or None
+
+
+def _seed(text: str | None) -> int:
+    if text is None or not (text.isascii() and text.isdigit()):
+        raise UserError(f"the seed {text!r} is not a whole number from 0 to 2^63 - 1: give one")
+    return int(text)
+
+
+def _look_at_recordings(row: Row, looked_at: set[tuple[str, Path]]) -> None:
+    """Whether they are audio of a length that will do, each file once. What seems not to be is read, so that it is
+    refused in the words in which it always is."""
+    import soundfile
+
+    for role, path, shortest, longest in (
+        ("prompt", row.prompt_audio, MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS),
+        ("emotion", row.emotion_audio, MIN_EMOTION_SECONDS, MAX_EMOTION_SECONDS),
+    ):
+        if path is None or (role, path) in looked_at:
+            continue
+        looked_at.add((role, path))
+        try:
+            found = soundfile.info(path)
+            fits = shortest <= found.frames / found.samplerate <= longest
+        except (OSError, RuntimeError, ZeroDivisionError):
+            fits = False
+        if not fits:
+            row.request()
+
+
+def _recording(path: Path | None) -> Waveform | None:
+    if path is None:
+        return None
+    return _read(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, changed: int) -> Waveform:
+    """Rows that share a recording mostly stand together."""
+    return read_audio(path)

@@ -1,0 +1,136 @@
+"""What a run came to: the mean of every measure with its interval, and the sums over all texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from verifiers.stats import bootstrap_mean
+
+if TYPE_CHECKING:
+    import pandas
+
+ERRORS = ("substitutions", "deletions", "insertions")
+DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
+"""Of the mean of what is no score and can be summed."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, total (of what can be summed).
+    corpus: figures of the run as a whole. failed: error by id."""
+
+    measures: pandas.DataFrame
+    corpus: Mapping[str, float]
+    failed: Mapping[str, str]
+
+    def as_csv(self) -> bytes:
+        """The measures, then one line for each figure of the corpus."""
+        import pandas
+
+        corpus = pandas.DataFrame({"measure": list(self.corpus), "total": list(self.corpus.values())})
+        both = pandas.concat([self.measures, corpus]) if len(self.measures) else corpus
+        return bytes(both.round(6).to_csv(index=False).encode())
+
+
+def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
+    """wall: seconds that all processes worked. Of an id that has several records the last one counts."""
+    import pandas
+
+    rows: dict[str, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
+    for record in records:
+        rows.pop(record["id"], None)
+        failed.pop(record["id"], None)
+        if record["status"] == "done":
+            rows[record["id"]] = _row(record)
+        else:
+            failed[record["id"]] = record["error"]
+    # by id: the intervals shall not depend on which text was done first
+    frame = pandas.DataFrame([rows[id] for id in sorted(rows)])
+    measures = pandas.DataFrame(
+        [
+            _measure(frame, name)
+            for name in frame.columns
+            if not name.startswith(("unusable ", "errors ", "words "))
+        ],
+        columns=["measure", "n", "mean", "low", "high", "unusable", "total"],
+    ).astype({"n": "Int64", "unusable": "Int64"})
+    corpus: dict[str, float] = {"utterances": len(rows), "failed": len(failed)}
+    for name in frame.columns:
+        if name.startswith("errors "):
+            # a long text weighs more in it than in the mean
+            words = frame[name.replace("errors ", "words ", 1)].sum()
+            corpus[f"corpus {name.removeprefix('errors ')}"] = float(frame[name].sum() / max(words, 1))
+    spoken = float(frame["seconds"].sum()) if rows else 0.0
+    corpus |= {"audio seconds": spoken, "wall seconds": wall}
+    if spoken:
+        corpus["real-time factor"] = wall / spoken
+    return Summary(measures, corpus, failed)
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """The table, then the figures of the corpus in a line or two."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("", "n", "mean", "95 % interval", "total"):
+        table.add_column(heading, justify="right" if heading else "left", overflow="fold")
+    for row in summary.measures.itertuples():
+        digits = DECIMALS.get(str(row.measure), 3)
+        cells = [str(row.n), f"{row.mean:.{digits}f}", f"[{row.low:.{digits}f}, {row.high:.{digits}f}]"]
+        total = "" if row.measure not in DECIMALS else f"{row.total:,.0f}"
+        note = f" ({row.unusable} could not be judged)" if row.unusable else ""
+        table.add_row(Text(f"{row.measure}{note}"), *cells, total)
+    if summary.measures.shape[0]:
+        console.print(table)
+    corpus = summary.corpus
+    for name, value in corpus.items():
+        if name.startswith("corpus "):
+            _line(console, f"{name}: {value:.4f} (all errors over all words of what could be judged)")
+    line = f"{corpus['audio seconds']:.1f} s of speech in {corpus['wall seconds']:.1f} s"
+    if "real-time factor" in corpus:
+        line += f" (real-time factor {corpus['real-time factor']:.3f})"
+    _line(console, line)
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """One text's figures; of each score also whether it could not be judged, and of a recogniser its errors."""
+    row: dict[str, Any] = {}
+    scores = {**record["scores"], **{f"judge {spec}": score for spec, score in record["judged"].items()}}
+    for name, score in scores.items():
+        row[name], row[f"unusable {name}"] = score["value"], not score["usable"]
+        evidence = score["evidence"]
+        if {"words", *ERRORS} <= evidence.keys():
+            row[f"errors {name}"] = sum(evidence[kind] for kind in ERRORS)
+            row[f"words {name}"] = evidence["words"]
+    return row | {
+        "tokens": record["ledger"]["tokens_generated"],
+        "candidates": record["candidates"],
+        "seconds": record["seconds"],
+    }
+
+
+def _measure(frame: pandas.DataFrame, name: str) -> dict[str, Any]:
+    """Unusable scores count with the worst value, so that nothing gets better by being unusable."""
+    values = frame[name].dropna().astype(float)
+    if values.empty:
+        return {"measure": name, "n": 0, "unusable": len(frame)}
+    mean = bootstrap_mean(values.to_numpy())
+    unusable = f"unusable {name}"
+    return {
+        "measure": name,
+        "n": mean.n,
+        "mean": mean.mean,
+        "low": mean.low,
+        "high": mean.high,
+        "unusable": int(frame[unusable].sum()) if unusable in frame else 0,
+        "total": float(values.sum()) if name in DECIMALS else float("nan"),
+    }
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
