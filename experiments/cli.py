@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from experiments.ray_arguments import add_ray
 from experiments.recipes import apply_recipe, shipped
 from search.strategies import explain
 
@@ -178,6 +179,7 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     choice.add_argument(
         "--max-seconds", type=float, default=20.0, metavar="S", help="cut candidates off there (default 20)"
     )
+    add_ray(parser)
 
 
 def synth_epilog() -> str:

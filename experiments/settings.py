@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from experiments.ray_arguments import ray_of
 from llasa_core.errors import UserError
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.budget import Budget
+from search.ray_options import RayOptions
 from search.strategies import build, read
 from search.strategy import Strategy
 from verifiers import registry
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What makes a searcher and a strategy. Sources and specs as in `Searcher.from_preset`; memory in bytes."""
+    """What makes a searcher and a strategy. Sources and specs as in `Searcher.from_preset`; memory in bytes.
+
+    ray: how actors of Ray do the work; None: this process does.
+    """
 
     preset: str
     generator: str | None
@@ -38,6 +43,7 @@ class Settings:
     device: str
     max_seconds: float
     memory: int | None
+    ray: RayOptions | None = None
 
     @property
     def generator_source(self) -> str:
@@ -58,6 +64,7 @@ class Settings:
             device=self.device,
             max_seconds=self.max_seconds,
             memory=self.memory,
+            ray=self.ray,
         )
 
 
@@ -83,6 +90,7 @@ def from_arguments(arguments: argparse.Namespace, request: Request) -> Settings:
         arguments.device,
         arguments.max_seconds,
         read_memory(arguments.memory),
+        ray_of(arguments),
     )
 
 

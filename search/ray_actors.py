@@ -130,10 +130,11 @@ class Actors:
         """Whether anything can still happen."""
         return bool(self._sent)
 
-    def turn(self) -> Iterator[tuple[Unit, int, Answer | Exception]]:
-        """Waits for something to happen, for TURN seconds at most: units that are done, the seat, and their answers."""
+    def turn(self, patience: float = TURN) -> Iterator[tuple[Unit, int, Answer | Exception]]:
+        """Waits for something to happen, for so many seconds at most: units that are done, their seats and answers."""
         if self._sent:
-            first, _ = self.ray.wait(list(self._sent), num_returns=1, timeout=self._patience())
+            timeout = min(patience, self._until_overdue())
+            first, _ = self.ray.wait(list(self._sent), num_returns=1, timeout=timeout)
             if first:
                 known = list(self._sent)
                 ready, _ = self.ray.wait(known, num_returns=len(known), timeout=0)
@@ -235,13 +236,19 @@ class Actors:
             if waited > self.options.start and not any(self.actors[n].seat.ready for n in left):
                 for number in left:
                     self.actors[number].deaths = self.options.restarts
-                    yield from self._died(number, f"it was not ready within {self.options.start:g} s")
+                    yield from self._died(number, self._not_ready())
 
-    def _patience(self) -> float:
-        """Seconds until the next time limit, but no more than a turn."""
-        now = time.perf_counter()
+    def _not_ready(self) -> str:
+        asked = f"{self.sizes.cpus:g} CPUs" + (f" and {self.sizes.gpus:g} GPUs" if self.sizes.gpus else "")
+        return (
+            f"it was not ready within {self.options.start:g} s (it asks for {asked}, and they may be taken; "
+            "or the models take longer to load)"
+        )
+
+    def _until_overdue(self) -> float:
+        """Seconds until the next unit's time limit."""
         since = min((unit.since for actor in self.actors for unit in actor.seat.running), default=math.inf)
-        return min(TURN, max(0.0, since + self.options.timeout - now))
+        return max(0.0, since + self.options.timeout - time.perf_counter())
 
     def _check_alive(self) -> None:
         if any(

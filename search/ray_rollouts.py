@@ -16,7 +16,7 @@ from llasa_core.audio import Waveform
 from llasa_core.request import Request
 from search.dispatch import Role, Unit
 from search.parts import Parts
-from search.ray_actors import Actors
+from search.ray_actors import TURN, Actors
 from search.ray_options import RayOptions
 from search.ray_rollout import RayRollout
 from search.ray_worker import About, Answer, Decode, Task
@@ -63,15 +63,15 @@ class RayRollouts:
         return rollout
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
+        patience = 0.0  # at first: nothing is given to an actor that is known to be dead
         while not any(future.done() for future in futures):
+            for unit, number, answer in self.actors.turn(patience):
+                self._settle(unit, answer, number)
             for unit, error in self.actors.send():
                 self._settle(unit, error)
-            if any(future.done() for future in futures):
-                return
-            if not self._asked:
+            if not self._asked and not any(future.done() for future in futures):
                 raise RuntimeError("waiting for what nobody works on")
-            for unit, number, answer in self.actors.turn():
-                self._settle(unit, answer, number)
+            patience = TURN
 
     def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
         rollout = self.open(request)
