@@ -141,9 +141,8 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-flight",
         type=int,
-        default=8,
         metavar="N",
-        help="texts searched at once, in shared batches; no result depends on it (default 8)",
+        help="texts searched at once, in shared batches; no result depends on it (default 8, with --ray 8 for each actor)",
     )
     add_search(parser)
 

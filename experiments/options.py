@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from experiments.ray_arguments import add_ray
 from experiments.recipes import shipped
 from search.strategies import explain
 
@@ -52,6 +53,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     add_voice(parser)
     add_models(parser)
     add_choice(parser)
+    add_ray(parser)
 
 
 def add_voice(parser: argparse.ArgumentParser) -> None:

@@ -71,7 +71,7 @@ class Records:
             os.fsync(self._file)
         except OSError as error:
             os.ftruncate(self._file, self._size)
-            raise _unwritable(self.path, error) from None
+            raise unwritable(self.path, error) from None
         self._size += len(line)
         self._note(record)
 
@@ -142,7 +142,7 @@ def write_whole(path: Path, content: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     finally:
         if temporary is not None:
             os.unlink(temporary)
@@ -174,7 +174,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return record if whole else None
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What the user is told when a disk is full, or worse."""
     return UserError(
         f"cannot write {path} ({error.strerror or error}): what is finished is kept; make room, then go on with --resume"
     )

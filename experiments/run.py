@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from experiments.actor_log import ActorLog
 from experiments.dataset import Row, file_name, read_rows
 from experiments.interrupts import Interrupts
 from experiments.outputs import check_folder
@@ -31,7 +32,7 @@ from verifiers.errors import VerifierError
 
 if TYPE_CHECKING:
     from experiments.run_view import RunView
-    from search.engine import Searcher
+    from search.engine import Failure
 
 TABLE = "table.csv"
 SHOWN = 10
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises UserError or VerifierError, before any model is loaded, for whatever cannot work; and for a disk that is full.
     """
-    if arguments.in_flight < 1:
+    if arguments.in_flight is not None and arguments.in_flight < 1:
         raise UserError(f"--in-flight {arguments.in_flight}: give at least 1")
     if arguments.retry_failed and not arguments.resume:
         raise UserError("--retry-failed goes on with a run: add --resume")
@@ -104,38 +105,39 @@ class Run:
     interrupts: Interrupts
     began: float = field(default_factory=time.monotonic)
 
-    def speak(self, in_flight: int) -> None:
+    def speak(self, in_flight: int | None) -> None:
         """Raises KeyboardInterrupt when that has come, with everything finished kept."""
         from experiments.run_view import RunView
 
         session = self.records.sessions + 1
-        searcher = self.settings.searcher()
-        self.began = time.monotonic()
-        by_id = {row.id: row for row in self.missing}
-        # those that are tried again count as not yet done
-        before = [self.records.status.get(row.id) for row in self.rows if row.id not in by_id]
-        metrics = choose_metrics(self.settings.verifiers) | judge_metrics(searcher)
-        view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics)
-        workers = getattr(searcher.rollouts, "workers", None)
-        outcomes = searcher.run_many(
-            self.requests(view, session),
-            self.settings.strategy,
-            budget=self.settings.budget,
-            in_flight=in_flight,
-            progress=view.watch,
-        )
-        with view, closing(outcomes):
-            for outcome in outcomes:
-                row = by_id[outcome.request.id]
-                with self.interrupts.held():
-                    if isinstance(outcome, SearchResult):
-                        self.keep(row, outcome, session)
-                        view.finished(outcome)
-                    else:
-                        self.lose(row, outcome.error, session)
-                        view.lost(row.id)
-                if workers is not None:
-                    view.workers(workers())
+        with closing(self.settings.searcher()) as searcher:
+            self.began = time.monotonic()
+            by_id = {row.id: row for row in self.missing}
+            # those that are tried again count as not yet done
+            before = [self.records.status.get(row.id) for row in self.rows if row.id not in by_id]
+            metrics = choose_metrics(self.settings.verifiers) | judge_metrics(self.settings.judges)
+            actors = ActorLog(self.records.folder, session, getattr(searcher.rollouts, "workers", list))
+            view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics, actors.look)
+            outcomes = searcher.run_many(
+                self.requests(view, session),
+                self.settings.strategy,
+                budget=self.settings.budget,
+                in_flight=in_flight,
+                progress=view.watch,
+            )
+            with view, actors, closing(outcomes):
+                for outcome in outcomes:
+                    self.take(outcome, by_id[outcome.request.id], session, view)
+
+    def take(self, outcome: SearchResult | Failure, row: Row, session: int, view: RunView) -> None:
+        """One text is done, or has failed."""
+        with self.interrupts.held():
+            if isinstance(outcome, SearchResult):
+                self.keep(row, outcome, session)
+                view.finished(outcome)
+            else:
+                self.lose(row, outcome.error, session)
+                view.lost(row.id)
 
     def requests(self, view: RunView, session: int) -> Iterator[Request]:
         """Made as there is room for them; a recording that turns out to be no good fails its own row."""
@@ -194,8 +196,9 @@ class Run:
         )
 
 
-def judge_metrics(searcher: Searcher) -> dict[str, bool]:
-    return {spec: judge.higher_is_better for spec, judge in searcher.judges.items()}
+def judge_metrics(specs: Sequence[str]) -> dict[str, bool]:
+    """Whether higher is better, by spec."""
+    return {spec: next(iter(choose_metrics((spec,)).values())) for spec in specs}
 
 
 def conclude(records: Records, rows: Sequence[Row], *, interrupted: bool) -> int:

@@ -20,6 +20,17 @@ from search.rollouts import Progress
 
 LINE_EVERY = 10.0
 """Seconds between lines where no terminal is looked at."""
+LOOK_EVERY = 0.5
+"""Seconds between looks at the workers."""
+WORKER_COLUMNS = {
+    "name": "",
+    "state": "state",
+    "queue": "queue",
+    "tokens_per_second": "tokens/s",
+    "utilisation": "utilisation",
+    "restarts": "restarts",
+}
+"""What is shown of a worker: key of its row, heading."""
 
 
 class Tally:
@@ -47,7 +58,7 @@ class RunView:
     """Counts what the run tells it, and shows it while the block lasts.
 
     total: texts of the run; done, failed: how many of them an earlier process did. metrics: by name of a verifier or
-    spec of a judge, whether higher is better.
+    spec of a judge, whether higher is better. workers: as `RayRollouts.workers`, a row for each.
     """
 
     def __init__(
@@ -56,6 +67,7 @@ class RunView:
         done: int,
         failed: int,
         metrics: Mapping[str, bool],
+        workers: Callable[[], Sequence[Mapping[str, object]]] = list,
         *,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +80,8 @@ class RunView:
         self._before = done + failed
         self._candidates = self._tokens = 0
         self._running: dict[str, int] = {}
-        self._workers: Sequence[Mapping[str, object]] = ()
+        self._workers, self._rows = workers, workers()
+        self._looked = 0.0
         self._live: Live | None = None
 
     def watch(self, request: Request) -> Progress:
@@ -77,6 +90,7 @@ class RunView:
         def report(stage: str, done: int, total: int) -> None:
             if stage == "generate":
                 self._running[request.id] = done
+            self._look()
 
         return report
 
@@ -95,11 +109,6 @@ class RunView:
         self.failed += 1
         self._running.pop(id, None)
         self._tell()
-
-    def workers(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """One row for each worker, such as {"worker": "1", "tokens/s": 812.0, "queue": 3, "restarts": 0}; all have
-        the same keys."""
-        self._workers = rows
 
     @property
     def headline(self) -> str:
@@ -125,10 +134,10 @@ class RunView:
             for name, tally in self.tallies.items():
                 scores.add_row(Text(name), *tally.cells)
             parts.append(scores)
-        if self._workers:
-            workers = _table(*self._workers[0])
-            for row in self._workers:
-                workers.add_row(*(_cell(value) for value in row.values()))
+        if self._rows:
+            workers = _table(*WORKER_COLUMNS.values())
+            for row in self._rows:
+                workers.add_row(*(_cell(row[key]) for key in WORKER_COLUMNS))
             parts.append(workers)
         return Group(*parts)
 
@@ -145,7 +154,13 @@ class RunView:
         if self._live is not None:
             self._live.stop()
 
+    def _look(self) -> None:
+        """In the thread that works: the one that draws must not look at what that is changing."""
+        if self._live is not None and self._clock() - self._looked >= LOOK_EVERY:
+            self._looked, self._rows = self._clock(), self._workers()
+
     def _tell(self) -> None:
+        self._look()
         now = self._clock()
         if self._live is None and (now - self._told >= LINE_EVERY or self.done + self.failed == self.total):
             self._told = now

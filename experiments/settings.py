@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from experiments.ray_arguments import ray_of
 from llasa_core.errors import UserError
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
 from llasa_core.sampling import Sampling
 from search.budget import Budget
+from search.ray_options import RayOptions
 from search.strategies import build, read
 from search.strategy import Strategy
 from verifiers import registry
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What makes a searcher and a strategy. Sources and specs as in `Searcher.from_preset`; memory in bytes."""
+    """What makes a searcher and a strategy. Sources and specs as in `Searcher.from_preset`; memory in bytes.
+
+    ray: how actors of Ray do the work; None: this process does.
+    """
 
     preset: str
     generator: str | None
@@ -37,6 +42,7 @@ class Settings:
     device: str
     max_seconds: float
     memory: int | None
+    ray: RayOptions | None = None
 
     @property
     def generator_source(self) -> str:
@@ -57,6 +63,7 @@ class Settings:
             device=self.device,
             max_seconds=self.max_seconds,
             memory=self.memory,
+            ray=self.ray,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -112,6 +119,7 @@ def from_arguments(arguments: argparse.Namespace, request: Wanted) -> Settings:
         arguments.device,
         arguments.max_seconds,
         read_memory(arguments.memory),
+        ray_of(arguments),
     )
 
 

@@ -9,8 +9,9 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from llasa_core.batch import Batch, Row
 from llasa_core.decoding import Generator, Prompt
@@ -76,6 +77,20 @@ class Job:
         return [row for row in self.rows if not row.finished]
 
 
+@dataclass(slots=True)
+class Call:
+    """Other work that is done between two rounds."""
+
+    work: Callable[[], Any]
+    answer: Future[Any] = field(default_factory=Future)
+
+    def carry_out(self) -> None:
+        try:
+            self.answer.set_result(self.work())
+        except Exception as error:  # noqa: BLE001 (whoever asked is told)
+            self.answer.set_exception(error)
+
+
 class Decoder:
     """Prefills and extends for whoever asks, from any thread; the answers are futures.
 
@@ -86,10 +101,10 @@ class Decoder:
         """``threaded``: work in a thread of its own; otherwise whoever waits calls :meth:`step`."""
         self.generator = generator
         self._store = generator.new_store()
-        self._queue: queue.SimpleQueue[Job | Callable[[], None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Job | Call | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []
         self._roots: weakref.WeakSet[Root] = weakref.WeakSet()
-        self._closed = False
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(target=self._work, name="decoder", daemon=True)
@@ -111,16 +126,9 @@ class Decoder:
 
     def call(self, work: Callable[[], T]) -> Future[T]:
         """Other work that is done between two rounds."""
-        answer: Future[T] = Future()
-
-        def told() -> None:
-            try:
-                answer.set_result(work())
-            except Exception as error:  # noqa: BLE001 (whoever asked is told)
-                answer.set_exception(error)
-
-        self._put(told)
-        return answer
+        call = Call(work)
+        self._put(call)
+        return call.answer
 
     def extend(
         self,
@@ -152,28 +160,44 @@ class Decoder:
 
     def close(self) -> None:
         """Stop after the round that is under way; whatever waits is cancelled."""
-        self._closed = True
+        self._closed.set()
         self._queue.put(None)
         if self._thread is not None:
             self._thread.join()
         for job in self._jobs:
             job.answer.cancel()
+        self._cancel()
 
-    def _put(self, item: Job | Callable[[], None]) -> None:
-        if self._closed:
+    def _cancel(self) -> None:
+        """Whatever has not been taken."""
+        with suppress(queue.Empty):
+            while True:
+                item = self._queue.get_nowait()
+                if item is not None:
+                    item.answer.cancel()
+
+    def _put(self, item: Job | Call) -> None:
+        if self._closed.is_set():
             raise RuntimeError("the decoder is closed")
         self._queue.put(item)
+        if self._closed.is_set():  # meanwhile: nobody would take it
+            self._cancel()
+            self._queue.put(None)  # which may have been taken with the rest
 
-    def _take(self, item: Job | Callable[[], None] | None) -> bool:
+    def _take(self, item: Job | Call | None) -> bool:
         if isinstance(item, Job):
-            item.begin()
-            self._jobs.append(item)
+            try:
+                item.begin()
+            except Exception as error:  # noqa: BLE001 (a job that cannot begin fails alone)
+                item.answer.set_exception(error)
+            else:
+                self._jobs.append(item)
         elif item is not None:
-            item()
+            item.carry_out()
         return item is not None
 
     def _work(self) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             if not self._jobs:
                 self._take(self._queue.get())
             self.step()

@@ -4,42 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from llasa_core.codec import Codec
 from llasa_core.decoding import MAX_SECONDS
-from llasa_core.decoding import Generator as SpeechGenerator
 from llasa_core.errors import UserError
-from llasa_core.models import check_match
-from llasa_core.presets import find_preset, resolve_source
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.budget import NO_LIMIT, Budget
-from search.manifest import identity, verifier_identity
+from search.parts import Parts
 from search.result import SearchResult
-from search.rollouts import LocalRollouts, Progress, Rollouts, no_progress
+from search.rollouts import Progress, Rollouts, no_progress
 from search.running import search as search_request
 from search.strategy import Strategy
-from verifiers.base import Verifier
-from verifiers.cache import Remembering
-from verifiers.instances import shared
+
+if TYPE_CHECKING:
+    from search.ray_options import RayOptions
 
 
 class Searcher:
     """Runs strategies over requests.
 
-    `verifiers` (in the rollouts) search; `judges` score the final candidates only, are never shown to the strategy,
+    The verifiers of the rollouts search; their judges score the final candidates only, are never shown to the strategy,
     and are reported beside. `models` goes into the manifest of each result.
     """
 
-    def __init__(
-        self, rollouts: Rollouts, judges: Sequence[Verifier] = (), models: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, rollouts: Rollouts, models: Mapping[str, Any] | None = None) -> None:
         self.rollouts = rollouts
-        self.judges = {judge.spec: judge for judge in judges}
         self.models = dict(models or {})
 
     @classmethod
@@ -56,43 +49,46 @@ class Searcher:
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
         remember: int = 0,
+        ray: RayOptions | None = None,
     ) -> Searcher:
         """Loads the parts of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
 
         Verifiers are those of the process (`verifiers.shared`): another Searcher with the same specs loads none again.
         remember: scores that each verifier keeps, so that audio that comes again is not judged again, in this request
         or a later one; 0, none, is right where wall times are compared.
+        ray: the models are loaded and run by actors of Ray, not by this process.
 
         Raises UserError or VerifierError for an unknown name, a folder that lacks files, a generator and a codec
         that differ in the number of codes, or two verifiers of one name.
         """
-        chosen = find_preset(preset)
-        sources = {
-            "generator": resolve_source(generator or chosen.generator),
-            "codec": resolve_source(codec or chosen.codec),
-        }
-        specs = tuple(chosen.verifiers if verifiers is None else verifiers)
-        sampling = sampling or chosen.sampling
-        model = SpeechGenerator.from_source(
-            sources["generator"], device, sampling=sampling, max_seconds=max_seconds, memory=memory
+        parts = Parts.of(
+            preset,
+            generator=generator,
+            codec=codec,
+            verifiers=verifiers,
+            judges=judges,
+            sampling=sampling,
+            device=device,
+            max_seconds=max_seconds,
+            memory=memory,
+            remember=remember,
         )
-        vocoder = Codec.from_source(sources["codec"], device)
-        check_match(model.n_codes, vocoder.n_codes)
-        loaded = [_verifier(spec, device, remember) for spec in specs]
-        by_name = unique_names(loaded)
-        held_out = [_verifier(spec, device, remember) for spec in judges]
-        models = {
-            "preset": preset,
-            "generator": identity(sources["generator"]),
-            "codec": identity(sources["codec"]),
-            "verifiers": [verifier_identity(spec) for spec in specs],
-            "judges": [verifier_identity(spec) for spec in judges],
-            "sampling": asdict(sampling),
-            "device": device,
-            "threads": torch.get_num_threads(),
-            "max_seconds": max_seconds,
-        }
-        return cls(LocalRollouts(model, vocoder, by_name), held_out, models)
+        if ray is None:
+            return cls(parts.load(), parts.manifest(torch.get_num_threads()))
+        from search.ray_rollouts import RayRollouts
+
+        rollouts = RayRollouts(parts, ray)
+        return cls(rollouts, parts.manifest(rollouts.threads))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops the rollouts for good."""
+        self.rollouts.close()
 
     def run(
         self,
@@ -118,14 +114,17 @@ class Searcher:
         strategy: Strategy,
         *,
         budget: Budget = NO_LIMIT,
-        in_flight: int = 8,
+        in_flight: int | None = None,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
     ) -> Generator[SearchResult | Failure, None, None]:
         """Searches many requests, `in_flight` at a time, in shared batches; each outcome as soon as it is there.
 
+        `in_flight`: by default as many as keep the models busy (8; with Ray, 8 for each actor).
         What a request comes to does not depend on the others, and one that fails ends no other. `requests` is read as
         room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
         """
+        if in_flight is None:
+            in_flight = self.rollouts.in_flight
         if in_flight < 1:
             raise UserError(f"{in_flight} requests in flight: give at least 1")
         rest = iter(requests)
@@ -151,14 +150,14 @@ class Searcher:
         finally:
             for search in waiting.values():
                 search.steps.close()
-            self.rollouts.close()
+            self.rollouts.drop()
 
     def _begin(
         self, request: Request, strategy: Strategy, budget: Budget, progress: Progress
     ) -> _InFlight | Failure:
         try:
             rollout = self.rollouts.open(request, progress)
-            steps = search_request(request, strategy, rollout, self.judges, self.models, budget)
+            steps = search_request(request, strategy, rollout, self.rollouts.judges, self.models, budget)
             return _InFlight(request, steps, next(steps))
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this request's alone)
             return Failure(request, error)
@@ -193,21 +192,3 @@ class _InFlight:
         except Exception as error:  # noqa: BLE001
             return Failure(self.request, error)
         return None
-
-
-def _verifier(spec: str, device: str, remember: int) -> Verifier:
-    verifier = shared(spec, device)
-    return Remembering(verifier, remember) if remember else verifier
-
-
-def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:
-    """By name. Raises UserError if two measure the same thing: one of them should be a judge."""
-    by_name: dict[str, Verifier] = {}
-    for verifier in verifiers:
-        if verifier.name in by_name:
-            raise UserError(
-                f"{by_name[verifier.name].spec} and {verifier.spec} both measure {verifier.name}: "
-                "give one of them as a judge, or another name (?name=...)"
-            )
-        by_name[verifier.name] = verifier
-    return by_name

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -19,12 +20,28 @@ from llasa_core.network import Network
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratorCost:
+    """Operations of a generator: for each token, and for each earlier token that it looks at."""
+
+    token: int
+    pair: int
+
+    @classmethod
+    def of(cls, network: Network) -> GeneratorCost:
+        """Two for each weight; two products in attention."""
+        weights = network.weight_bytes // network.embedding.element_size()
+        return cls(2 * weights, 4 * network.layers * network.heads * network.head_dim)
+
+    def flops(self, first: int, last: int) -> float:
+        """Of running the tokens at positions first .. last - 1 of one row."""
+        pairs = (last * (last + 1) - first * (first + 1)) // 2
+        return float(self.token * (last - first) + self.pair * pairs)
+
+
 def generator_flops(network: Network, first: int, last: int) -> float:
-    """Of running the tokens at positions first .. last - 1 of one row: two for each weight, and attention."""
-    weights = network.weight_bytes // network.embedding.element_size()
-    positions = (last * (last + 1) - first * (first + 1)) // 2
-    attention = 4 * network.layers * network.heads * network.head_dim * positions
-    return float(2 * weights * (last - first) + attention)
+    """Of running the tokens at positions first .. last - 1 of one row."""
+    return GeneratorCost.of(network).flops(first, last)
 
 
 class Meter:

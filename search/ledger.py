@@ -1,9 +1,11 @@
 """What a search spent: tokens, seconds of audio, wall time. Every comparison can be drawn at equal compute."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from search.strategy import Beam
@@ -19,6 +21,7 @@ class Ledger:
       candidates share counted once. `tokens_pruned`: the rest. generated = kept + pruned, always.
     - `tokens_prefilled`: prompt tokens (text, template, voice prompt) run through the model.
       `tokens_reprefilled`: tokens run again to make a lost beam anew.
+    - `beams_moved`: beams that went on in another process than the one that held their keys and values.
 
     Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier (as asked: one
     that remembers scores may have heard less of it).
@@ -30,6 +33,7 @@ class Ledger:
     tokens_kept: int = 0
     tokens_prefilled: int = 0
     tokens_reprefilled: int = 0
+    beams_moved: int = 0
     seconds_encoded: float = 0.0
     seconds_decoded: float = 0.0
     seconds_scored: dict[str, float] = field(default_factory=dict)
@@ -58,6 +62,24 @@ class Ledger:
         """More operations of a part."""
         self.flops[part] = self.flops.get(part, 0.0) + count
 
+    def add(self, other: Ledger) -> None:
+        """Counts what another ledger has counted as well."""
+        for item in fields(self):
+            mine, more = getattr(self, item.name), getattr(other, item.name)
+            if isinstance(mine, dict):
+                for part, value in more.items():
+                    mine[part] = mine.get(part, 0.0) + value
+            else:
+                setattr(self, item.name, mine + more)
+
+    def drained(self) -> Ledger:
+        """What was counted since the last time; this ledger begins anew."""
+        taken, fresh = Ledger(), Ledger()
+        taken.add(self)
+        for item in fields(self):
+            setattr(self, item.name, getattr(fresh, item.name))
+        return taken
+
     def close(self, candidates: Iterable[Beam]) -> None:
         """Sets `tokens_kept` from the beams that are the result."""
         self.tokens_kept = distinct_tokens(candidates)
@@ -70,6 +92,7 @@ class Ledger:
             "tokens_pruned": self.tokens_pruned,
             "tokens_prefilled": self.tokens_prefilled,
             "tokens_reprefilled": self.tokens_reprefilled,
+            "beams_moved": self.beams_moved,
             "seconds_encoded": round(self.seconds_encoded, 4),
             "seconds_decoded": round(self.seconds_decoded, 4),
             "seconds_scored": _rounded(self.seconds_scored),

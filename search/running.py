@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +17,7 @@ from search.result import Candidate, SearchResult
 from search.rollouts import Rollout
 from search.strategy import Ask, Beam, Beams, Branch, Choice, Extend, Start, Strategy
 from search.trace import Step, node_id, step_of
-from verifiers.base import Score, Verifier
+from verifiers.base import Score
 
 Waiting = Generator[Future[Any], Any, Any]
 """Yields futures and is sent what they hold."""
@@ -137,20 +137,34 @@ def search(
     request: Request,
     strategy: Strategy,
     rollout: Rollout,
-    judges: Mapping[str, Verifier],
+    judges: Sequence[str],
     models: Mapping[str, Any],
     budget: Budget = NO_LIMIT,
 ) -> Generator[Future[Any], Any, SearchResult]:
-    """Everything that happens to one request, from its first ask to its result."""
-    for judge in judges.values():
+    """Everything that happens to one request, from its first ask to its result. `judges` are specs."""
+    try:
+        return (yield from _searched(request, strategy, rollout, judges, models, budget))
+    finally:
+        rollout.close()
+
+
+def _searched(
+    request: Request,
+    strategy: Strategy,
+    rollout: Rollout,
+    judges: Sequence[str],
+    models: Mapping[str, Any],
+    budget: Budget,
+) -> Generator[Future[Any], Any, SearchResult]:
+    for judge in judges:
         # what a judge cannot judge against is refused before anything is spoken, not after all the work
         yield rollout.judge((), judge)
     progress = Search(strategy, rollout, budget)
     choice, stopped = yield from progress.plan()
     waveforms = yield rollout.waveforms(choice.beams)
     judged: dict[str, list[Score]] = {}
-    for spec, judge in judges.items():
-        judged[spec] = yield rollout.judge(choice.beams, judge)
+    for spec in judges:
+        judged[spec] = yield rollout.judge(choice.beams, spec)
     rollout.ledger.close(choice.beams)
     ranks = {number: rank for rank, number in enumerate(choice.ranking)}
     candidates = tuple(

@@ -108,7 +108,7 @@ def _search(job: Job) -> Record:
 
 def _judge(record: Record) -> Record:
     """The same record, heard by the judges that did not search."""
-    from search.rollouts import CONTEXT_CODES
+    from search.local_rollouts import CONTEXT_CODES
     from verifiers.base import Target
 
     codec = _state["codec"]

@@ -32,11 +32,11 @@ def result(id: str, wer: float, judged: float) -> SearchResult:
     return SearchResult(Request("a", id=id), candidates, True, Ledger(tokens_generated=200), (), {})
 
 
-def seen(*, terminal: bool) -> tuple[RunView, Clock, io.StringIO]:
+def seen(*, terminal: bool, workers: Any = list) -> tuple[RunView, Clock, io.StringIO]:
     screen, clock = io.StringIO(), Clock()
     console = Console(file=screen, force_terminal=terminal, width=100, color_system=None)
     metrics = {"wer": False, "hubert-ctc:nano": False}
-    return RunView(6, 1, 1, metrics, console=console, clock=clock), clock, screen
+    return RunView(6, 1, 1, metrics, workers, console=console, clock=clock), clock, screen
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
@@ -64,22 +64,22 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
 
 
 def test_on_a_terminal_scores_and_workers_are_shown() -> None:
-    view, clock, screen = seen(terminal=True)
+    row = {"name": "actor 0", "state": "ready", "queue": 3, "tokens_per_second": 812.25, "restarts": 0}
+    rows = [
+        {**row, "utilisation": 0.5, "node": "a"},
+        {**row, "utilisation": 1.0, "name": "[1]", "restarts": 2},
+    ]
+    view, clock, screen = seen(terminal=True, workers=lambda: rows)
     with view:
         clock.now += 10
         view.finished(result("a", 0.5, 0.75))
         view.finished(result("b", 0.25, 1.0))
-        view.workers(
-            [
-                {"worker": "0", "tokens/s": 812.25, "queue": 3, "restarts": 0},
-                {"worker": "[1]", "tokens/s": 1799.0, "queue": 0, "restarts": 2},
-            ]
-        )
     shown = [line.split() for line in screen.getvalue().splitlines()]
     assert ["wer", "0.375", "0.250"] in shown
     assert ["hubert-ctc:nano", "0.875", "0.750"] in shown
-    assert ["worker", "tokens/s", "queue", "restarts"] in shown
-    assert ["0", "812.25", "3", "0"] in shown and ["[1]", "1,799.00", "0", "2"] in shown
+    assert ["state", "queue", "tokens/s", "utilisation", "restarts"] in shown
+    assert ["actor", "0", "ready", "3", "812.25", "0.50", "0"] in shown
+    assert ["[1]", "ready", "3", "812.25", "1.00", "2"] in shown
 
 
 def record(id: str, wer: float | None, errors: int, words: int, **more: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from llasa_core.sampling import Sampling
 from search.best_of_n import BestOfN
 from search.budget import Budget
 from search.engine import Failure, Searcher
+from search.local_rollouts import LocalRollouts
 from search.result import SearchResult
-from search.rollouts import LocalRollouts
 from search.strategies import build
 from tests.plain_verifiers import Crossings, Level
 from verifiers.combine import parse_selection
@@ -29,8 +29,9 @@ METRICS = {"wer": False, "sim": True}
 def searcher(tiny_generator: Path, tiny_codec: Path) -> Iterator[Searcher]:
     generator = Generator.from_source(str(tiny_generator), sampling=Sampling(1.0), max_seconds=2.0)
     verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
-    with LocalRollouts(generator, Codec.from_source(str(tiny_codec)), verifiers) as rollouts:
-        yield Searcher(rollouts, [Crossings("crossings:judge")])
+    judges = [Crossings("crossings:judge")]
+    with LocalRollouts(generator, Codec.from_source(str(tiny_codec)), verifiers, judges) as rollouts:
+        yield Searcher(rollouts)
 
 
 def best_of(n: int) -> BestOfN:
@@ -69,14 +70,14 @@ SPECS = (
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("threaded", [False, True])
+@pytest.mark.parametrize("threads", [0, 1, 2])
 def test_results_do_not_depend_on_how_many_are_in_flight(
-    searcher: Searcher, voice: Waveform, spec: str, threaded: bool, monkeypatch: pytest.MonkeyPatch
+    searcher: Searcher, voice: Waveform, spec: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor on threads, which a GPU has; and no beam is computed twice because others came between."""
     strategy = build(spec, METRICS)
     alone = {request.id: searcher.run(request, strategy) for request in requests(voice)}
-    monkeypatch.setattr(searcher.rollouts, "threaded", threaded)
+    monkeypatch.setattr(searcher.rollouts, "threads", threads)
     for in_flight in (1, 3, 7):
         found = list(searcher.run_many(requests(voice), strategy, in_flight=in_flight))
         assert len(found) == len(alone)
@@ -132,9 +133,15 @@ def test_a_judge_that_cannot_judge_is_found_out_before_anything_is_spoken(
             raise VerifierError("needs a recording that is not there")
 
     spoken: list[str] = []
-    judged = Searcher(searcher.rollouts, [Voiceless("level:judge")])
-    with pytest.raises(VerifierError, match="not there"):
-        judged.run(requests(voice)[0], best_of(2), progress=lambda stage, *_: spoken.append(stage))
+    rollouts = searcher.rollouts
+    assert isinstance(rollouts, LocalRollouts)
+    with (
+        LocalRollouts(
+            rollouts.generator, rollouts.codec, rollouts.verifiers, [Voiceless("level:judge")]
+        ) as judged,
+        pytest.raises(VerifierError, match="not there"),
+    ):
+        Searcher(judged).run(requests(voice)[0], best_of(2), progress=lambda stage, *_: spoken.append(stage))
     assert "generate" not in spoken
 
 

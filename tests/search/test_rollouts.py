@@ -17,8 +17,8 @@ from llasa_core.sampling import Sampling
 from search.best_of_n import BestOfN
 from search.engine import Searcher
 from search.ledger import distinct_tokens
+from search.local_rollouts import CONTEXT_CODES, LocalRollouts
 from search.result import SearchResult
-from search.rollouts import CONTEXT_CODES, LocalRollouts
 from search.strategy import Ask, Beam, Branch, Extend, Measure, Start, rewound
 from tests.plain_verifiers import Crossings, Level, Mood
 from verifiers.base import Score, Target
@@ -41,7 +41,7 @@ def codec(tiny_codec: Path) -> Codec:
 @pytest.fixture
 def rollouts(generator: Generator, codec: Codec) -> Iterator[LocalRollouts]:
     verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
-    with LocalRollouts(generator, codec, verifiers) as opened:
+    with LocalRollouts(generator, codec, verifiers, [Crossings("crossings:judge")]) as opened:
         yield opened
 
 
@@ -55,7 +55,7 @@ def best_of(n: int) -> BestOfN:
 
 
 def run(rollouts: LocalRollouts, request: Request, n: int) -> SearchResult:
-    return Searcher(rollouts, [Crossings("crossings:judge")]).run(request, best_of(n))
+    return Searcher(rollouts).run(request, best_of(n))
 
 
 class Told:
@@ -219,7 +219,8 @@ def test_without_a_voice_there_is_nothing_to_say_again(generator: Generator, cod
 
 def test_the_judge_is_reported_and_does_not_choose(rollouts: LocalRollouts, request_: Request) -> None:
     result = run(rollouts, request_, 3)
-    without = Searcher(rollouts).run(request_, best_of(3))
+    unjudged = LocalRollouts(rollouts.generator, rollouts.codec, rollouts.verifiers)
+    without = Searcher(unjudged).run(request_, best_of(3))
     assert [c.rank for c in result.candidates] == [c.rank for c in without.candidates]
     assert all(set(c.judged) == {"crossings:judge"} for c in result.candidates)
     assert sorted(c.rank for c in result.candidates) == [0, 1, 2]

@@ -1,0 +1,134 @@
+"""Requests, results that are compared, and deaths at chosen moments, for the tests with a real Ray cluster."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from experiments.voices import shipped_voices
+from llasa_core.audio import read_audio
+from llasa_core.request import Request
+from search.engine import Failure, Searcher
+from search.ray_options import RayOptions
+from search.ray_rollouts import RayRollouts
+from search.result import SearchResult
+from search.strategies import build
+
+METRICS = {"wer": False, "sim": True}
+TROUBLED = {"wer": False, "trouble": True}
+TROUBLE = ("whisper:nano", "trouble:{folder}")
+"""Verifiers of actors that may be made to fail by the text: see ray_kinds."""
+JUDGES = ("hubert-ctc:nano",)
+TEXTS = (
+    "the morning train is late again",
+    "seven green birds",
+    "a ship on the river",
+    "the old king saw a bird",
+    "the wall is old",
+    "the king is late",
+)
+BEST_OF = "best-of-n?n=6"
+PARTIAL = "partial-prm?beams=2&n=3&seconds=1"
+REPAIR = "repair?n=3"
+
+
+def requests(texts: Sequence[str] = TEXTS) -> list[Request]:
+    """Each in the voice that its length decides."""
+    shipped = shipped_voices()
+    found = []
+    for text in texts:
+        voice = shipped[len(text) % len(shipped)]
+        audio = read_audio(voice.path)
+        found.append(Request(text, prompt_audio=audio, prompt_text=voice.text, id=text))
+    return found
+
+
+def strategy(spec: str, metrics: Mapping[str, bool] = METRICS) -> Any:
+    return build(spec, metrics)
+
+
+def run(
+    searcher: Searcher,
+    spec: str,
+    texts: Sequence[str] = TEXTS,
+    in_flight: int | None = None,
+    metrics: Mapping[str, bool] = METRICS,
+) -> dict[str, SearchResult | Failure]:
+    outcomes = searcher.run_many(requests(texts), strategy(spec, metrics), in_flight=in_flight)
+    return {outcome.request.text: outcome for outcome in outcomes}
+
+
+def assert_same(found: SearchResult | Failure, expected: SearchResult | Failure) -> None:
+    """Token for token, rank for rank; scores but for what the grouping of a batch does to the last digits."""
+    assert isinstance(found, SearchResult) and isinstance(expected, SearchResult), found
+    assert len(found.candidates) == len(expected.candidates)
+    for one, other in zip(found.candidates, expected.candidates, strict=True):
+        assert one.tokens == other.tokens
+        assert (one.rank, one.lineage, one.cut_off) == (other.rank, other.lineage, other.cut_off)
+        assert len(one.waveform) == len(other.waveform)
+        assert abs(one.waveform - other.waveform).max() < 1e-4
+        for mine, theirs in ((one.scores, other.scores), (one.judged, other.judged)):
+            assert mine.keys() == theirs.keys()
+            for name in mine:
+                assert mine[name].usable == theirs[name].usable
+                assert mine[name].value == pytest.approx(theirs[name].value, abs=1e-5)
+                assert mine[name].evidence.get("transcript") == theirs[name].evidence.get("transcript")
+    assert found.satisfied == expected.satisfied
+    assert found.ledger.tokens_kept == expected.ledger.tokens_kept
+
+
+def far(actors: int, verifiers: Sequence[str] | None = None, **options: Any) -> Searcher:
+    """A searcher whose actors have one thread each and split even two beams."""
+    settings = {"threads": 1, "split": 1, "imports": ("tests.search.ray_kinds",), **options}
+    return Searcher.from_preset(
+        "nano", judges=JUDGES, verifiers=verifiers, ray=RayOptions(actors=actors, **settings)
+    )
+
+
+def rollouts_of(searcher: Searcher) -> RayRollouts:
+    assert isinstance(searcher.rollouts, RayRollouts)
+    return searcher.rollouts
+
+
+def pids(searcher: Searcher) -> list[int]:
+    return [row["pid"] for row in rollouts_of(searcher).workers() if row["pid"]]
+
+
+def deaths(searcher: Searcher) -> int:
+    return sum(row["restarts"] for row in rollouts_of(searcher).workers())
+
+
+def wait_until_ready(searcher: Searcher, count: int) -> None:
+    """Until so many actors are."""
+    rollouts = rollouts_of(searcher)
+    ends = time.monotonic() + 120
+    while len(pids(searcher)) < count:
+        assert time.monotonic() < ends, rollouts.workers()
+        for _ in rollouts.actors.turn():
+            pass
+
+
+@contextmanager
+def killed_after(searcher: Searcher, seconds: float, which: int) -> Iterator[list[int]]:
+    """SIGKILL of an actor so many seconds after the block has begun; yields the pids that were killed within it."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        if not over.wait(seconds) and (found := pids(searcher)):
+            pid = found[which % len(found)]
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
