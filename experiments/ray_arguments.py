@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from llasa_core.errors import UserError
 from search.ray_options import RayOptions
@@ -50,7 +51,7 @@ def add_ray(parser: argparse.ArgumentParser) -> None:
 def ray_of(arguments: argparse.Namespace) -> RayOptions | None:
     """The options, or None without --ray. Raises UserError for numbers that cannot be, and options without --ray."""
     names = ("address", "gpus", "threads", "verifiers", "timeout", "restarts")
-    given = {name: getattr(arguments, f"ray_{name}", None) for name in names}
+    given: dict[str, Any] = {name: getattr(arguments, f"ray_{name}", None) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     actors = getattr(arguments, "ray", None)
     if actors is None:
