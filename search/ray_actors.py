@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from llasa_core.errors import UserError
 from search.dispatch import Board, Seat, Unit
-from search.ledger import Ledger
 from search.parts import Parts
+from search.ray_actor import Actor, Sent, reason_of, roles_of
 from search.ray_options import RayOptions, Sizes, connect, import_ray
-from search.ray_worker import About, Answer, Kind, Worker
+from search.ray_worker import Answer, Kind, Worker
 
 TURN = 1.0
 """Seconds after which whoever waits looks at time limits again."""
@@ -23,56 +23,6 @@ SPARE = 4
 
 class ActorsFailed(UserError):
     """Work that took its actor with it each time, or that no actor is left for."""
-
-
-@dataclass(slots=True, eq=False)
-class Actor:
-    """One seat's process. `life` counts how many there have been before; `deaths` those without an answer between."""
-
-    name: str
-    kind: Kind
-    seat: Seat
-    handle: Any = None
-    life: int = 0
-    deaths: int = 0
-    restarts: int = 0
-    about: About | None = None
-    spent: Ledger = field(default_factory=Ledger)
-    answers: int = 0
-    ready_seconds: float = 0.0
-    ready_since: float = math.nan
-    down_since: float = field(default_factory=time.perf_counter)
-
-    def seconds(self, now: float) -> float:
-        """For how long it has been ready, all its processes together."""
-        return self.ready_seconds + (now - self.ready_since if self.seat.ready else 0.0)
-
-    def row(self, now: float) -> dict[str, Any]:
-        """What it does and has done, as plain values. utilisation: the share of its time that its models worked."""
-        seconds, about = self.seconds(now), self.about
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "state": "gone" if self.seat.gone else "ready" if self.seat.ready else "starting",
-            "node": about.node if about else "",
-            "pid": about.pid if about and self.seat.ready else None,
-            "queue": len(self.seat.running),
-            "restarts": self.restarts,
-            "units": self.answers,
-            "tokens": self.spent.tokens_generated,
-            "tokens_per_second": round(self.spent.tokens_generated / seconds, 1) if seconds else 0.0,
-            "utilisation": round(sum(self.spent.wall.values()) / seconds, 3) if seconds else 0.0,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What an object of Ray will tell: that an actor is ready ("load"), is dead ("alive"), or a unit's answer."""
-
-    number: int
-    life: int
-    what: str
-    unit: Unit | None = None
 
 
 class Actors:
@@ -93,12 +43,13 @@ class Actors:
         first: Kind = "speak" if self.sizes.verifier_actors else "all"
         kinds: list[Kind] = [first] * self.sizes.actors + ["listen"] * self.sizes.verifier_actors
         self.actors = [
-            Actor(f"{'verifier' if kind == 'listen' else 'actor'} {number}", kind, Seat(_roles(kind)))
+            Actor(f"{'verifier' if kind == 'listen' else 'actor'} {number}", kind, Seat(roles_of(kind)))
             for number, kind in enumerate(kinds)
         ]
         self.board = Board([actor.seat for actor in self.actors], options.units, options.attempts)
         self.last_death = ""
         self._sent: dict[Any, Sent] = {}
+        self._clock, self._looked = 0.0, time.perf_counter()
         try:
             for number in range(len(self.actors)):
                 self._start(number)
@@ -118,7 +69,7 @@ class Actors:
     def send(self) -> list[tuple[Unit, Exception]]:
         """Gives out what can be begun; units that nobody will ever do, and why."""
         now = time.perf_counter()
-        for number, unit in self.board.send(now):
+        for number, unit in self.board.send(self._clock):
             actor = self.actors[number]
             key, request, task, until = unit.work
             reference = actor.handle.work.remote(key, request, task, until - now)
@@ -139,6 +90,10 @@ class Actors:
                 known = list(self._sent)
                 ready, _ = self.ray.wait(known, num_returns=len(known), timeout=0)
                 yield from self._told(ready)
+        # time limits count only while somebody looks: not while this process was stopped or did other things
+        now = time.perf_counter()
+        self._clock += min(now - self._looked, 2 * TURN)
+        self._looked = now
         yield from self._overdue()
 
     def _told(self, ready: list[Any]) -> Iterator[tuple[Unit, int, Answer | Exception]]:
@@ -228,7 +183,7 @@ class Actors:
         """Kills actors that hang; gives up waiting for actors that do not come."""
         now, limit = time.perf_counter(), self.options.timeout
         for number, actor in enumerate(self.actors):
-            if any(now - unit.since > limit for unit in actor.seat.running):
+            if any(self._clock - unit.since > limit for unit in actor.seat.running):
                 yield from self._died(number, f"it gave no answer within {limit:g} s and was killed")
         for kind in {actor.kind for actor in self.actors}:
             left = [n for n, a in enumerate(self.actors) if a.kind == kind and not a.seat.gone]
@@ -248,7 +203,7 @@ class Actors:
     def _until_overdue(self) -> float:
         """Seconds until the next unit's time limit."""
         since = min((unit.since for actor in self.actors for unit in actor.seat.running), default=math.inf)
-        return max(0.0, since + self.options.timeout - time.perf_counter())
+        return max(0.0, since + self.options.timeout - self._clock)
 
     def _check_alive(self) -> None:
         if any(
@@ -293,16 +248,3 @@ class Actors:
         """One for each actor: see `Actor.row`."""
         now = time.perf_counter()
         return [actor.row(now) for actor in self.actors]
-
-
-def _roles(kind: Kind) -> Any:
-    return frozenset(("speak", "listen") if kind == "all" else (kind,))
-
-
-def reason_of(error: Exception) -> str:
-    """What Ray says of a death, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if line.startswith("The actor is dead because")), None)
-    if told is None:
-        return lines[0].rstrip(".") if lines else type(error).__name__
-    return told.removeprefix("The actor is dead because ").split(". ")[0].rstrip(".")

@@ -9,18 +9,19 @@ import pytest
 import torch
 
 from search.engine import Searcher
+from tests.search.ray_help import JUDGES, far, wait_until_ready
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    """Two CPUs, whatever the machine has."""
+    """With room for all actors of the tests, however many cores there are."""
     import ray
 
     from search.ray_options import OBJECT_STORE
 
     ray.init(
         "local",
-        num_cpus=2,
+        num_cpus=8,
         include_dashboard=False,
         object_store_memory=OBJECT_STORE,
         logging_level="ERROR",
@@ -34,4 +35,20 @@ def cluster() -> Iterator[None]:
 def nano() -> Searcher:
     """Local, with the preset's judge; one thread, as the actors have."""
     torch.set_num_threads(1)
-    return Searcher.from_preset("nano", judges=("hubert-ctc:nano",))
+    return Searcher.from_preset("nano", judges=JUDGES)
+
+
+@pytest.fixture(scope="session")
+def two_actors(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    """They may be made to fail (see ray_kinds), are killed when they hang for six seconds, have at most three units, and
+    give up what two of them have died of."""
+    verifiers = ("whisper:nano", "wavlm-sv:nano", f"trouble:{tmp_path_factory.mktemp('trouble')}")
+    with far(2, verifiers, units=3, timeout=6.0, attempts=2) as found:
+        yield found
+
+
+@pytest.fixture
+def pair(two_actors: Searcher) -> Searcher:
+    """Both of them alive."""
+    wait_until_ready(two_actors, 2)
+    return two_actors

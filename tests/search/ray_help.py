@@ -21,8 +21,6 @@ from search.strategies import build
 
 METRICS = {"wer": False, "sim": True}
 TROUBLED = {"wer": False, "trouble": True}
-TROUBLE = ("whisper:nano", "trouble:{folder}")
-"""Verifiers of actors that may be made to fail by the text: see ray_kinds."""
 JUDGES = ("hubert-ctc:nano",)
 TEXTS = (
     "the morning train is late again",
@@ -32,9 +30,9 @@ TEXTS = (
     "the wall is old",
     "the king is late",
 )
-BEST_OF = "best-of-n?n=6"
+BEST_OF = "best-of-n?n=4"
 PARTIAL = "partial-prm?beams=2&n=3&seconds=1"
-REPAIR = "repair?n=3"
+REPAIR = "repair?n=2"
 
 
 def requests(texts: Sequence[str] = TEXTS) -> list[Request]:

@@ -17,24 +17,14 @@ from tests.search.ray_help import (
     TEXTS,
     TROUBLED,
     assert_same,
-    far,
     requests,
     rollouts_of,
     run,
     strategy,
-    wait_until_ready,
 )
 from verifiers.errors import VerifierError
 
 BEST_OF = "best-of-n?n=2&select=wer,trouble"
-
-
-@pytest.fixture(scope="module")
-def pair(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    verifiers = ("whisper:nano", "wavlm-sv:nano", f"trouble:{tmp_path_factory.mktemp('trouble')}")
-    with far(2, verifiers, units=3) as found:
-        wait_until_ready(found, 2)
-        yield found
 
 
 def test_exceptions_keep_their_type_and_text_and_end_no_other_request(pair: Searcher, nano: Searcher) -> None:
@@ -206,4 +196,4 @@ def test_a_folder_that_lacks_files_is_told_of_at_once(cluster: None, tmp_path: P
 def _one():  # type: ignore[no-untyped-def]
     from search.ray_options import RayOptions
 
-    return RayOptions(actors=1, threads=3)  # more than there are, so that no core has to be free
+    return RayOptions(actors=1, threads=1)
