@@ -60,6 +60,7 @@ def kill_and_resume(
     signals: list[signal.Signals],
     seed: int,
     capsys: pytest.CaptureFixture[str],
+    *options: str,
 ) -> int:
     """Every process ends at a random moment, and the next goes on; then all is as if one process had done it, and none
     has done again what had a record. How many processes were ended before they were done."""
@@ -69,7 +70,7 @@ def kill_and_resume(
     kept: list[str] = []
     ended = 0
     for number in signals:
-        running = Process(source, out, "--resume")
+        running = Process(source, out, "--resume", *options)
         more = moment.randint(0, 1)  # 0: as likely while models are loaded as while they speak
         while running.process.poll() is None and not (
             (out / "run.json").exists() and len(lines(out)) >= len(kept) + more
@@ -88,7 +89,7 @@ def kill_and_resume(
         path: path.stat().st_mtime_ns for path in map(out.joinpath, (json.loads(k)["audio"] for k in kept))
     }
     capsys.readouterr()
-    assert cli.main(["run", str(source), "-o", str(out), *SEARCH, "--resume"]) == 0
+    assert cli.main(["run", str(source), "-o", str(out), *SEARCH, "--resume", *options]) == 0
     assert f"{len(texts) - len(kept)} to do" in capsys.readouterr().err
     found = lines(out)
     assert found[: len(kept)] == kept
@@ -111,3 +112,13 @@ def test_killed_three_times_and_interrupted(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.timeout(1200)
 def test_killed_ten_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert kill_and_resume(tmp_path, TEXTS * 10, [signal.SIGKILL] * 10, 1, capsys) == 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_ten_times_with_its_actors_in_other_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run that they are compared with has none."""
+    signals = [signal.SIGKILL] * 10
+    assert kill_and_resume(tmp_path, TEXTS * 10, signals, 2, capsys, "--ray", "2", "--ray-threads", "1") == 10
