@@ -24,6 +24,8 @@ from verifiers import registry
 TEXTS = ["one", "two birds", "a third", "and four", "five", "the sixth"]
 VARIES = ("seconds_encoded", "wall_seconds", "flops")
 """Of a ledger: who encodes a voice that several use is chance, and so are times."""
+BY_ACTOR = ("tokens_prefilled", "tokens_reprefilled", "beams_moved", "seconds_decoded")
+"""And this is how many actors a text was spread over."""
 
 
 class Brittle(Level):
@@ -38,11 +40,12 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
     return {record["id"]: record for record in map(json.loads, lines)}
 
 
-def lasting(folder: Path) -> dict[str, dict[str, Any]]:
-    """What of the records does not depend on when and where they were made."""
+def lasting(folder: Path, *, alone: bool = True) -> dict[str, dict[str, Any]]:
+    """What of the records does not depend on when and where they were made. alone: not by several actors, each of which
+    runs a prompt once."""
     found = records(folder)
     for record in found.values():
-        for name in VARIES:
+        for name in VARIES if alone else (*VARIES, *BY_ACTOR):
             record.get("ledger", {}).pop(name, None)
         for name in ("session", "elapsed"):
             del record[name]
