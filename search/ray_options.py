@@ -6,6 +6,8 @@ import importlib
 import logging
 import math
 import os
+import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,10 +98,15 @@ class Sizes:
 def import_ray() -> Any:
     """The library. Raises UserError if it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    handler = signal.getsignal(signal.SIGTERM)
     try:
-        return importlib.import_module("ray")
+        ray = importlib.import_module("ray")
     except ImportError:
         raise UserError("Ray is not installed: pip install 'llasa-search[ray]'") from None
+    if callable(handler) and threading.current_thread() is threading.main_thread():
+        # importing Ray takes SIGTERM over, also from a run that ends cleanly by it
+        signal.signal(signal.SIGTERM, handler)
+    return ray
 
 
 def connect(address: str | None) -> bool:

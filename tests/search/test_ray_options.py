@@ -110,3 +110,11 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
     assert not device_failed(torch.OutOfMemoryError("no room"), "cuda")
     assert not device_failed(RuntimeError("a bug"), "cpu")
     assert not device_failed(UserError("bad input"), "cuda")
+
+
+def test_who_handles_sigterm_still_does_with_ray() -> None:
+    code = (
+        "import signal; from search.ray_options import import_ray; handle = lambda *_: None; "
+        "signal.signal(signal.SIGTERM, handle); import_ray(); assert signal.getsignal(signal.SIGTERM) is handle"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
