@@ -126,6 +126,7 @@ def connect(address: str | None) -> bool:
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"no Ray cluster at {address} ({reason}): start one with `ray start --head`, or give its address"
+            f"no Ray cluster at {address} ({reason}): start one with `ray start --head`, or give its address; one that "
+            "was started with a token is found with RAY_AUTH_MODE=token set, and its token in ~/.ray/auth_token"
         ) from None
     return True
