@@ -6,6 +6,7 @@ import importlib
 import logging
 import math
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from llasa_core.errors import UserError
 
 CORES = 4
 """Of an actor on a machine without a GPU, unless told otherwise."""
+ANSWERS_WITHIN = 10.0
+"""Seconds in which a cluster's address has to take a connection."""
 OBJECT_STORE = 512 * 2**20
 """Bytes of a local cluster's store: requests and the audio of answers pass through it and stay for moments."""
 
@@ -102,6 +105,21 @@ def import_ray() -> Any:
         raise UserError("Ray is not installed: pip install 'llasa-search[ray]'") from None
 
 
+def check_reachable(address: str) -> None:
+    """Raises UserError if nothing answers at host:port, for which Ray would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_WITHIN):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"nothing answers at {address} ({error.strerror or error}): start a cluster with `ray start --head` "
+            "and give the address that it prints"
+        ) from None
+
+
 def connect(address: str | None) -> bool:
     """Connects this process to a cluster, or starts one on this machine; True if it was not connected before.
 
@@ -114,6 +132,7 @@ def connect(address: str | None) -> bool:
     if address is None:
         ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE, **settings)
         return True
+    check_reachable(address)
     try:
         ray.init(address, **settings)
     except (ConnectionError, ValueError, RuntimeError) as error:
