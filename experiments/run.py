@@ -58,10 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             check_emotion((*settings.verifiers, *settings.judges), row)
         except UserError as error:
             raise UserError(f"{row.where}: {error}") from None
-
-    from llasa_core.models import check_device
-
-    check_device(settings.device)
+    settings.check_device()
     check_prompt(settings.generator_source, example)
     with Interrupts() as interrupts, Records(arguments.output) as records:
         prepare_folder(records, describe(arguments, settings, len(rows)), resume=arguments.resume)

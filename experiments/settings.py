@@ -49,6 +49,13 @@ class Settings:
         """Folder or hub id of the generator."""
         return resolve_source(self.generator or find_preset(self.preset).generator)
 
+    def check_device(self) -> None:
+        """Raises UserError for a device that is not there. With Ray it has to be where the actors are: they look."""
+        from llasa_core.models import check_device
+
+        if self.ray is None:
+            check_device(self.device)
+
     def searcher(self) -> Searcher:
         """Loads the models."""
         from search.engine import Searcher

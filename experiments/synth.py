@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,9 +41,7 @@ def synth(arguments: argparse.Namespace) -> None:
     check_outputs(arguments)
     announce_untrained_words(settings.generator_source, [spoken_text(request)])
 
-    from llasa_core.models import check_device
-
-    check_device(settings.device)
+    settings.check_device()
     check_prompt(settings.generator_source, request)
     speak(settings, request, arguments, inputs_of(arguments))
 
@@ -54,10 +52,10 @@ def speak(
     """Loads the models, searches, writes what was asked for (all files or none), and prints the result."""
     from experiments.report import print_result, progress_bars
 
-    with Outputs() as outputs:
+    with Outputs() as outputs, ExitStack() as stack:
         with progress_bars() as progress:
             progress("load models", 0, 1)
-            searcher = settings.searcher()
+            searcher = stack.enter_context(settings.searcher())
             progress("load models", 1, 1)
             result = searcher.run(request, settings.strategy, budget=settings.budget, progress=progress)
         result = replace(result, manifest={**result.manifest, "inputs": dict(inputs)})

@@ -26,7 +26,7 @@ class Ledger:
     Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier (as asked: one
     that remembers scores may have heard less of it).
     `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME"; `flops` the
-    floating-point operations of the same parts (`search.flops`).
+    floating-point operations of the same parts (`search.flops`). Work that was lost with a process is in none of these.
     """
 
     tokens_generated: int = 0

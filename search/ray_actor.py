@@ -35,7 +35,10 @@ class Actor:
         return self.ready_seconds + (now - self.ready_since if self.seat.ready else 0.0)
 
     def row(self, now: float) -> dict[str, Any]:
-        """What it does and has done, as plain values. utilisation: the share of its time that its models worked."""
+        """What it does and has done, as plain values.
+
+        utilisation: the share of its time that its models worked; up to 2 on a GPU, where two threads work.
+        """
         seconds, about = self.seconds(now), self.about
         return {
             "name": self.name,
@@ -72,5 +75,8 @@ def reason_of(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = next((line for line in lines if line.startswith("The actor is dead because")), None)
     if told is None:
-        return lines[0].rstrip(".") if lines else type(error).__name__
+        # an error of its constructor, say: what it is stands at the end of a traceback
+        return (
+            " ... ".join(dict.fromkeys((lines[0], lines[-1]))).rstrip(".") if lines else type(error).__name__
+        )
     return told.removeprefix("The actor is dead because ").split(". ")[0].rstrip(".")

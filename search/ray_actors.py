@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -15,8 +16,13 @@ from search.ray_actor import Actor, Sent, reason_of, roles_of
 from search.ray_options import RayOptions, Sizes, connect, import_ray
 from search.ray_worker import Answer, Kind, Worker
 
+LOG = logging.getLogger(__name__)
 TURN = 1.0
 """Seconds after which whoever waits looks at time limits again."""
+PATIENCE = 60.0
+"""Seconds after which it is said that the first actors are still waited for."""
+FETCH = 60.0
+"""Seconds in which an answer that is there has to be here."""
 SPARE = 4
 """Threads of an actor beside those for units of work: one tells that it is alive, the others forget and drop."""
 
@@ -53,10 +59,16 @@ class Actors:
         try:
             for number in range(len(self.actors)):
                 self._start(number)
+            told = False
             while not all(any(a.about for a in self.actors if a.kind == kind) for kind in kinds):
                 for _ in self.turn():
                     pass
                 self._check_alive()
+                if self._clock > PATIENCE and not told:
+                    told = True
+                    LOG.warning(
+                        "still waiting for Ray actors: each asks for %s, and loads the models", self._asked
+                    )
         except BaseException:
             self.close()
             raise
@@ -99,18 +111,15 @@ class Actors:
     def _told(self, ready: list[Any]) -> Iterator[tuple[Unit, int, Answer | Exception]]:
         died: dict[int, str] = {}
         for reference in ready:
-            sent = self._sent.pop(reference, None)
-            if sent is None or sent.life != self.actors[sent.number].life:
-                continue
+            sent = self._sent[reference]
             try:
-                answer: Answer = self.ray.get(reference)
+                answer: Answer = self.ray.get(reference, timeout=FETCH)
             except self.ray.exceptions.RayTaskError as error:
                 answer = Answer(error=error.cause if isinstance(error.cause, Exception) else error)
             except self.ray.exceptions.RayError as error:
                 died.setdefault(sent.number, reason_of(error))
-                if sent.unit is not None:
-                    self._sent[reference] = sent  # belongs to what died with its actor
                 continue
+            del self._sent[reference]
             if sent.unit is not None:
                 yield self._answered(sent.number, sent.unit, answer)
             elif (reason := self._loaded(sent.number, answer)) is not None:
@@ -184,7 +193,10 @@ class Actors:
         now, limit = time.perf_counter(), self.options.timeout
         for number, actor in enumerate(self.actors):
             if any(self._clock - unit.since > limit for unit in actor.seat.running):
-                yield from self._died(number, f"it gave no answer within {limit:g} s and was killed")
+                yield from self._died(
+                    number,
+                    f"it gave no answer within {limit:g} s and was killed (if it only is slow, allow more)",
+                )
         for kind in {actor.kind for actor in self.actors}:
             left = [n for n, a in enumerate(self.actors) if a.kind == kind and not a.seat.gone]
             waited = now - max((self.actors[n].down_since for n in left), default=now)
@@ -194,11 +206,15 @@ class Actors:
                     yield from self._died(number, self._not_ready())
 
     def _not_ready(self) -> str:
-        asked = f"{self.sizes.cpus:g} CPUs" + (f" and {self.sizes.gpus:g} GPUs" if self.sizes.gpus else "")
         return (
-            f"it was not ready within {self.options.start:g} s (it asks for {asked}, and they may be taken; "
+            f"it was not ready within {self.options.start:g} s (it asks for {self._asked}, which may be taken; "
             "or the models take longer to load)"
         )
+
+    @property
+    def _asked(self) -> str:
+        gpus = f" and {self.sizes.gpus:g} GPUs" if self.sizes.gpus else ""
+        return f"{self.sizes.cpus:g} CPUs{gpus}"
 
     def _until_overdue(self) -> float:
         """Seconds until the next unit's time limit."""

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from llasa_core.errors import UserError
 
 CORES = 4
 """Of an actor on a machine without a GPU, unless told otherwise."""
+ANSWERS_WITHIN = 10.0
+"""Seconds in which a cluster's address has to take a connection."""
 OBJECT_STORE = 512 * 2**20
 """Bytes of a local cluster's store: requests and the audio of answers pass through it and stay for moments."""
 
@@ -109,6 +112,21 @@ def import_ray() -> Any:
     return ray
 
 
+def check_reachable(address: str) -> None:
+    """Raises UserError if nothing answers at host:port, for which Ray would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_WITHIN):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"nothing answers at {address} ({error.strerror or error}): start a cluster with `ray start --head` "
+            "and give the address that it prints"
+        ) from None
+
+
 def connect(address: str | None) -> bool:
     """Connects this process to a cluster, or starts one on this machine; True if it was not connected before.
 
@@ -121,6 +139,7 @@ def connect(address: str | None) -> bool:
     if address is None:
         ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE, **settings)
         return True
+    check_reachable(address)
     try:
         ray.init(address, **settings)
     except (ConnectionError, ValueError, RuntimeError) as error:

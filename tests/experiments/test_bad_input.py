@@ -160,6 +160,11 @@ def test_emotion(
         (["--max-seconds", "300"], "max-seconds"),
         (["--device", "warp"], "warp"),
         (["--colour", "red"], "--colour"),
+        (["--ray", "0"], "--ray 0"),
+        (["--ray", "many"], "--ray many"),
+        (["--ray-timeout", "5"], "--ray-timeout without --ray"),
+        (["--ray", "2", "--ray-timeout", "0"], "timeout=0"),
+        (["--ray", "2", "--ray-gpus", "1.5"], "gpus=1.5"),
     ],
 )
 def test_numbers(

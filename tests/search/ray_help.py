@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,14 +101,19 @@ def deaths(searcher: Searcher) -> int:
     return sum(row["restarts"] for row in rollouts_of(searcher).workers())
 
 
-def wait_until_ready(searcher: Searcher, count: int) -> None:
-    """Until so many actors are."""
+def wait_until(searcher: Searcher, met: Callable[[], bool]) -> None:
+    """Looks after the actors until it is so."""
     rollouts = rollouts_of(searcher)
     ends = time.monotonic() + 120
-    while len(pids(searcher)) < count:
+    while not met():
         assert time.monotonic() < ends, rollouts.workers()
         for _ in rollouts.actors.turn():
             pass
+
+
+def wait_until_ready(searcher: Searcher, count: int) -> None:
+    """Until so many actors are."""
+    wait_until(searcher, lambda: len(pids(searcher)) == count)
 
 
 @contextmanager

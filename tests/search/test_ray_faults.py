@@ -24,6 +24,7 @@ from tests.search.ray_help import (
     rollouts_of,
     run,
     strategy,
+    wait_until,
     wait_until_ready,
 )
 
@@ -45,8 +46,7 @@ def kill_and_compare(searcher: Searcher, expected: Results, moment: float, which
     for text in TEXTS[:3]:
         assert_same(found[text], expected[text])
     if killed:
-        wait_until_ready(searcher, 2)
-        assert deaths(searcher) == before + 1
+        wait_until(searcher, lambda: deaths(searcher) == before + 1)
     return bool(killed)
 
 

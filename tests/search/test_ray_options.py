@@ -9,7 +9,8 @@ import pytest
 
 from llasa_core.errors import UserError
 from search.engine import Searcher
-from search.ray_options import RayOptions, Sizes
+from search.ray_actor import reason_of
+from search.ray_options import RayOptions, Sizes, check_reachable
 from search.ray_worker import device_failed, portable
 from verifiers.errors import VerifierError
 
@@ -118,3 +119,24 @@ def test_who_handles_sigterm_still_does_with_ray() -> None:
         "signal.signal(signal.SIGTERM, handle); import_ray(); assert signal.getsignal(signal.SIGTERM) is handle"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "host.invalid:6379"])
+def test_an_address_where_nothing_answers_is_told_of_at_once(address: str) -> None:
+    with pytest.raises(UserError, match=f"nothing answers at {address} .*`ray start --head`"):
+        check_reachable(address)
+
+
+def test_what_is_said_of_a_death_is_one_line() -> None:
+    killed = (
+        "The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\n\tpid: 7\n"
+        "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: ..."
+    )
+    assert reason_of(Exception(killed)) == "its worker process has died"
+    unmade = (
+        "The actor died because of an error raised in its creation task:\n  File x\nImportError: no module."
+    )
+    assert reason_of(Exception(unmade)) == (
+        "The actor died because of an error raised in its creation task: ... ImportError: no module"
+    )
+    assert reason_of(Exception("")) == "Exception"
