@@ -185,7 +185,7 @@ def test_ctrl_c_ends_the_process_with_130(command: list[str], tmp_path: Path) ->
         "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.plain_verifiers import KINDS\nfrom verifiers import registry\n"
         "registry.BUILT_IN = {**registry.BUILT_IN, **KINDS}\n"
-        "from search import rollouts\nopened = rollouts.LocalRollouts.open\n"
+        "from search import local_rollouts as rollouts\nopened = rollouts.LocalRollouts.open\n"
         "def started(self, *rest):\n"
         "    print('started', flush=True)\n    return opened(self, *rest)\n"
         "rollouts.LocalRollouts.open = started\n"
