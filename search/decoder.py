@@ -150,7 +150,7 @@ class Decoder:
     def step(self) -> bool:
         """Do what has been asked for since, then one round; False if there was nothing to do."""
         busy = False
-        while not self._queue.empty():
+        while not (self._closed.is_set() or self._queue.empty()):
             busy |= self._take(self._queue.get())
         busy |= bool(self._jobs)
         self._jobs = [job for job in self._jobs if not self._settled(job)]

@@ -45,3 +45,20 @@ def test_time_is_added_by_part_also_after_an_error() -> None:
 def test_it_is_json() -> None:
     ledger = Ledger(tokens_generated=7, seconds_scored={"wer": 1.23456})
     assert json.loads(json.dumps(ledger.as_dict()))["seconds_scored"] == {"wer": 1.2346}
+
+
+def test_what_was_spent_elsewhere_is_added_and_drained_once() -> None:
+    far = Ledger(tokens_generated=7, beams_moved=1, seconds_scored={"wer": 1.0}, wall={"codec": 2.0})
+    here = Ledger(tokens_generated=3, seconds_scored={"wer": 0.5}, flops={"codec": 1e9})
+    taken = far.drained()
+    assert far == Ledger()
+    far.add_time("codec", 1.0)  # what is drained is a copy
+    here.add(taken)
+    here.add(far.drained())
+    assert here == Ledger(
+        tokens_generated=10,
+        beams_moved=1,
+        seconds_scored={"wer": 1.5},
+        wall={"codec": 3.0},
+        flops={"codec": 1e9},
+    )

@@ -1,7 +1,10 @@
 """Rollouts and the engine with a real generator and codec, tiny and random."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -331,3 +334,45 @@ def test_searchers_share_their_verifiers_and_may_remember_scores(
         assert result.scores["wer"] == expected.scores["wer"]
         assert [c.rank for c in result.candidates] == [c.rank for c in expected.candidates]
     assert [count for count in crossings.calls if count] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
+    generator: Generator, codec: Codec, request_: Request, threads: int
+) -> None:
+    rollouts = LocalRollouts(generator, codec, {"wer": Crossings("crossings")}, threads=threads)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        begun.set()
+        go_on.wait(30)
+        return "done"
+
+    under_way = rollouts.listen(slow)
+    waiting = [rollouts.listen(slow) for _ in range(3)]
+    assert begun.wait(30)
+    dropping = threading.Thread(target=rollouts.drop)
+    dropping.start()
+    time.sleep(0.3)  # until it waits for what is under way
+    go_on.set()
+    dropping.join(30)
+    assert under_way.result(30) == "done"
+    for future in waiting:
+        with pytest.raises(CancelledError):
+            future.result(30)
+    assert len(run(rollouts, request_, 1).candidates) == 1  # and it goes on
+    rollouts.close()
+
+
+def test_without_a_generator_beams_are_heard_and_not_made(
+    rollouts: LocalRollouts, codec: Codec, request_: Request
+) -> None:
+    """What an actor of verifiers has."""
+    beams = Told(rollouts, request_)
+    spoken = beams.answer(Extend(beams.answer(Branch((beams.answer(Start()),), 2)), 9))
+    deaf = LocalRollouts(None, codec, rollouts.verifiers)
+    told = Told(deaf, request_)
+    assert told.answer(Measure(spoken, "wer", True)) == beams.answer(Measure(spoken, "wer", True))
+    with pytest.raises(LookupError, match="no generator"):
+        told.answer(Start())
+    deaf.close()
