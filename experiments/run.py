@@ -82,7 +82,8 @@ def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> N
     before = ""
     if records.status:
         before = f"{status.count('done')} done and {status.count('failed')} failed before, "
-    print(f"{len(rows)} texts: {before}{len(missing)} to do", file=sys.stderr)
+    loading = ", loading the models" if missing else ""
+    print(f"{len(rows)} texts: {before}{len(missing)} to do{loading}", file=sys.stderr)
     changed = [row for row in rows if file_name(row.id) != row.id]
     if changed:
         print(
