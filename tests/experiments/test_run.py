@@ -82,7 +82,7 @@ def test_every_text_is_spoken_and_accounted_for(
 ) -> None:
     assert run() == 0
     shown = capsys.readouterr()
-    assert shown.err.splitlines()[0] == "6 texts: 6 to do"
+    assert shown.err.splitlines()[0] == "6 texts: 6 to do, loading the models"
     assert "6/6 done, 12 candidates" in shown.err
     assert "6 of 6 texts done, 0 failed" in shown.out and "judge crossings:held-out" in shown.out
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
