@@ -113,12 +113,12 @@ def test_an_interrupt_in_the_middle_of_a_wait_is_survived(
     rollouts = rollouts_of(pair)
     actual, calls, before = rollouts.actors.ray.get, 0, deaths(pair)
 
-    def interrupted(*given: object) -> object:
+    def interrupted(*given: object, **named: object) -> object:
         nonlocal calls
         calls += 1
         if calls == 4:
             raise KeyboardInterrupt
-        return actual(*given)
+        return actual(*given, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(rollouts.actors.ray, "get", interrupted)

@@ -340,7 +340,8 @@ def test_searchers_share_their_verifiers_and_may_remember_scores(
 def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
     generator: Generator, codec: Codec, request_: Request, threads: int
 ) -> None:
-    rollouts = LocalRollouts(generator, codec, {"wer": Crossings("crossings")}, threads=threads)
+    verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
+    rollouts = LocalRollouts(generator, codec, verifiers, threads=threads)
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> str:
