@@ -81,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-n", type=int, default=16, help="candidates (16)")
     parser.add_argument("--threads", type=int, default=2, help="of this process (2)")
     parser.add_argument("--in-flight", type=int, default=4, help="utterances searched at once (4)")
+    parser.add_argument("--actors", type=int, choices=(1, 2), help="only the part with so many")
     parser.add_argument("--preset", default="nano")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
@@ -93,8 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (arguments.pairs + 1) * arguments.utterances > HELD_OUT_SENTENCES:
             raise UserError(f"there are {HELD_OUT_SENTENCES} sentences: fewer --pairs, or --utterances")
         torch.set_num_threads(arguments.threads)
-        compare(arguments, 1, arguments.threads)
-        compare(arguments, 2, 1)
+        if arguments.actors in (None, 1):
+            compare(arguments, 1, arguments.threads)
+        if arguments.actors in (None, 2):
+            compare(arguments, 2, 1)
     except (UserError, VerifierError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
