@@ -51,6 +51,7 @@ def kill_and_compare(searcher: Searcher, expected: Results, moment: float, which
 
 
 def some_kills(searcher: Searcher, expected: Results, count: int, seed: int) -> int:
+    wait_until_ready(searcher, 2)
     began = time.perf_counter()
     run(searcher, PARTIAL, TEXTS[:3])
     duration = time.perf_counter() - began
