@@ -19,7 +19,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class ActorLog:
-    """Appends a line with one row for each actor every EVERY seconds and at the end of the block; none where there are none.
+    """Appends a line with one row for each actor every EVERY seconds and at the end of the block, also by Ctrl-C; none
+    where there are none.
 
     Raises UserError if it cannot be written.
     """
@@ -54,5 +55,6 @@ class ActorLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and (rows := self.workers()):
+        stopped = kind is None or issubclass(kind, KeyboardInterrupt | GeneratorExit)
+        if stopped and (rows := self.workers()):
             self._write(rows)
