@@ -37,6 +37,16 @@ KEPT = 64
 """Requests whose state is kept; of more, the one that was worked on longest ago is forgotten."""
 DEVICE_FAILED = 70
 """Exit code of a process whose device has failed."""
+DEVICE_ERRORS = (
+    "CUDA error",
+    "CUDA driver error",
+    "cuBLAS",
+    "CUBLAS_STATUS",
+    "cuDNN error",
+    "CUDNN_STATUS",
+    "cuFFT error",
+)
+"""What the text of such an error holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +223,15 @@ class Opened:
 def device_failed(error: BaseException, device: str) -> bool:
     """Whether the process's device cannot be used any more: nothing in CUDA recovers from a failed kernel.
 
-    Running out of memory is no failure: what asked for too much is told.
+    Running out of memory is no failure, nor is a mistake in the work: what asked for it is told.
     """
     accelerator = getattr(torch, "AcceleratorError", ())
     if isinstance(error, accelerator):
         return True
-    out_of_memory = isinstance(error, torch.OutOfMemoryError)
-    return device != "cpu" and isinstance(error, RuntimeError) and not out_of_memory
+    if device == "cpu" or not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
+        return False
+    # as torch named them before it had AcceleratorError, and libraries of its own name theirs
+    return any(name in str(error) for name in DEVICE_ERRORS)
 
 
 def portable(error: BaseException) -> Exception:

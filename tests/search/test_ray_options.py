@@ -109,7 +109,9 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
     assert device_failed(RuntimeError("CUDA error: device-side assert triggered"), "cuda")
     assert device_failed(torch.AcceleratorError("an illegal memory access"), "cpu")
     assert not device_failed(torch.OutOfMemoryError("no room"), "cuda")
+    assert device_failed(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "cuda")
     assert not device_failed(RuntimeError("a bug"), "cpu")
+    assert not device_failed(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "cuda")
     assert not device_failed(UserError("bad input"), "cuda")
 
 
