@@ -32,6 +32,9 @@ def describe(arguments: argparse.Namespace, settings: Settings, count: int) -> d
         for name in ("prompt_audio", "emotion_audio")
         if (path := getattr(arguments, name)) is not None
     }
+    threads = torch.get_num_threads()
+    asked = plain(settings.describe(threads))
+    del asked["models"]["threads"]  # it stands among the surroundings
     options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "seed")
     return {
         "input": {
@@ -40,9 +43,9 @@ def describe(arguments: argparse.Namespace, settings: Settings, count: int) -> d
             "texts": count,
         },
         "options": {name: getattr(arguments, name) for name in options} | recordings,
-        **plain(settings.describe()),
+        **asked,
         "versions": versions(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
     }
 
 

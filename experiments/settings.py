@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from experiments.ray_arguments import ray_of
@@ -22,6 +22,7 @@ from verifiers.spec import nearest
 
 if TYPE_CHECKING:
     from search.engine import Searcher
+    from search.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ class Settings:
         if self.ray is None:
             check_device(self.device)
 
-    def searcher(self) -> Searcher:
-        """Loads the models."""
-        from search.engine import Searcher
+    @property
+    def parts(self) -> Parts:
+        """What has to be loaded."""
+        from search.parts import Parts
 
-        return Searcher.from_preset(
+        return Parts.of(
             self.preset,
             generator=self.generator,
             codec=self.codec,
@@ -70,26 +72,20 @@ class Settings:
             device=self.device,
             max_seconds=self.max_seconds,
             memory=self.memory,
-            ray=self.ray,
         )
 
-    def describe(self) -> dict[str, Any]:
-        """What decides a result, as the manifest has it: plain JSON values, without loading a model."""
-        from search.manifest import identity, verifier_identity
+    def searcher(self) -> Searcher:
+        """Loads the models."""
+        from search.engine import Searcher
 
+        return Searcher.of(self.parts, self.ray)
+
+    def describe(self, threads: int) -> dict[str, Any]:
+        """What decides a result, as the manifest has it: plain JSON values, without loading a model."""
         return {
             "strategy": self.strategy.describe(),
             "budget": self.budget.as_dict(),
-            "models": {
-                "preset": self.preset,
-                "generator": identity(self.generator_source),
-                "codec": identity(resolve_source(self.codec or find_preset(self.preset).codec)),
-                "verifiers": [verifier_identity(spec) for spec in self.verifiers],
-                "judges": [verifier_identity(spec) for spec in self.judges],
-                "sampling": asdict(self.sampling),
-                "device": self.device,
-                "max_seconds": self.max_seconds,
-            },
+            "models": self.parts.manifest(threads),
         }
 
 

@@ -73,6 +73,11 @@ class Searcher:
             memory=memory,
             remember=remember,
         )
+        return cls.of(parts, ray)
+
+    @classmethod
+    def of(cls, parts: Parts, ray: RayOptions | None = None) -> Searcher:
+        """Loads these parts, or has actors of Ray load them. Raises as `from_preset` does."""
         if ray is None:
             return cls(parts.load(), parts.manifest(torch.get_num_threads()))
         from search.ray_rollouts import RayRollouts

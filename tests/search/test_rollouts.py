@@ -14,7 +14,6 @@ import pytest
 from llasa_core.audio import Waveform
 from llasa_core.codec import Codec
 from llasa_core.decoding import Generator
-from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.best_of_n import BestOfN
@@ -279,61 +278,6 @@ def test_progress_tells_when_candidates_are_done(rollouts: LocalRollouts, reques
     assert ("generate", 2, 2) in seen
     assert ("decode", 2, 2) in seen
     assert ("score sim", 2, 2) in seen
-
-
-@pytest.mark.usefixtures("plain_kinds")
-def test_a_preset_with_other_parts(tiny_generator: Path, tiny_codec: Path) -> None:
-    searcher = Searcher.from_preset(
-        "nano",
-        generator=str(tiny_generator),
-        codec=str(tiny_codec),
-        verifiers=["crossings"],
-        judges=["crossings:nano"],
-        sampling=Sampling(temperature=0.5),
-    )
-    assert searcher.models["sampling"]["temperature"] == 0.5
-    assert len(searcher.models["generator"]["sha256"]) == 64
-    assert searcher.models["verifiers"] == [{"spec": "crossings"}]
-
-
-@pytest.mark.usefixtures("plain_kinds")
-def test_two_verifiers_of_one_name_are_an_error(tiny_generator: Path, tiny_codec: Path) -> None:
-    with pytest.raises(UserError, match="both measure wer"):
-        Searcher.from_preset(
-            generator=str(tiny_generator), codec=str(tiny_codec), verifiers=["crossings", "crossings:other"]
-        )
-
-
-@pytest.mark.usefixtures("plain_kinds")
-def test_searchers_share_their_verifiers_and_may_remember_scores(
-    tiny_generator: Path, tiny_codec: Path, request_: Request
-) -> None:
-    """One verifier both searches and judges: the ledger still tells what was asked in which role."""
-
-    def searcher(remember: int) -> Searcher:
-        return Searcher.from_preset(
-            generator=str(tiny_generator),
-            codec=str(tiny_codec),
-            verifiers=("crossings", "level"),
-            judges=("crossings",),
-            max_seconds=1.0,
-            remember=remember,
-        )
-
-    plain, other = searcher(0), searcher(0)
-    crossings = plain.rollouts.verifiers["wer"]  # type: ignore[attr-defined]
-    assert isinstance(crossings, Crossings)
-    assert other.rollouts.verifiers["wer"] is crossings  # type: ignore[attr-defined]
-    expected = plain.run(request_, best_of(3))
-    assert [count for count in crossings.calls if count] == [3, 3]
-    assert set(expected.ledger.seconds_scored) == {"wer", "sim"}
-    assert set(expected.ledger.seconds_judged) == {"crossings:nano"}
-    remembering = searcher(64)
-    for _ in range(2):
-        result = remembering.run(request_, best_of(3))
-        assert result.scores["wer"] == expected.scores["wer"]
-        assert [c.rank for c in result.candidates] == [c.rank for c in expected.candidates]
-    assert [count for count in crossings.calls if count] == [3, 3, 3, 3]
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -1,0 +1,73 @@
+"""What a search loads by name: parts of a preset, replaced, shared between searchers, and refused."""
+
+from pathlib import Path
+
+import pytest
+
+from llasa_core.audio import Waveform
+from llasa_core.errors import UserError
+from llasa_core.request import Request
+from llasa_core.sampling import Sampling
+from search.best_of_n import BestOfN
+from search.engine import Searcher
+from tests.plain_verifiers import Crossings
+from verifiers.combine import parse_selection
+
+METRICS = {"wer": False, "sim": True}
+BEST_OF_3 = BestOfN(3, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
+
+
+@pytest.mark.usefixtures("plain_kinds")
+def test_a_preset_with_other_parts(tiny_generator: Path, tiny_codec: Path) -> None:
+    searcher = Searcher.from_preset(
+        "nano",
+        generator=str(tiny_generator),
+        codec=str(tiny_codec),
+        verifiers=["crossings"],
+        judges=["crossings:nano"],
+        sampling=Sampling(temperature=0.5),
+    )
+    assert searcher.models["sampling"]["temperature"] == 0.5
+    assert len(searcher.models["generator"]["sha256"]) == 64
+    assert searcher.models["verifiers"] == [{"spec": "crossings"}]
+
+
+@pytest.mark.usefixtures("plain_kinds")
+def test_two_verifiers_of_one_name_are_an_error(tiny_generator: Path, tiny_codec: Path) -> None:
+    with pytest.raises(UserError, match="both measure wer"):
+        Searcher.from_preset(
+            generator=str(tiny_generator), codec=str(tiny_codec), verifiers=["crossings", "crossings:other"]
+        )
+
+
+@pytest.mark.usefixtures("plain_kinds")
+def test_searchers_share_their_verifiers_and_may_remember_scores(
+    tiny_generator: Path, tiny_codec: Path, voice: Waveform
+) -> None:
+    """One verifier both searches and judges: the ledger still tells what was asked in which role."""
+    request_ = Request("Seven birds in 2 trees", prompt_audio=voice, prompt_text="a buzz", seed=3)
+
+    def searcher(remember: int) -> Searcher:
+        return Searcher.from_preset(
+            generator=str(tiny_generator),
+            codec=str(tiny_codec),
+            verifiers=("crossings", "level"),
+            judges=("crossings",),
+            max_seconds=1.0,
+            remember=remember,
+        )
+
+    plain, other = searcher(0), searcher(0)
+    crossings = plain.rollouts.verifiers["wer"]  # type: ignore[attr-defined]
+    assert isinstance(crossings, Crossings)
+    assert other.rollouts.verifiers["wer"] is crossings  # type: ignore[attr-defined]
+    expected = plain.run(request_, BEST_OF_3)
+    assert [count for count in crossings.calls if count] == [3, 3]
+    assert set(expected.ledger.seconds_scored) == {"wer", "sim"}
+    assert set(expected.ledger.seconds_judged) == {"crossings:nano"}
+    remembering = searcher(64)
+    for _ in range(2):
+        result = remembering.run(request_, BEST_OF_3)
+        assert result.scores["wer"] == expected.scores["wer"]
+        assert [c.rank for c in result.candidates] == [c.rank for c in expected.candidates]
+    assert [count for count in crossings.calls if count] == [3, 3, 3, 3]
