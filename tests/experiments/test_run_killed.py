@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments import cli
 from tests.experiments.test_run import lasting
@@ -118,8 +119,15 @@ def test_killed_ten_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_killed_ten_times_with_its_actors_in_other_processes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """The run that they are compared with has none."""
+    """The run that they are compared with has none, and as many threads as an actor: rounding depends on it."""
     signals = [signal.SIGKILL] * 10
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the processes that are started
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    request.addfinalizer(lambda: torch.set_num_threads(threads))
     assert kill_and_resume(tmp_path, TEXTS * 10, signals, 2, capsys, "--ray", "2", "--ray-threads", "1") == 10
