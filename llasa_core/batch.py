@@ -13,7 +13,7 @@ import torch
 
 from llasa_core.errors import UserError
 from llasa_core.lineage import Lineage, branched, row_key, uniforms
-from llasa_core.network import Group, Prefix
+from llasa_core.prefix import Group, Prefix
 from llasa_core.sampling import NOT_A_NUMBER, Sampling
 from llasa_core.stepping import State, step
 from llasa_core.store import Content, Store
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 UNINTERRUPTED = {"cpu": 5, "cuda": 25}
 """Tokens that are sampled before the device is waited for, and rows that have ended leave."""
+AHEAD = 25
+"""Tokens for which rows are given room, and numbers are drawn, at a time."""
 
 
 @dataclass(slots=True)
@@ -131,48 +133,56 @@ class Batch:
         for first in range(0, len(going), together):
             rows, left = going[first : first + together], n_tokens
             while rows and left > 0:
-                steps = min(left, UNINTERRUPTED.get(self._generator.device.type, 25))
-                self._run(rows, min(steps, max(row.left for row in rows)), together)
-                rows, left = [row for row in rows if not row.finished], left - steps
-                if watch is not None:
-                    watch()
+                left -= self._run(rows, left, together, watch)
+                rows = [row for row in rows if not row.finished]
 
-    def _run(self, rows: list[Row], steps: int, together: int) -> None:
-        """Sample `steps` tokens of each row without waiting for the device; those behind an end are thrown away.
+    def _run(self, rows: list[Row], left: int, together: int, watch: Callable[[], None] | None) -> int:
+        """Sample tokens of each row, at most ``left``, until one of them is finished: how many.
 
-        On a GPU the number of rows is filled up to one of a few, at most `together`, by rows that say nothing.
+        The device is waited for every few tokens; those behind an end are thrown away. On a GPU the number of rows is
+        filled up to one of a few, at most `together`, by rows that say nothing.
         """
-        generator, store = self._generator, self._store
+        generator, recorded = self._generator, self._store.recordings is not None
         size = max(len(rows), min(generator.rows(len(rows)), together))
-        groups = self._place(rows, steps, size)
-        state = self._state(rows, steps, size)
-        if store.recordings is None:
-            same_length = len({len(row.history) for row in rows}) == 1
-            width = max(len(row.history) for row in rows)
-            for turn in range(steps):
-                seen = generator.columns(width + turn)
-                # where columns come in buckets, what is looked at mostly goes on behind the rows' own column
-                abreast = same_length and seen == width + turn
-                logits_of = partial(
-                    generator.network.step, groups, store.block, columns=seen, abreast=abreast
-                )
-                step(logits_of, generator.token_ids, self._sampling, state)
-            chosen = state.chosen
-        else:
-            seen = generator.columns(max(len(row.history) for row in rows) + steps - 1)
+        uninterrupted = UNINTERRUPTED.get(generator.device.type, AHEAD)
+        ahead = min(left, max(row.left for row in rows), uninterrupted if recorded else AHEAD)
+        groups = self._place(rows, ahead, size)
+        state = self._state(rows, ahead, size)
+        taken = 0
+        while taken < ahead and not any(row.finished for row in rows):
+            steps = min(ahead - taken, uninterrupted)
+            said = self._steps(rows, groups, state, steps)[taken : taken + steps].T.tolist()
+            for row in rows:
+                self._take(row, said[row.slot])
+            taken += steps
+            if watch is not None:
+                watch()
+        return taken
+
+    def _steps(self, rows: Sequence[Row], groups: list[Group], state: State, steps: int) -> torch.Tensor:
+        """Go on from the state by so many steps, without waiting for the device: what was chosen so far, [turns, rows]."""
+        generator, store = self._generator, self._store
+        width = max(len(row.history) for row in rows)
+        if store.recordings is not None:
+            seen = generator.columns(width + steps - 1)
             key = (seen, self._sampling, tuple((g.first, g.last, id(g.prefix)) for g in groups))
             logits_of = partial(generator.network.step, groups, store.block, columns=seen)
             work = partial(step, logits_of, generator.token_ids, self._sampling)
-            chosen = store.recordings.run(key, state, generator.device, work, steps, kept=groups)
-        said = chosen[:steps].T.tolist()
-        for row in rows:
-            self._take(row, said[row.slot])
+            return store.recordings.run(key, state, generator.device, work, steps, kept=groups)
+        same_length = all(len(row.history) == width for row in rows)
+        for now in range(width, width + steps):
+            seen = generator.columns(now)
+            # where columns come in buckets, what is looked at mostly goes on behind the rows' own column
+            abreast = same_length and seen == now
+            logits_of = partial(generator.network.step, groups, store.block, columns=seen, abreast=abreast)
+            step(logits_of, generator.token_ids, self._sampling, state)
+        return state.chosen
 
     def _state(self, rows: Sequence[Row], steps: int, size: int) -> State:
         """What `steps` steps start from, each row at its slot of `size`; on a GPU with room for as many as there may be."""
         generator = self._generator
         recorded = self._store.recordings is not None
-        turns = max(steps, UNINTERRUPTED.get(generator.device.type, 25)) if recorded else steps
+        turns = AHEAD if recorded else steps
         slots = [row.slot for row in rows]
         starts = np.array([len(row.codes) for row in rows], dtype=np.int64)
         keys = np.array([row_key(r.seed, r.request_id, r.lineage) for r in rows], dtype=np.uint64)
@@ -190,7 +200,7 @@ class Batch:
             uniform=torch.from_numpy(uniform),
             chosen=torch.zeros(turns, size, dtype=torch.long),
             turn=torch.zeros(1, dtype=torch.long),
-            unstarted=torch.from_numpy(unstarted),
+            unstarted=torch.from_numpy(unstarted) if recorded or unstarted.any() else None,
             said=self._said(rows, size),
         )
         return state if recorded else state.to(generator.device)

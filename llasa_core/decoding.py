@@ -12,7 +12,8 @@ import torch
 from llasa_core.batch import Batch, Row
 from llasa_core.errors import UserError
 from llasa_core.models import default_dtype, load_model, load_tokenizer
-from llasa_core.network import Network, Prefix
+from llasa_core.network import Network
+from llasa_core.prefix import Prefix
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary, check_room
 from llasa_core.sampling import Sampling
 from llasa_core.stepping import Record, cuda_graphs

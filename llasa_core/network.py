@@ -5,22 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from llasa_core.attention import attend, merged
+from llasa_core.attention import TorchAttention, TorchReading
 from llasa_core.errors import UserError
+from llasa_core.prefix import Group, Prefix
+
+if TYPE_CHECKING:
+    from llasa_core.compiled_attention import CompiledAttention
 
 Product = Callable[[Tensor], Tensor]
 """A product with weight matrices: [rows, in] -> [rows, out]."""
 Added = Callable[[Tensor, Tensor], Tensor]
 """The same, added to what is given second: [rows, in], [rows, out] -> [rows, out]."""
+Attention = Callable[[int, Tensor], Tensor]
+"""Layer, and queries, keys and values [rows, heads + 2 * kv_heads, dim] of rows of one token -> [rows, heads * dim]."""
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 """Those whose angles depend on the position alone."""
+
+LONELY = 1024
+"""Inputs from which a single row is given company: oneDNN 3.12 sums 2,048 inputs otherwise, 1,024 not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +40,6 @@ class Block:
     o: Added
     gate_up: Product
     down: Added
-
-
-@dataclass(frozen=True, eq=False)
-class Prefix:
-    """The first tokens of a prompt and their keys and values, [layers, 2, kv_heads, tokens, head_dim]."""
-
-    tokens: tuple[int, ...]
-    block: Tensor
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    @cached_property
-    def layers(self) -> tuple[tuple[Tensor, Tensor], ...]:
-        """Keys and values of each layer, [1, kv_heads, tokens, head_dim] both."""
-        return tuple((layer[:1], layer[1:]) for layer in self.block.unbind(0))
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows ``first`` .. ``last - 1`` stand behind one prefix."""
-
-    first: int
-    last: int
-    prefix: Prefix
 
 
 class Network:
@@ -84,6 +68,8 @@ class Network:
         self.embedding = core.embed_tokens.weight.detach()
         self.device, self.dtype = self.embedding.device, self.embedding.dtype
         self._floor = self._norm_floor(int(config.hidden_size))
+        self.compiled = _compiled() if self.device.type == "cpu" and self.dtype == torch.float32 else None
+        """A step's attention as one compiled function, where it is one."""
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.weight_bytes = 0
         """Bytes that a step reads, whatever the number of rows: all weights but the embedding."""
@@ -94,6 +80,7 @@ class Network:
         positions = torch.arange(context, device=self.device)[None]
         cos, sin = core.rotary_emb(torch.zeros((), device=self.device), positions)
         half = self.head_dim // 2
+        self._nothing = Prefix((), self.allocate(1, 0)[:, 0])
         # rotate_half(x) * sin, as a rotation of x by half its length: the sign goes into the table
         self.cos = cos[0].to(self.dtype)
         self.sin = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).to(self.dtype)
@@ -115,37 +102,29 @@ class Network:
     def prefix(self, tokens: Sequence[int]) -> Prefix:
         """Keys and values of a prompt's first tokens, computed once for however many rows."""
         block = self.allocate(1, len(tokens))
-        self.read(None, block, 0, 0, torch.tensor(list(tokens), device=self.device))
+        self.read(self._nothing, block, 0, 0, torch.tensor(list(tokens), device=self.device))
         return Prefix(tuple(tokens), block[:, 0])
 
-    def read(self, prefix: Prefix | None, block: Tensor, row: int, start: int, tokens: Tensor) -> None:
-        """Compute keys and values of ``tokens`` [time] into columns ``start`` and after of one row of ``block``.
+    def read(self, prefix: Prefix, block: Tensor, slot: int, start: int, tokens: Tensor) -> None:
+        """Compute keys and values of ``tokens`` [time] into columns ``start`` and after of one slot of ``block``.
 
         They stand behind ``prefix`` and the columns before them.
         """
-        count, known = len(tokens), 0 if prefix is None else len(prefix)
-        end = start + count
-        places = torch.arange(known + start, known + end, device=self.device)
-        cos, sin = self.cos[places, None], self.sin[places, None]
-        seen = torch.arange(known + end, device=self.device) <= places[:, None]
+        attention = self._reading(prefix, block, slot, start, len(tokens))
         hidden = self.embedding[tokens]
         for index, weights in enumerate(self.blocks):
-            queries, keys, values = self._project(hidden, weights, cos, sin)
-            own = block[index, row]
-            own[0, :, start:end] = keys.transpose(0, 1)
-            own[1, :, start:end] = values.transpose(0, 1)
-            if index == self.layers - 1:
-                return  # nothing is said after a prompt's last token but one
-            both = own[:, :, :end] if prefix is None else torch.cat([prefix.block[index], own[:, :, :end]], 2)
-            mixed = F.scaled_dot_product_attention(
-                queries.transpose(0, 1)[None],
-                both[None, 0],
-                both[None, 1],
-                attn_mask=None if known + start == 0 else seen,
-                is_causal=known + start == 0,
-                enable_gqa=self.heads != self.kv_heads,
-            )
-            hidden = self._finish(hidden, mixed[0].transpose(0, 1).reshape(count, -1), weights)
+            mixed = attention(index, self._project(hidden, weights))
+            if index < self.layers - 1:  # nothing is said after a prompt's last token but one
+                hidden = self._finish(hidden, mixed, weights)
+
+    def _reading(self, prefix: Prefix, block: Tensor, slot: int, start: int, count: int) -> Attention:
+        """The attention of `read`. What a row has said is read as it was said, to the last bit."""
+        tables = self.cos, self.sin
+        if self.compiled is None or not len(prefix):
+            return TorchReading(prefix, block, slot, start, count, tables)
+        columns = torch.arange(start, start + count)
+        places, slots = torch.stack([columns + len(prefix), columns]), torch.full((count,), slot)
+        return self.compiled([Group(0, count, prefix)], block, places, tables, slots)
 
     def step(
         self,
@@ -163,63 +142,29 @@ class Network:
         more than every one of those. ``abreast``: all rows stand at the last of them, so that none has to be masked
         and all write at the same place. Nothing is waited for.
         """
-        count = len(tokens)
-        position, column = places
-        cos, sin = (table.index_select(0, position).unsqueeze(1) for table in (self.cos, self.sin))
-        mask = None if abreast else self._mask(column, columns)
-        rows = None if abreast else torch.arange(count, device=self.device)
-        # the views of all layers at once: one by one they would take a tenth of the time of a small model
-        known = block[:, :count]
-        all_keys, all_values = known[:, :, 0, :, :columns].unbind(0), known[:, :, 1, :, :columns].unbind(0)
-        key_places, value_places = known[:, :, :, :, columns - 1].unbind(2)
+        attention = self._attention(groups, block, places, columns, abreast)
         hidden = self.embedding.index_select(0, tokens)
         for index, weights in enumerate(self.blocks):
-            queries, keys, values = self._project(hidden, weights, cos, sin)
-            if abreast:
-                key_places[index].copy_(keys)
-                value_places[index].copy_(values)
-            else:
-                known[index][rows, :, :, column] = torch.stack([keys, values], 1)
-            # the queries that share a key stand side by side, as if they were several times
-            queries = queries.view(count, self.kv_heads, -1, self.head_dim)
-            own = attend(queries, all_keys[index], all_values[index], mask)
-            if len(groups) == 1:
-                shared = self._shared(queries, groups[0].prefix, index)
-            else:
-                parts = [self._shared(queries[g.first : g.last], g.prefix, index) for g in groups]
-                mixed, totals = (torch.cat(some) for some in zip(*parts, strict=True))
-                shared = mixed, totals
-            hidden = self._finish(hidden, merged(shared, own).reshape(count, -1), weights)
+            hidden = self._finish(hidden, attention(index, self._project(hidden, weights)), weights)
         return self.logits(hidden)
 
-    def _mask(self, column: Tensor, columns: int) -> Tensor:
-        """[rows, 1, 1, columns] to be added to the scores: nothing behind a row's own column is looked at."""
-        beyond = torch.arange(columns, device=self.device) > column[:, None]
-        mask = torch.zeros(beyond.shape, device=self.device, dtype=self.dtype)
-        return mask.masked_fill_(beyond, -torch.inf)[:, None, None]
-
-    def _shared(self, queries: Tensor, prefix: Prefix, layer: int) -> tuple[Tensor, Tensor]:
-        """Attention of rows [rows, kv_heads, n, dim] to a prefix, whose keys and values are read once for all."""
-        rows, heads, n, dim = queries.shape
-        if rows == 1:
-            return attend(queries, *prefix.layers[layer])
-        together = queries.transpose(0, 1).reshape(1, heads, rows * n, dim)
-        mixed, total = attend(together, *prefix.layers[layer])
-        return mixed.view(heads, rows, n, dim).transpose(0, 1), total.view(heads, rows, n).transpose(0, 1)
+    def _attention(
+        self, groups: Sequence[Group], block: Tensor, places: Tensor, columns: int, abreast: bool
+    ) -> Attention:
+        """The attention of `step`."""
+        tables = self.cos, self.sin
+        if self.compiled is None:
+            return TorchAttention(groups, block, places, tables, columns, abreast)
+        return self.compiled(groups, block, places, tables)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Last layer's states [rows, hidden] -> float32 logits [rows, outputs]."""
         logits = self.head(self._normed(hidden)).float()
         return logits if self.bias is None else logits + self.bias
 
-    def _project(
-        self, hidden: Tensor, weights: Block, cos: Tensor, sin: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """[rows, hidden] -> queries [rows, heads, dim], keys and values [rows, kv_heads, dim]; positions applied."""
-        states = weights.qkv(self._normed(hidden)).view(len(hidden), -1, self.head_dim)
-        turned, values = states[:, : -self.kv_heads], states[:, -self.kv_heads :]
-        turned = torch.addcmul(turned * cos, turned.roll(self.head_dim // 2, -1), sin)
-        return turned[:, : self.heads], turned[:, self.heads :], values
+    def _project(self, hidden: Tensor, weights: Block) -> Tensor:
+        """[rows, hidden] -> queries, keys and values, one after the other: [rows, heads + 2 * kv_heads, dim]."""
+        return weights.qkv(self._normed(hidden)).view(len(hidden), -1, self.head_dim)
 
     def _finish(self, hidden: Tensor, mixed: Tensor, weights: Block) -> Tensor:
         """What a layer does after its attention: [rows, hidden] of both -> [rows, hidden]."""
@@ -280,6 +225,13 @@ class Network:
         return partial(_added, weight)
 
 
+def _compiled() -> type[CompiledAttention]:
+    # not imported before it is needed: a GPU does without the compiler
+    from llasa_core.compiled_attention import CompiledAttention
+
+    return CompiledAttention
+
+
 def _product(weight: Tensor, x: Tensor) -> Tensor:
     return F.linear(x, weight)
 
@@ -289,8 +241,17 @@ def _added(weight: Tensor, x: Tensor, other: Tensor) -> Tensor:
 
 
 def _packed_product(operator: Callable[..., Tensor], weight: Tensor, x: Tensor) -> Tensor:
+    if _lonely(x):
+        return operator(x.repeat(2, 1), weight, None, "none", [], "")[:1]
     return operator(x, weight, None, "none", [], "")
 
 
 def _packed_added(operator: Callable[..., Tensor], weight: Tensor, x: Tensor, other: Tensor) -> Tensor:
+    if _lonely(x):
+        return operator(x.repeat(2, 1), other.repeat(2, 1), weight, None, "add")[:1]
     return operator(x, other, weight, None, "add")
+
+
+def _lonely(x: Tensor) -> bool:
+    """Whether oneDNN would sum this row [1, in] in another order than it does in company, and no faster."""
+    return len(x) == 1 and x.shape[1] >= LONELY

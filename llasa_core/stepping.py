@@ -32,7 +32,8 @@ class State:
     tokens: int64 [rows], model token ids to be run next. places: int64 [2, rows], the position of each in its text and
     its column in the block. uniform: float64 [turns, rows], the numbers that decide. chosen: int64 [turns, rows], what
     was sampled, as indices of the cut output. turn: int64 [1], how many steps were taken. unstarted: bool [rows], rows
-    that may not end yet. said: bool [rows, outputs], which outputs a row has said, where a penalty asks for it.
+    that may not end yet; None if all may. said: bool [rows, outputs], which outputs a row has said, where a penalty asks
+    for it.
     """
 
     tokens: Tensor
@@ -40,7 +41,7 @@ class State:
     uniform: Tensor
     chosen: Tensor
     turn: Tensor
-    unstarted: Tensor
+    unstarted: Tensor | None
     said: Tensor | None
 
     def to(self, device: torch.device) -> State:
@@ -60,8 +61,9 @@ class State:
 def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: State) -> None:
     """One token of every row. ``token_ids``: int64 [outputs], the last output ends the speech. Nothing is waited for."""
     logits = logits_of(state.tokens, state.places)
-    # Some sentences make the model end at once (p ~ 0.25): never at the first position.
-    logits[:, -1].masked_fill_(state.unstarted, -torch.inf)
+    if state.unstarted is not None:
+        # Some sentences make the model end at once (p ~ 0.25): never at the first position.
+        logits[:, -1].masked_fill_(state.unstarted, -torch.inf)
     picked = choose(logits, state.uniform.index_select(0, state.turn)[0], sampling, state.said)
     state.chosen.index_copy_(0, state.turn, picked[None])
     if state.said is not None:
@@ -69,7 +71,8 @@ def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: State)
     state.tokens.copy_(token_ids.index_select(0, picked.clamp(min=0)))
     state.places.add_(1)
     state.turn.add_(1)
-    state.unstarted.zero_()
+    if state.unstarted is not None:
+        state.unstarted.zero_()
 
 
 class Recordings:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from llasa_core.network import Group, Network, Prefix
+from llasa_core.network import Network
+from llasa_core.prefix import Group, Prefix
 from llasa_core.stepping import Record, Recordings
 
 COLUMNS = 128
@@ -99,6 +100,7 @@ class Store:
         for content, slot, (_, length) in zip(wanted, slots, sources, strict=True):
             missing = content.tokens[length:]
             if missing:
+                assert content.prefix is not None
                 tokens = torch.tensor(missing, device=self.network.device)
                 self.network.read(content.prefix, self.block, slot, length, tokens)
             computed.append(len(missing))

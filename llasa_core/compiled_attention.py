@@ -1,0 +1,194 @@
+"""Attention of one token of each row as a single compiled function: for a CPU in float32.
+
+In a model of some million weights torch spends more time between its operations than in them, and there are a dozen of
+them to attention. Here they are one, and no row's numbers depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from llasa_core.prefix import Group
+
+Array = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
+"""How the compiler may reorder sums, so that it can vectorise them. Not-a-number stays what it is."""
+TOGETHER = 4
+"""Rows for which a prefix is read at once; says nothing about their numbers."""
+_RUNNING = threading.Lock()
+"""One at a time: the threads that numba uses where there is no OpenMP cannot be entered twice."""
+
+
+class CompiledAttention:
+    """Attention of rows that are one token each, layer by layer."""
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        block: Tensor,
+        places: Tensor,
+        tables: tuple[Tensor, Tensor],
+        slots: Tensor | None = None,
+    ) -> None:
+        """As `TorchAttention`, float32 on a CPU. ``slots``: int64 [rows], where in ``block`` each row lies, if not in order.
+
+        Rows of one slot are tokens of one text: each sees the keys and values of those before it.
+        """
+        self._groups = groups
+        self._block: Array = block.numpy()
+        self._places: Numbers = places.numpy()
+        self._tables: tuple[Array, Array] = tables[0].numpy(), tables[1].numpy()
+        self._slots: Numbers = np.arange(places.shape[1]) if slots is None else slots.numpy()
+        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+
+    def __call__(self, layer: int, states: Tensor) -> Tensor:
+        """As `TorchAttention`."""
+        given: Array = states.numpy()
+        rows, heads, dim = given.shape
+        block = self._block[layer]
+        mixed = np.empty((rows, heads - 2 * block.shape[2], dim), np.float32)
+        where = self._places, self._slots, *self._tables
+        with _RUNNING:
+            for group in self._groups:
+                _attend(given, *where, group.prefix.array[layer], block, group.first, group.last, mixed)
+        return torch.from_numpy(mixed).view(rows, -1)
+
+
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compiles a function when it is first called, and keeps that for the next process if it can be written anywhere."""
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return numba.njit(fastmath=FREEDOM, nogil=True, cache=True, **options)(function)  # type: ignore[no-any-return]
+        except RuntimeError:
+            return numba.njit(fastmath=FREEDOM, nogil=True, **options)(function)  # type: ignore[no-any-return]
+
+    return compiled
+
+
+@_compiled(parallel=True)
+def _attend(
+    states: Array,
+    places: Numbers,
+    slots: Numbers,
+    cos: Array,
+    sin: Array,
+    prefix: Array,
+    block: Array,
+    first: int,
+    last: int,
+    mixed: Array,
+) -> None:
+    """One layer and one prefix: rows ``first`` .. ``last - 1``.
+
+    states [rows, heads + 2 * kv_heads, dim]; places [2, rows]; slots [rows]; cos, sin [context, dim]; prefix [2,
+    kv_heads, tokens, dim]; block [slots, 2, kv_heads, columns, dim], into which the rows' keys and values are written;
+    mixed [rows, heads, dim], the result.
+    """
+    kv_heads, dim = block.shape[2], states.shape[2]
+    heads = states.shape[1] - 2 * kv_heads
+    known, sharing, scale = prefix.shape[2], heads // kv_heads, np.float32(1 / np.sqrt(dim))
+    for row in numba.prange(first, last):
+        position, column, own = places[0, row], places[1, row], block[slots[row]]
+        for kv in range(kv_heads):
+            _turn(states[row, heads + kv], cos[position], sin[position], own[0, kv, column])
+            own[1, kv, column] = states[row, heads + kv_heads + kv]
+    parts = (last - first + TOGETHER - 1) // TOGETHER
+    for part in numba.prange(parts * kv_heads):
+        kv = part % kv_heads
+        begin = first + part // kv_heads * TOGETHER
+        end = min(begin + TOGETHER, last)
+        queries = np.empty(((end - begin) * sharing, dim), np.float32)
+        widest = 0
+        for row in range(begin, end):
+            position = places[0, row]
+            widest = max(widest, places[1, row] + 1)
+            for k in range(sharing):
+                query = queries[(row - begin) * sharing + k]
+                _turn(states[row, kv * sharing + k], cos[position], sin[position], query)
+                query *= scale
+        scores = np.empty((len(queries), known + widest), np.float32)
+        for t in range(known):
+            for q in range(len(queries)):
+                scores[q, t] = _product(queries[q], prefix[0, kv, t])
+        for q in range(len(queries)):
+            row = begin + q // sharing
+            for t in range(places[1, row] + 1):
+                scores[q, known + t] = _product(queries[q], block[slots[row], 0, kv, t])
+            _softmax(scores[q, : known + places[1, row] + 1])
+        queries[:] = 0
+        for t in range(known):
+            for q in range(len(queries)):
+                _add(queries[q], scores[q, t], prefix[1, kv, t])
+        for q in range(len(queries)):
+            row = begin + q // sharing
+            for t in range(places[1, row] + 1):
+                _add(queries[q], scores[q, known + t], block[slots[row], 1, kv, t])
+            mixed[row, kv * sharing + q % sharing] = queries[q]
+
+
+@_compiled(inline="always")
+def _turn(states: Array, cos: Array, sin: Array, out: Array) -> None:
+    """Apply a position to a query or key [dim]; the sign of the sine stands in its table."""
+    half = len(states) // 2
+    for d in range(half):
+        a, b = states[d], states[d + half]
+        out[d] = a * cos[d] + b * sin[d]
+        out[d + half] = b * cos[d + half] + a * sin[d + half]
+
+
+@_compiled(inline="always")
+def _product(a: Array, b: Array) -> np.float32:
+    total = np.float32(0)
+    for d in range(len(a)):
+        total += a[d] * b[d]
+    return total
+
+
+@_compiled(inline="always")
+def _add(out: Array, share: np.float32, values: Array) -> None:
+    for d in range(len(out)):
+        out[d] += share * values[d]
+
+
+@_compiled(inline="always")
+def _softmax(scores: Array) -> None:
+    """In place: [time]."""
+    largest = scores[0]
+    for t in range(len(scores)):
+        largest = max(largest, scores[t])
+    total = np.float32(0)
+    for t in range(len(scores)):
+        scores[t] = _exp(scores[t] - largest)
+        total += scores[t]
+    share = np.float32(1) / total
+    for t in range(len(scores)):
+        scores[t] *= share
+
+
+@_compiled(inline="always")
+def _exp(x: np.float32) -> np.float32:
+    """e to the power of x <= 0, within 2e-7: one that the compiler can vectorise, unlike that of the C library.
+
+    As all do it: 2^k by the bits of a float, and e^y by its series for |y| <= ln(2) / 2.
+    """
+    z = np.maximum(x * np.float32(1.4426950408889634), np.float32(-126))
+    k = np.floor(z + np.float32(0.5))
+    y = (z - k) * np.float32(0.6931471805599453)
+    series = y * np.float32(1 / 5040) + np.float32(1 / 720)
+    series = series * y + np.float32(1 / 120)
+    series = series * y + np.float32(1 / 24)
+    series = series * y + np.float32(1 / 6)
+    series = series * y + np.float32(1 / 2)
+    series = (series * y + np.float32(1)) * y + np.float32(1)
+    power = np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return series * power  # type: ignore[no-any-return]
