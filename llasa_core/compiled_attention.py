@@ -6,7 +6,7 @@ them to attention. Here they are one, and no row's numbers depend on the rows be
 
 from __future__ import annotations
 
-import threading
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,8 +24,23 @@ FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
 """How the compiler may reorder sums, so that it can vectorise them. Not-a-number stays what it is."""
 TOGETHER = 4
 """Rows for which a prefix is read at once; says nothing about their numbers."""
-_RUNNING = threading.Lock()
-"""One at a time: the threads that numba uses where there is no OpenMP cannot be entered twice."""
+
+
+def _openmp() -> bool:
+    """Whether numba can run on the threads of OpenMP, which it shares with torch; any others would fight with those.
+
+    Where it cannot (no libgomp on the machine), one thread is as fast as torch with two.
+    """
+    try:
+        importlib.import_module("numba.np.ufunc.omppool")
+    except ImportError:
+        return False
+    if numba.config.THREADING_LAYER == "default":
+        numba.config.THREADING_LAYER = "omp"
+    return True
+
+
+OPENMP = _openmp()
 
 
 class CompiledAttention:
@@ -48,7 +63,8 @@ class CompiledAttention:
         self._places: Numbers = places.numpy()
         self._tables: tuple[Array, Array] = tables[0].numpy(), tables[1].numpy()
         self._slots: Numbers = np.arange(places.shape[1]) if slots is None else slots.numpy()
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        if OPENMP:
+            numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         """As `TorchAttention`."""
@@ -57,9 +73,8 @@ class CompiledAttention:
         block = self._block[layer]
         mixed = np.empty((rows, heads - 2 * block.shape[2], dim), np.float32)
         where = self._places, self._slots, *self._tables
-        with _RUNNING:
-            for group in self._groups:
-                _attend(given, *where, group.prefix.array[layer], block, group.first, group.last, mixed)
+        for group in self._groups:
+            _attend(given, *where, group.prefix.array[layer], block, group.first, group.last, mixed)
         return torch.from_numpy(mixed).view(rows, -1)
 
 
@@ -75,7 +90,7 @@ def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., An
     return compiled
 
 
-@_compiled(parallel=True)
+@_compiled(parallel=OPENMP)
 def _attend(
     states: Array,
     places: Numbers,

@@ -104,6 +104,15 @@ def test_a_text_is_read_as_it_was_said_to_the_last_bit() -> None:
     torch.testing.assert_close(at_once, by_torch, atol=2e-6, rtol=2e-5)
 
 
+def test_one_thread_without_openmp_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(4, 2, [3, 0, 39, 17, 17, 2, 8])
+    expected, _ = scene.compiled()
+    alone = compiled_attention._compiled(parallel=False)(compiled_attention._attend.py_func)  # type: ignore[attr-defined]
+    monkeypatch.setattr(compiled_attention, "OPENMP", False)
+    monkeypatch.setattr(compiled_attention, "_attend", alone)
+    torch.testing.assert_close(scene.compiled()[0], expected, atol=1e-6, rtol=1e-6)
+
+
 def test_what_is_not_a_number_stays_so() -> None:
     scene = Scene(4, 2, [3, 5])
     scene.states[0, 1, 0] = torch.nan
