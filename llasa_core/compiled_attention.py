@@ -6,41 +6,18 @@ them to attention. Here they are one, and no row's numbers depend on the rows be
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numba
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from llasa_core.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
 from llasa_core.prefix import Group
 
-Array = NDArray[np.float32]
-Numbers = NDArray[np.int64]
-FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
-"""How the compiler may reorder sums, so that it can vectorise them. Not-a-number stays what it is."""
 TOGETHER = 4
 """Rows for which a prefix is read at once; says nothing about their numbers."""
-
-
-def _openmp() -> bool:
-    """Whether numba can run on the threads of OpenMP, which it shares with torch; any others would fight with those.
-
-    Where it cannot (no libgomp on the machine), one thread is as fast as torch with two.
-    """
-    try:
-        importlib.import_module("numba.np.ufunc.omppool")
-    except ImportError:
-        return False
-    if numba.config.THREADING_LAYER == "default":
-        numba.config.THREADING_LAYER = "omp"
-    return True
-
-
-OPENMP = _openmp()
 
 
 class CompiledAttention:
@@ -63,8 +40,7 @@ class CompiledAttention:
         self._places: Numbers = places.numpy()
         self._tables: tuple[Array, Array] = tables[0].numpy(), tables[1].numpy()
         self._slots: Numbers = np.arange(places.shape[1]) if slots is None else slots.numpy()
-        if OPENMP:
-            numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        use_threads_of_torch()
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         """As `TorchAttention`."""
@@ -78,19 +54,7 @@ class CompiledAttention:
         return torch.from_numpy(mixed).view(rows, -1)
 
 
-def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compiles a function when it is first called, and keeps that for the next process if it can be written anywhere."""
-
-    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            return numba.njit(fastmath=FREEDOM, nogil=True, cache=True, **options)(function)  # type: ignore[no-any-return]
-        except RuntimeError:
-            return numba.njit(fastmath=FREEDOM, nogil=True, **options)(function)  # type: ignore[no-any-return]
-
-    return compiled
-
-
-@_compiled(parallel=OPENMP)
+@compiled(parallel=OPENMP)
 def _attend(
     states: Array,
     places: Numbers,
@@ -151,7 +115,7 @@ def _attend(
             mixed[row, kv * sharing + q % sharing] = queries[q]
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _turn(states: Array, cos: Array, sin: Array, out: Array) -> None:
     """Apply a position to a query or key [dim]; the sign of the sine stands in its table."""
     half = len(states) // 2
@@ -161,7 +125,7 @@ def _turn(states: Array, cos: Array, sin: Array, out: Array) -> None:
         out[d + half] = b * cos[d + half] + a * sin[d + half]
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _product(a: Array, b: Array) -> np.float32:
     total = np.float32(0)
     for d in range(len(a)):
@@ -169,13 +133,13 @@ def _product(a: Array, b: Array) -> np.float32:
     return total
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _add(out: Array, share: np.float32, values: Array) -> None:
     for d in range(len(out)):
         out[d] += share * values[d]
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _softmax(scores: Array) -> None:
     """In place: [time]."""
     largest = scores[0]
@@ -190,7 +154,7 @@ def _softmax(scores: Array) -> None:
         scores[t] *= share
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _exp(x: np.float32) -> np.float32:
     """e to the power of x <= 0, within 2e-7: one that the compiler can vectorise, unlike that of the C library.
 

@@ -105,6 +105,16 @@ class Network:
         self.read(self._nothing, block, 0, 0, torch.tensor(list(tokens), device=self.device))
         return Prefix(tuple(tokens), block[:, 0])
 
+    def copy(self, block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> None:
+        """(source, slot, start, end) of columns of ``block`` that are copied from slot to slot, none of which is both."""
+        if self.compiled is not None:
+            from llasa_core.compiled_copies import copy_columns
+
+            copy_columns(block, moves)
+            return
+        for source, slot, start, end in moves:
+            block[:, slot, :, :, start:end] = block[:, source, :, :, start:end]
+
     def read(self, prefix: Prefix, block: Tensor, slot: int, start: int, tokens: Tensor) -> None:
         """Compute keys and values of ``tokens`` [time] into columns ``start`` and after of one slot of ``block``.
 

@@ -143,19 +143,23 @@ class Store:
 
     def _move(self, sources: Sequence[tuple[int, int]], slots: Sequence[int]) -> None:
         """Copy the first columns of each source to its slot, as far as that does not hold the same tokens."""
-        staying = {slot for (source, _), slot in zip(sources, slots, strict=True) if source == slot}
-        copies: list[tuple[int, int, int, Tensor]] = []
+        targets = {slot for (source, n), slot in zip(sources, slots, strict=True) if source != slot and n}
+        moves: list[tuple[int, int, int, int]] = []
+        saved: list[tuple[int, int, int, Tensor]] = []
         for (source, length), slot in zip(sources, slots, strict=True):
             if source == slot or not length:
                 continue
             content = Content(self.held[source].prefix, self.held[source].tokens[:length])
             start = self.held[slot].shared(content)
-            if start < length:
-                columns = self.block[:, source, :, :, start:length]
-                # what is about to be overwritten is saved first; what stays, or lies behind, need not be
-                safe = source in staying or source >= len(slots)
-                copies.append((slot, start, length, columns if safe else columns.clone()))
-        for slot, start, length, columns in copies:
+            if start == length:
+                continue
+            if source not in targets:
+                moves.append((source, slot, start, length))
+            else:  # it is about to be overwritten
+                saved.append((slot, start, length, self.block[:, source, :, :, start:length].clone()))
+        if moves:
+            self.network.copy(self.block, moves)
+        for slot, start, length, columns in saved:
             self.block[:, slot, :, :, start:length] = columns
 
     def _reserve(self, slots: int, columns: int) -> None:

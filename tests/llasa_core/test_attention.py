@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from llasa_core import compiled_attention
+from llasa_core import compiled_attention, compiling
 from llasa_core.attention import TorchAttention, TorchReading, attend, attend_plainly, merged
 from llasa_core.compiled_attention import CompiledAttention
 from llasa_core.network import LONELY, Network
@@ -107,8 +107,8 @@ def test_a_text_is_read_as_it_was_said_to_the_last_bit() -> None:
 def test_one_thread_without_openmp_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(4, 2, [3, 0, 39, 17, 17, 2, 8])
     expected, _ = scene.compiled()
-    alone = compiled_attention._compiled(parallel=False)(compiled_attention._attend.py_func)  # type: ignore[attr-defined]
-    monkeypatch.setattr(compiled_attention, "OPENMP", False)
+    alone = compiling.compiled(parallel=False)(compiled_attention._attend.py_func)  # type: ignore[attr-defined]
+    monkeypatch.setattr(compiling, "OPENMP", False)
     monkeypatch.setattr(compiled_attention, "_attend", alone)
     torch.testing.assert_close(scene.compiled()[0], expected, atol=1e-6, rtol=1e-6)
 
@@ -144,11 +144,28 @@ def test_where_nothing_can_be_kept_it_is_compiled_each_time(monkeypatch: pytest.
 
     monkeypatch.setattr(numba, "njit", nowhere)
 
-    @compiled_attention._compiled()
+    @compiling.compiled()
     def twice(x: float) -> float:
         return 2 * x
 
     assert twice(2.0) == 4.0
+
+
+def test_columns_are_copied_from_slot_to_slot() -> None:
+    torch.manual_seed(0)
+    network, moves = (
+        Network(build_llama(50), torch.arange(10), 64),
+        [(3, 0, 0, 9), (3, 1, 4, 30), (6, 5, 7, 8)],
+    )
+    block = torch.randn(network.layers, 7, 2, network.kv_heads, 32, network.head_dim)
+    expected, found = block.clone(), block.clone()
+    for source, slot, start, end in moves:
+        expected[:, slot, :, :, start:end] = block[:, source, :, :, start:end]
+    network.copy(found, moves)
+    assert torch.equal(found, expected) and not torch.equal(found, block)
+    network.compiled, found = None, block.clone()
+    network.copy(found, moves)
+    assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("inputs", [64, LONELY // 2, LONELY, 2 * LONELY])
