@@ -1,8 +1,7 @@
 """`python -m experiments.soak`: many utterances by actors of Ray, one of which is killed every few seconds.
 
-What comes out is compared, token for token, with a run in this process. Of some 100,000 draws one lies so close to the
-edge between two tokens that the rounding of a batch of another size decides, so a few utterances may differ; the exit
-code is 1 then as well. Memory of all processes is watched meanwhile: each look is a line of soak.jsonl.
+What comes out is compared, token for token, with a run in this process; the exit code is 1 if anything failed or differs.
+Memory of all processes is watched meanwhile: each look is a line of soak.jsonl.
 """
 
 from __future__ import annotations

@@ -37,8 +37,13 @@ OPENMP = _openmp()
 
 def use_threads_of_torch() -> None:
     """What this thread runs next is shared among as many threads as torch uses."""
-    if OPENMP:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    if not OPENMP:
+        return
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    if torch.get_num_threads() != threads:
+        # when numba sets up its threads, it tells OpenMP, and so torch, to use every core
+        torch.set_num_threads(threads)
 
 
 def compiled(**options: Any) -> Callable[[Function], Function]:

@@ -1,5 +1,8 @@
 """Attention of one token of each row: as torch writes it out, and as one compiled function."""
 
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -102,6 +105,19 @@ def test_a_text_is_read_as_it_was_said_to_the_last_bit() -> None:
     expected = torch.stack([torch_reading(layer, states[layer]) for layer in range(LAYERS)])
     torch.testing.assert_close(read, expected, atol=2e-6, rtol=2e-5)
     torch.testing.assert_close(at_once, by_torch, atol=2e-6, rtol=2e-5)
+
+
+def test_numba_leaves_torch_its_threads() -> None:
+    """In a process of its own: numba sets itself up once."""
+    code = """
+import torch
+torch.set_num_threads(1)
+from llasa_core.compiling import use_threads_of_torch
+use_threads_of_torch()
+print(torch.get_num_threads())
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["1"]
 
 
 def test_one_thread_without_openmp_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
