@@ -84,6 +84,16 @@ class Network:
         # rotate_half(x) * sin, as a rotation of x by half its length: the sign goes into the table
         self.cos = cos[0].to(self.dtype)
         self.sin = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).to(self.dtype)
+        if self.compiled is not None:
+            self._compile(self.compiled)
+
+    def _compile(self, attention: type[CompiledAttention]) -> None:
+        """Now, while models are loaded: the first request is not to wait for it, nor its ledger to count it."""
+        block, prefix = self.allocate(2, 1), Prefix((0,), self.allocate(1, 1)[:, 0])
+        places = torch.zeros(2, 1, dtype=torch.long)
+        layer = attention([Group(0, 1, prefix)], block, places, (self.cos, self.sin))
+        layer(0, torch.zeros(1, self.heads + 2 * self.kv_heads, self.head_dim))
+        self.copy(block, [(0, 1, 0, 1)])
 
     @property
     def bytes_per_token(self) -> int:
