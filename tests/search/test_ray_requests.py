@@ -128,7 +128,8 @@ def test_an_interrupt_in_the_middle_of_a_wait_is_survived(
     expected = run(nano, "best-of-n?n=2", TEXTS[:2])
     for text in TEXTS[:2]:
         assert_same(found[text], expected[text])
-    for _ in range(60):  # an actor may still be at work that was dropped; its answer is read by whoever waits next
+    # an actor may still be at work that was dropped; its answer is read by whoever waits next
+    for _ in range(60):
         if not any(row["queue"] for row in rollouts.workers()):
             break
         assert not [unit for unit, _, _ in rollouts.actors.turn(1.0) if unit in rollouts._asked]
