@@ -2,7 +2,7 @@
 
 The engine is measured against what it has to read (bytes a second, beside a plain copy in the same run) and against
 `generate(num_return_sequences=N)` of transformers: same model, same prompt, same sampling, alternating, medians of
-five pairs. No row ends before its last token, so that all runs do the same work.
+nine pairs. No row ends before its last token, so that all runs do the same work.
 """
 
 import argparse
