@@ -196,6 +196,8 @@ def test_the_manifest_names_the_models_as_a_local_one_does(pair: Searcher, nano:
 def test_a_folder_that_lacks_files_is_told_of_at_once(cluster: None, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model folder"):
         Searcher.from_preset("nano", generator=str(tmp_path / "none"), ray=_one())
+    with pytest.raises(VerifierError, match="unknown verifier"):
+        Searcher.from_preset("nano", verifiers=["whisker:nano"], ray=_one())
 
 
 def _one():  # type: ignore[no-untyped-def]
