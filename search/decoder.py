@@ -177,10 +177,8 @@ class Decoder:
                     item.answer.cancel()
 
     def _put(self, item: Job | Call) -> None:
-        if self._closed.is_set():
-            raise RuntimeError("the decoder is closed")
         self._queue.put(item)
-        if self._closed.is_set():  # meanwhile: nobody would take it
+        if self._closed.is_set():  # nobody would take it
             self._cancel()
             self._queue.put(None)  # which may have been taken with the rest
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
@@ -92,10 +92,11 @@ class LocalRollouts:
             return self._listener.submit(work)
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
+        if self.threads:
+            _wait_for_any(futures)
+            return
         while not any(future.done() for future in futures):
-            if self.threads:
-                wait(futures, return_when=FIRST_COMPLETED)
-            elif not self.decoder.step():
+            if not self.decoder.step():
                 raise RuntimeError("waiting for what nobody works on")
 
     def open(self, request: Request, progress: Progress = no_progress) -> LocalRollout:
@@ -271,3 +272,11 @@ def _done(value: Any) -> Future[Any]:
     answer: Future[Any] = Future()
     answer.set_result(value)
     return answer
+
+
+def _wait_for_any(futures: Collection[Future[Any]]) -> None:
+    """Until one is done or cancelled: `concurrent.futures.wait` does not hear of what is cancelled before it began."""
+    told = threading.Event()
+    for future in futures:
+        future.add_done_callback(lambda _: told.set())
+    told.wait()

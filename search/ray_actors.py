@@ -239,15 +239,15 @@ class Actors:
             if self.alive(number, life):
                 self.actors[number].handle.forget.remote(key)
 
-    def drop(self) -> None:
-        """Stops what is under way, without waiting."""
+    def drop(self, last: int) -> None:
+        """Stops what is under way for requests up to the one that goes by `last`, without waiting."""
         self.board.waiting.clear()
         sent = {sent.unit for sent in self._sent.values()}
         for actor in self.actors:
             # what was interrupted between its arrival and its being told is under way no longer
             actor.seat.running = [unit for unit in actor.seat.running if unit in sent]
             if actor.seat.running and actor.seat.ready:
-                actor.handle.drop.remote()
+                actor.handle.drop.remote(last)
 
     def close(self) -> None:
         """Ends all actors, and the local cluster if it was started for them."""

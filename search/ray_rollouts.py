@@ -86,7 +86,7 @@ class RayRollouts:
         """What is under way is stopped; the actors stay."""
         for rollout in list(self.open_requests.values()):
             rollout.close()
-        self.actors.drop()
+        self.actors.drop(self._keys)
         self._asked.clear()
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -109,6 +109,7 @@ class Worker:
         self.imports = tuple(imports)
         self._lock = threading.Lock()
         self._opened: OrderedDict[int, Opened] = OrderedDict()
+        self._dropped = 0
 
     def load(self) -> Answer:
         """Loads the models. The value is `About`."""
@@ -141,7 +142,15 @@ class Worker:
         threading.Event().wait()
 
     def work(self, key: int, request: Request, task: Task, seconds_left: float = math.inf) -> Answer:
-        """One unit of work for the request that goes by `key`."""
+        """One unit of work for the request that goes by `key`: a number, higher than those of requests before."""
+        while True:
+            answer = self._work(key, request, task, seconds_left)
+            # it may have begun before an earlier call of drop did: that was not meant for it
+            if not isinstance(answer.error, CancelledError) or key <= self._dropped:
+                return answer
+            self.forget(key)
+
+    def _work(self, key: int, request: Request, task: Task, seconds_left: float) -> Answer:
         if isinstance(task, Decode):
             try:
                 return Answer(
@@ -167,10 +176,12 @@ class Worker:
         with self._lock:
             self._opened.pop(key, None)
 
-    def drop(self) -> None:
-        """Stops what is under way."""
+    def drop(self, last: int) -> None:
+        """Stops what is under way for requests up to the one that goes by `last`."""
         with self._lock:
-            self._opened.clear()
+            self._dropped = max(self._dropped, last)
+            for key in [key for key in self._opened if key <= last]:
+                del self._opened[key]
         self.rollouts.drop()
 
     def _open(self, key: int) -> Opened:

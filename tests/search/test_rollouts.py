@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +296,10 @@ def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
     under_way = rollouts.listen(slow)
     waiting = [rollouts.listen(slow) for _ in range(3)]
     assert begun.wait(30)
+    told = ThreadPoolExecutor(2)
+    waited = told.submit(lambda: rollouts.wait(waiting))
+    opened = told.submit(lambda: rollouts.open(request_))
+    time.sleep(0.3)  # until both wait
     dropping = threading.Thread(target=rollouts.drop)
     dropping.start()
     time.sleep(0.3)  # until it waits for what is under way
@@ -305,6 +309,9 @@ def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
     for future in waiting:
         with pytest.raises(CancelledError):
             future.result(30)
+    waited.result(30)
+    with pytest.raises(CancelledError):
+        opened.result(30)
     assert len(run(rollouts, request_, 1).candidates) == 1  # and it goes on
     rollouts.close()
 

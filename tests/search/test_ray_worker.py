@@ -1,0 +1,59 @@
+"""What an actor does with its units of work; nothing of Ray is needed for that."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from llasa_core.audio import Waveform
+from llasa_core.request import Request
+from search.parts import Parts
+from search.ray_worker import Hear, Task, Worker
+from search.strategy import Branch, Extend, Start, branched_beams
+
+
+@pytest.fixture
+def worker(tiny_generator: Path, tiny_codec: Path) -> Iterator[Worker]:
+    parts = Parts.of(generator=str(tiny_generator), codec=str(tiny_codec), verifiers=(), max_seconds=1.0)
+    found = Worker(parts, "all", threads=1, gpu_share=0.0, imports=())
+    assert found.load().error is None
+    yield found
+    found.rollouts.close()
+
+
+def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Worker, voice: Waveform) -> None:
+    """Wherever the call of drop overtakes or is overtaken: requests 1 and 2 are dropped, 3 was asked for later."""
+    request = Request("Seven birds", prompt_audio=voice, prompt_text="a buzz", seed=3)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    worker.rollouts.listen(slow)
+    assert begun.wait(30)
+    pool = ThreadPoolExecutor(5)
+    units = [pool.submit(worker.work, key, request, Start()) for key in (1, 2, 3)]
+    time.sleep(0.3)  # until all wait
+    dropping = pool.submit(worker.drop, 2)
+    time.sleep(0.3)
+    go_on.set()
+    first, second, third = (unit.result(30) for unit in units)
+    dropping.result(30)
+    assert isinstance(first.error, CancelledError) and isinstance(second.error, CancelledError)
+    assert third.error is None
+
+    def value(key: int, task: Task) -> tuple:  # type: ignore[type-arg]
+        answer = worker.work(key, request, task)
+        assert answer.error is None
+        return answer.value  # type: ignore[no-any-return]
+
+    beams = branched_beams(Branch((third.value,), 2))
+    spoken = value(3, Extend(beams, 5))
+    worker.drop(3)
+    # a request that begins anew, from another one's tokens
+    assert value(4, Extend(beams, 5)) == spoken
+    assert all(len(waveform) > 0 for waveform in value(4, Hear(spoken)))
