@@ -19,6 +19,9 @@ CORES = 4
 """Of an actor on a machine without a GPU, unless told otherwise."""
 ANSWERS_WITHIN = 10.0
 """Seconds in which a cluster's address has to take a connection."""
+NICENESS = "RAY_worker_niceness"
+"""Variable with the niceness of actors on nodes that start now. Ray's 15 starves them beside anything else that works,
+and they do what this process would do without them."""
 OBJECT_STORE = 512 * 2**20
 """Bytes of a local cluster's store: requests and the audio of answers pass through it and stay for moments."""
 
@@ -137,6 +140,7 @@ def connect(address: str | None) -> bool:
         return False
     settings: dict[str, Any] = {"log_to_driver": True, "logging_level": logging.ERROR}
     if address is None:
+        os.environ.setdefault(NICENESS, "0")
         ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE, **settings)
         return True
     check_reachable(address)

@@ -17,8 +17,9 @@ def cluster() -> Iterator[None]:
     """With room for all actors of the tests, however many cores there are."""
     import ray
 
-    from search.ray_options import OBJECT_STORE
+    from search.ray_options import NICENESS, OBJECT_STORE
 
+    os.environ.setdefault(NICENESS, "0")  # starved actors would count as hung
     ray.init(
         "local",
         num_cpus=8,
