@@ -47,14 +47,14 @@ def use_threads_of_torch() -> None:
 
 
 def compiled(**options: Any) -> Callable[[Function], Function]:
-    """Compiles a function when it is first called, and keeps that for the next process if it can be written anywhere.
-
-    Where there is no OpenMP it is not kept: numba would take what is for threads for what is not, and the reverse.
-    """
+    """Compiles a function when it is first called, and keeps that for the next process if it can be written anywhere."""
 
     def decorated(function: Function) -> Function:
+        if not OPENMP:
+            # the name of what is kept: numba would take what is for threads for what is not, and the reverse
+            function.__qualname__ += "_alone"
         try:
-            return numba.njit(fastmath=FREEDOM, nogil=True, cache=OPENMP, **options)(function)  # type: ignore[no-any-return]
+            return numba.njit(fastmath=FREEDOM, nogil=True, cache=True, **options)(function)  # type: ignore[no-any-return]
         except RuntimeError:
             return numba.njit(fastmath=FREEDOM, nogil=True, **options)(function)  # type: ignore[no-any-return]
 
