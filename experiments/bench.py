@@ -2,23 +2,22 @@
 
 The engine is measured against what it has to read (bytes a second, beside a plain copy in the same run) and against
 `generate(num_return_sequences=N)` of transformers: same model, same prompt, same sampling, alternating, medians of
-nine pairs. No row ends before its last token, so that all runs do the same work.
+the pairs with 95 % bootstrap intervals. No row ends before its last token, so that all runs do the same work.
 """
 
 import argparse
-import math
+import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from experiments import bench_decoding
+from experiments.timing import Ratio, tell, timed
 from experiments.voices import find_voice
-from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio
+from llasa_core.audio import SAMPLE_RATE, AudioError, read_audio
 from llasa_core.codec import Codec
 from llasa_core.decoding import Generator
 from llasa_core.errors import UserError
@@ -33,6 +32,9 @@ from verifiers.errors import VerifierError
 TEXT = "the morning train is late again"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 SHAPES = {"llama-1b": bench_decoding.LLAMA_1B}
+ROWS = "1,4,16,64,256"
+PARTS = 3
+"""How often codec and verifiers are timed."""
 SHAPE_PROMPT, SHAPE_CODES = 250, 65_536
 """Prompt tokens and codes where a shape stands in for a checkpoint: a short text and 4 s of voice."""
 
@@ -45,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--shape", choices=SHAPES, help="random weights in this shape instead: the generator alone"
     )
-    parser.add_argument("--rows", default="1,4,16,64", help="batch sizes, with commas between (1,4,16,64)")
+    parser.add_argument("--rows", default=ROWS, help=f"batch sizes, with commas between ({ROWS})")
+    parser.add_argument("--pairs", type=int, default=9, help="runs each way, after one that warms up (9)")
     parser.add_argument("--tokens", type=int, default=100, help="speech tokens of each row (100)")
     parser.add_argument(
         "--dtype", choices=DTYPES, help="of the generator (float32 on a CPU, bfloat16 on a GPU)"
@@ -68,8 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_device(arguments.device)
         if arguments.threads < 0:
             raise UserError(f"--threads {arguments.threads}: give at least 1, or 0 for all cores")
-        if arguments.tokens < 1:
-            raise UserError(f"--tokens {arguments.tokens}: give at least 1")
+        for option in ("pairs", "tokens"):
+            if getattr(arguments, option) < 1:
+                raise UserError(f"--{option} {getattr(arguments, option)}: give at least 1")
         torch.set_num_threads(arguments.threads or torch.get_num_threads())
         dtype = DTYPES[arguments.dtype] if arguments.dtype else default_dtype(arguments.device)
         preset = find_preset(arguments.preset)
@@ -79,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, AudioError, VerifierError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -95,7 +101,7 @@ def bench_generator(
 ) -> None:
     """Prints one line a batch size, then what a fork costs and the most memory that was used."""
     sampling = Sampling(preset.sampling.temperature, preset.sampling.top_p)
-    shape, device, tokens = arguments.shape, arguments.device, arguments.tokens
+    shape, device, tokens, pairs = arguments.shape, arguments.device, arguments.tokens, arguments.pairs
     tokenizer: Any
     if shape:
         model = bench_decoding.random_llama(SHAPES[shape], dtype, device)
@@ -114,36 +120,29 @@ def bench_generator(
         Generator(model, tokenizer, device, dtype, sampling=sampling, graphs=not arguments.no_graphs)
     )
     copied = bench_decoding.copy_bandwidth(generator.device)
-    console = Console()
-    console.print(
+    print(
         f"{shape or preset.generator}, {dtype}, {device}, {torch.get_num_threads()} threads"
         f"{', steps recorded as CUDA graphs' if generator.record else ''}; prompt {len(ids)} tokens, "
-        f"{tokens} spoken; a copy moves {copied / 1e9:.1f} GB/s",
-        highlight=False,
+        f"{tokens} spoken, seeds 1 to {pairs}; a copy moves {copied / 1e9:.1f} GB/s"
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("rows", "tokens/s", "real-time factor", "GB/s", "of a copy", "x generate"):
-        table.add_column(heading, justify="right")
+    print(f"{'rows':>4} {'tokens/s':>9} {'real-time factor':>17} {'GB/s':>6} {'of a copy':>10}   x generate")
     other = None if arguments.no_generate else model
-    for speed in bench_decoding.measure(generator, other, ids, rows, tokens, sampling):
-        table.add_row(
-            str(speed.rows),
-            f"{speed.tokens_per_second:.0f}",
-            f"{speed.real_time_factor:.4f}",
-            f"{speed.bytes_per_second / 1e9:.1f}",
-            f"{speed.bytes_per_second / copied:.0%}",
-            "" if math.isnan(speed.ratio) else f"{speed.ratio:.2f}",
+    for speed in bench_decoding.measure(generator, other, ids, rows, tokens, sampling, pairs):
+        print(
+            f"{speed.rows:4} {speed.tokens_per_second:9.0f} {speed.real_time_factor:17.4f} "
+            f"{speed.bytes_per_second / 1e9:6.1f} {speed.bytes_per_second / copied:10.0%}   "
+            f"{Ratio.of(speed.ratios).show() if speed.ratios else '-'}",
+            flush=True,
         )
-    console.print(table)
     if not arguments.no_fork:
-        fork, step = bench_decoding.fork_cost(generator, ids, sampling)
-        console.print(
-            f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: {1e3 * fork:.2f} ms, "
-            f"{fork / step:.1%} of a step of {bench_decoding.STEP} tokens ({1e3 * step:.0f} ms)",
-            highlight=False,
+        both = bench_decoding.fork_cost(generator, ids, sampling, pairs)
+        fork, step = (1e3 * statistics.median(times) for times in zip(*both, strict=True))
+        share = Ratio.of([100 * fork / step for fork, step in both])
+        print(
+            f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: {fork:.2f} ms, "
+            f"{share.show(1)} % of a step of {bench_decoding.STEP} tokens ({step:.0f} ms)"
         )
-    peak = bench_decoding.peak_memory(generator.device) / 2**20
-    console.print(f"peak memory {peak:.0f} MiB", highlight=False)
+    print(f"peak memory {bench_decoding.peak_memory(generator.device) / 2**20:.0f} MiB")
 
 
 def bench_parts(preset: Preset, rows: Sequence[int], device: str) -> None:
@@ -151,36 +150,33 @@ def bench_parts(preset: Preset, rows: Sequence[int], device: str) -> None:
     voice = find_voice(None)
     audio = read_audio(voice.path)
     codec = Codec.from_source(resolve_source(preset.codec), device=device)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("part", "rows", "seconds", "real-time factor"):
-        table.add_column(heading, justify="left" if heading == "part" else "right")
     codes = codec.encode(audio)
-    seconds = timed(lambda: codec.encode(audio))
-    table.add_row("codec encode", "1", f"{seconds:.3f}", factor(seconds, [audio]))
+    print(f"\n{'part':24} {'rows':>4} {'seconds':>8}   real-time factor, median of {PARTS} [lowest, highest]")
+    bench_part("codec encode", 1, len(audio), lambda: codec.encode(audio))
     for count in rows:
         batched = [codes] * count
-        waveforms = codec.decode(batched)
-        seconds = timed(lambda batched=batched: codec.decode(batched))  # type: ignore[misc]
-        table.add_row("codec decode", str(count), f"{seconds:.3f}", factor(seconds, waveforms))
+        samples = sum(map(len, codec.decode(batched)))
+        bench_part("codec decode", count, samples, partial(codec.decode, batched))
     target = Target(voice.text, "en", audio)
     for spec in preset.verifiers:
         verifier = registry.load(spec, device=device)
-        verifier.score([audio], target, False)
         for count in rows:
-            waves = [audio] * count
-            seconds = timed(lambda waves=waves, verifier=verifier: verifier.score(waves, target, False))  # type: ignore[misc]
-            table.add_row(spec, str(count), f"{seconds:.3f}", factor(seconds, waves))
-    Console().print(table)
+            work = partial(verifier.score, [audio] * count, target, False)
+            bench_part(spec, count, count * len(audio), work)
 
 
-def timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def factor(seconds: float, waveforms: Sequence[Waveform]) -> str:
-    return f"{seconds / (sum(map(len, waveforms)) / SAMPLE_RATE):.3f}"
+def bench_part(part: str, rows: int, samples: int, work: Callable[[], object]) -> None:
+    """Prints the line of one part and batch size; the first of its runs warms up."""
+    tell(f"{part}: {rows} rows")
+    times = [timed(work) for _ in range(PARTS + 1)][1:]
+    tell("")
+    factors = [
+        SAMPLE_RATE * seconds / samples for seconds in (statistics.median(times), min(times), max(times))
+    ]
+    print(
+        f"{part:24} {rows:4} {statistics.median(times):8.3f}   {factors[0]:.4f} [{factors[1]:.4f}, {factors[2]:.4f}]",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

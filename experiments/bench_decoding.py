@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from experiments.timing import tell
 from llasa_core.batch import Batch
 from llasa_core.decoding import Generator, Prompt
 from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
 from llasa_core.sampling import Sampling
+from llasa_core.store import Store
 
 COPIED = 1 << 28
-PAIRS = 9
 FORKED_ROWS, FORKED_TOKENS, STEP = 16, 500, 25
 LLAMA_1B: dict[str, Any] = {
     "hidden_size": 2048,
@@ -46,12 +47,12 @@ LLAMA_1B: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians of one number of rows; ``ratio`` is to ``generate``, nan where it was not run."""
+    """Medians of one number of rows. ``ratios``: of each pair, how many times as long ``generate`` took; () without it."""
 
     rows: int
     seconds_per_token: float
     bytes_per_second: float
-    ratio: float
+    ratios: tuple[float, ...]
 
     @property
     def tokens_per_second(self) -> float:
@@ -117,35 +118,57 @@ def without_end(generator: Generator) -> Generator:
 
 
 def measure(
-    generator: Generator, model: Any, ids: list[int], rows: Sequence[int], tokens: int, sampling: Sampling
+    generator: Generator,
+    model: Any,
+    ids: list[int],
+    rows: Sequence[int],
+    tokens: int,
+    sampling: Sampling,
+    pairs: int,
 ) -> Iterator[Speed]:
     """Speeds for each number of rows. ``model``, if given, generates in alternation: same prompt, same sampling.
 
-    The ratio is of the whole call, prompt included; the speed is that of the tokens behind it.
+    Which of the two goes first changes from pair to pair. The ratios are of the whole call, prompt included; the speed
+    is that of the tokens behind it.
     """
     device = generator.device
     # as in a search: room for keys and values stays from one request to the next
     store = generator.new_store()
     for count in rows:
-        spoken, whole, theirs = [], [], []
-        for repeat in range(PAIRS + 1):
-            wait(device)
-            began = time.perf_counter()
-            batch = generator.prefill([Prompt(ids, "bench", repeat)], sampling, store).fork([0] * count)
-            batch.place()
-            spoken.append(seconds(partial(batch.extend, tokens), device))
-            whole.append(time.perf_counter() - began)
-            if model is not None:
-                work = partial(generate, model, generator, ids, count, tokens, sampling)
-                theirs.append(seconds(work, device))
+        spoken: list[float] = []
+        whole: list[float] = []
+        theirs: list[float] = []
         # the first pair warms up
+        for pair in range(pairs + 1):
+            tell(f"{count} rows: pair {pair} of {pairs}")
+            prompt = Prompt(ids, "bench", pair)
+            ways = [(whole, partial(speak, generator, store, prompt, count, tokens, sampling, spoken))]
+            if model is not None:
+                ways.append((theirs, partial(generate, model, generator, ids, count, tokens, sampling)))
+            for times, work in ways if pair % 2 else reversed(ways):
+                times.append(seconds(work, device))
+        tell("")
         taken = statistics.median(spoken[1:]) / tokens
-        pairs = zip(whole[1:], theirs[1:], strict=True) if theirs else ()
-        ratio = statistics.median(b / a for a, b in pairs) if theirs else float("nan")
         # the prompt's keys and values are read once for all rows, those of what they said once for each
         columns = len(ids) + count * tokens / 2
         moved = generator.network.weight_bytes + columns * generator.network.bytes_per_token
-        yield Speed(count, taken, moved / taken, ratio)
+        ratios = tuple(b / a for a, b in zip(whole[1:], theirs[1:], strict=True)) if theirs else ()
+        yield Speed(count, taken, moved / taken, ratios)
+
+
+def speak(
+    generator: Generator,
+    store: Store,
+    prompt: Prompt,
+    rows: int,
+    tokens: int,
+    sampling: Sampling,
+    spoken: list[float],
+) -> None:
+    """The same by this engine. Adds to `spoken` the seconds of the tokens behind the prompt."""
+    batch = generator.prefill([prompt], sampling, store).fork([0] * rows)
+    batch.place()
+    spoken.append(seconds(partial(batch.extend, tokens), generator.device))
 
 
 def generate(
@@ -168,15 +191,19 @@ def generate(
     )
 
 
-def fork_cost(generator: Generator, ids: list[int], sampling: Sampling) -> tuple[float, float]:
+def fork_cost(
+    generator: Generator, ids: list[int], sampling: Sampling, pairs: int
+) -> list[tuple[float, float]]:
     """(seconds of a fork, of a 25-token step) of 16 rows of 500 tokens: four of them go on, each four times."""
-    step, fork = [], []
-    for repeat in range(PAIRS + 1):
-        batch = generator.prefill([Prompt(ids, "bench", repeat)], sampling).fork([0] * FORKED_ROWS)
+    found = []
+    for pair in range(pairs + 1):
+        tell(f"fork: {pair} of {pairs}")
+        batch = generator.prefill([Prompt(ids, "bench", pair)], sampling).fork([0] * FORKED_ROWS)
         batch.extend(max(1, FORKED_TOKENS - len(ids)))
-        step.append(seconds(partial(batch.extend, STEP), generator.device))
-        fork.append(seconds(partial(fork_and_place, batch), generator.device))
-    return statistics.median(fork[1:]), statistics.median(step[1:])
+        step = seconds(partial(batch.extend, STEP), generator.device)
+        found.append((seconds(partial(fork_and_place, batch), generator.device), step))
+    tell("")
+    return found[1:]
 
 
 def fork_and_place(batch: Batch) -> None:

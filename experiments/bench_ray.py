@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from experiments.nano.corpus import HELD_OUT_SENTENCES
 from experiments.study import requests
+from experiments.timing import Ratio, timed
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from llasa_core.request import Request
@@ -28,11 +27,13 @@ from verifiers.registry import directions
 
 def seconds(searcher: Searcher, wanted: Sequence[Request], spec: str, preset: str, in_flight: int) -> float:
     strategy = build(spec, directions(*find_preset(preset).verifiers))
-    began = time.perf_counter()
-    for outcome in searcher.run_many(wanted, strategy, in_flight=in_flight):
-        if isinstance(outcome, Failure):
-            raise outcome.error
-    return time.perf_counter() - began
+
+    def work() -> None:
+        for outcome in searcher.run_many(wanted, strategy, in_flight=in_flight):
+            if isinstance(outcome, Failure):
+                raise outcome.error
+
+    return timed(work)
 
 
 def compare(arguments: argparse.Namespace, actors: int, threads: int) -> None:
@@ -62,12 +63,10 @@ def compare(arguments: argparse.Namespace, actors: int, threads: int) -> None:
                 flush=True,
             )
     print(file=sys.stderr)
-    draws = np.random.default_rng(arguments.seed).choice(ratios, (10_000, len(ratios)))
-    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
-    middle = float(np.median(ratios))
+    ratio = Ratio.of(ratios, arguments.seed)
     print(
         f"{actors} actor{'s' * (actors > 1)} of {threads} thread{'s' * (threads > 1)} against this process with "
-        f"{torch.get_num_threads()}: {middle:.3f} [{low:.3f}, {high:.3f}] times as long, {1 / middle:.2f} times as fast "
+        f"{torch.get_num_threads()}: {ratio.show(3)} times as long, {1 / ratio.median:.2f} times as fast "
         f"({len(ratios)} pairs of {arguments.utterances} utterances, best-of-{arguments.n}, seed {arguments.seed})"
     )
 

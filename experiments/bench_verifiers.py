@@ -1,8 +1,8 @@
 """`python -m experiments.bench_verifiers`: seconds of audio judged a second, in one call and one at a time.
 
 The same candidates are judged both ways, alternating, the way that goes first changing from pair to pair; medians
-over the pairs. Candidates are pieces of the shipped voice prompts. Nothing is remembered between runs but the
-embedding of the reference.
+over the pairs, with 95 % bootstrap intervals. Candidates are pieces of the shipped voice prompts. Nothing is remembered
+between runs but the embedding of the reference.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from experiments.bench import timed
 from experiments.outputs import Outputs, check_file
+from experiments.timing import Ratio, tell, timed
 from experiments.voices import VoicePrompt, shipped_voices
 from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio, seconds
 from llasa_core.errors import UserError
@@ -52,10 +52,6 @@ class Speed:
     difference: float
     unusable: int
 
-    @property
-    def ratio(self) -> float:
-        return statistics.median(self.ratios)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -72,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--ragged", action="store_true", help="lengths from half to one and a half times that, not all equal"
     )
-    parser.add_argument("--pairs", type=int, default=5, help="runs each way (5)")
+    parser.add_argument("--pairs", type=int, default=9, help="runs each way (9)")
     parser.add_argument(
         "--seed", type=int, default=0, help="of where candidates are cut, and their lengths (0)"
     )
@@ -85,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, AudioError, VerifierError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -168,10 +166,12 @@ def measure(verifier: Verifier, candidates: Sequence[Waveform], target: Target, 
     )
     spent: list[tuple[float, float]] = []
     for pair in range(pairs):
+        tell(f"{verifier.spec}: pair {pair + 1} of {pairs}")
         first = pair % 2
         times = {first: timed(ways[first])}
         times[1 - first] = timed(ways[1 - first])
         spent.append((times[0], times[1]))
+    tell("")
     audio = sum(map(seconds, candidates))
     return Speed(
         verifier.spec,
@@ -188,7 +188,7 @@ def print_speeds(speeds: Sequence[Speed], settings: dict[str, Any]) -> None:
     lengths = f"{settings['seconds']:g} s{' on average' if settings['ragged'] else ''}"
     console.print(
         f"n={settings['count']} candidates of {lengths}, seed {settings['seed']}, {settings['device']}, "
-        f"{settings['threads']} threads; seconds of audio a second, medians of {settings['pairs']} pairs",
+        f"{settings['threads']} threads; seconds of audio a second, medians of {settings['pairs']} pairs [95 % interval]",
         highlight=False,
         soft_wrap=True,
     )
@@ -198,19 +198,16 @@ def print_speeds(speeds: Sequence[Speed], settings: dict[str, Any]) -> None:
         "batched",
         "one at a time",
         "ratio",
-        "lowest",
-        "highest",
         "difference",
         "unusable",
     ):
         table.add_column(heading, justify="left" if heading == "verifier" else "right", overflow="fold")
     for speed in speeds:
-        ratios = (speed.ratio, min(speed.ratios), max(speed.ratios))
         table.add_row(
             speed.spec,
             f"{speed.batched:.1f}",
             f"{speed.single:.1f}",
-            *(f"{ratio:.2f}" for ratio in ratios),
+            Ratio.of(speed.ratios).show(),
             f"{speed.difference:.0e}",
             str(speed.unusable),
         )

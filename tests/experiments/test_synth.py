@@ -104,21 +104,24 @@ def test_the_benchmark_measures_every_part(
     tiny = Preset("tiny", str(tiny_generator), str(tiny_codec), (spec,), (), "", "")
     monkeypatch.setitem(PRESETS, "tiny", tiny)
     monkeypatch.setenv("COLUMNS", "200")
-    assert bench.main(["--preset", "tiny", "--rows", "1,2", "--tokens", "8"]) == 0
+    assert bench.main(["--preset", "tiny", "--rows", "1,2", "--tokens", "8", "--pairs", "2"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     first = lines.index(
         ["rows", "tokens/s", "real-time", "factor", "GB/s", "of", "a", "copy", "x", "generate"]
     )
     assert [line[0] for line in lines[first + 1 : first + 3]] == ["1", "2"]
-    assert all(float(line[1]) > 0 and float(line[-1]) > 0 for line in lines[first + 1 : first + 3])
+    for line in lines[first + 1 : first + 3]:
+        ratio, low, high = (float(part.strip("[],")) for part in line[-3:])
+        assert float(line[1]) > 0 and 0 < low <= ratio <= high
     assert lines[first + 3][:7] == ["fork", "of", "16", "rows", "of", "500", "tokens:"]
     assert lines[first + 4][:2] == ["peak", "memory"]
-    parts = [" ".join(line[:-3]) for line in lines[first + 6 :]]
+    parts = [" ".join(line[:-5]) for line in lines[first + 7 :]]
     assert parts == ["codec encode", *["codec decode"] * 2, *[spec] * 2]
     for wrong in (
         ["--rows", "1,no"],
         ["--preset", "tinny"],
         ["--tokens", "0"],
+        ["--pairs", "0"],
         ["--device", "warp"],
         ["--threads", "-1"],
     ):
