@@ -58,7 +58,7 @@ class Unit:
     """A piece of work that any worker of its role can do, at any time and as often as need be.
 
     `wish`: the worker that has what it needs. `deaths`: how often a worker has died while it worked on this; `since`: when
-    the present one began.
+    the present one began. `wanted`: whether anybody still waits for it; if not, it is not begun again.
     """
 
     role: Role
@@ -66,6 +66,7 @@ class Unit:
     wish: int | None = None
     deaths: int = 0
     since: float = math.inf
+    wanted: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -125,12 +126,18 @@ class Board:
         """The seat's worker is dead. Units that are given up now; all others wait again, before the rest."""
         seat = self.seats[number]
         seat.ready = False
-        lost, seat.running = seat.running, []
+        lost, seat.running = [unit for unit in seat.running if unit.wanted], []
         for unit in lost:
             unit.deaths += 1
             unit.wish, unit.since = None, math.inf
         self.waiting.extendleft(unit for unit in reversed(lost) if unit.deaths < self.attempts)
         return [unit for unit in lost if unit.deaths >= self.attempts]
+
+    def forget(self, unit: Unit) -> None:
+        """Nobody waits for the unit any more."""
+        unit.wanted = False
+        if unit in self.waiting:
+            self.waiting.remove(unit)
 
     def give_up(self) -> list[Unit]:
         """Units that wait and that no seat will ever take; they wait no longer."""

@@ -136,8 +136,7 @@ class RayRollouts:
         self.open_requests.pop(rollout.key, None)
         for unit in [unit for unit, asked in self._asked.items() if asked[1] is rollout]:
             del self._asked[unit]
-            if unit in self.actors.board.waiting:
-                self.actors.board.waiting.remove(unit)
+            self.actors.board.forget(unit)
         self.actors.forget(rollout.key, rollout.users)
 
     def loads(self, role: Role, own: RayRollout) -> dict[int, int]:

@@ -122,6 +122,24 @@ def test_after_its_attempts_a_unit_is_given_up() -> None:
     assert not it.waiting
 
 
+def test_what_nobody_waits_for_is_not_begun_again() -> None:
+    """Else it would be done alone, while a seat gets nothing else."""
+    it = board(seats=2, limit=4, attempts=2)
+    left, right, late = Unit("speak", 0, 0), Unit("speak", 1, 0), Unit("speak", 2, 0)
+    it.waiting.extend([left, right])
+    sent(it)
+    it.waiting.append(late)
+    it.forget(left)
+    it.forget(late)
+    assert not it.waiting
+    assert it.died(0) == []
+    assert sent(it) == [(1, right)]
+    it.seats[0].ready = True
+    it.forget(right)
+    assert it.died(1) == []
+    assert not it.waiting
+
+
 def test_roles_are_kept_apart() -> None:
     it = Board([Seat(frozenset({"speak"}), ready=True), Seat(frozenset({"listen"}), ready=True)], 2, 2)
     it.waiting.extend([Unit("listen", 0, 0), Unit("speak", 1, 1)])
