@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
@@ -110,6 +110,7 @@ class Worker:
         self._lock = threading.Lock()
         self._opened: OrderedDict[int, Opened] = OrderedDict()
         self._dropped = 0
+        self._forgotten: deque[int] = deque(maxlen=4 * KEPT)
 
     def load(self) -> Answer:
         """Loads the models. The value is `About`."""
@@ -148,7 +149,8 @@ class Worker:
             # it may have begun before an earlier call of drop did: that was not meant for it
             if not isinstance(answer.error, CancelledError) or key <= self._dropped:
                 return answer
-            self.forget(key)
+            with self._lock:
+                self._opened.pop(key, None)
 
     def _work(self, key: int, request: Request, task: Task, seconds_left: float) -> Answer:
         if isinstance(task, Decode):
@@ -174,6 +176,7 @@ class Worker:
     def forget(self, key: int) -> None:
         """The request is done."""
         with self._lock:
+            self._forgotten.append(key)
             self._opened.pop(key, None)
 
     def drop(self, last: int) -> None:
@@ -186,6 +189,8 @@ class Worker:
 
     def _open(self, key: int) -> Opened:
         with self._lock:
+            if key <= self._dropped or key in self._forgotten:
+                return Opened()  # the unit was overtaken: nothing is kept, for nobody would end that
             opened = self._opened.setdefault(key, Opened())
             self._opened.move_to_end(key)
             while len(self._opened) > KEPT:

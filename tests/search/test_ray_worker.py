@@ -57,3 +57,7 @@ def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Wor
     # a request that begins anew, from another one's tokens
     assert value(4, Extend(beams, 5)) == spoken
     assert all(len(waveform) > 0 for waveform in value(4, Hear(spoken)))
+    worker.forget(4)
+    # a unit that comes late, overtaken by the news that its request is done: answered, and nothing is kept
+    assert value(4, Extend(beams, 5)) == value(2, Extend(beams, 5)) == spoken
+    assert not worker._opened
