@@ -14,7 +14,7 @@ import torch
 
 from experiments.nano.corpus import HELD_OUT_SENTENCES
 from experiments.study import requests
-from experiments.timing import Ratio, timed
+from experiments.timing import Ratio, tell, timed
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from llasa_core.request import Request
@@ -56,13 +56,8 @@ def compare(arguments: argparse.Namespace, actors: int, threads: int) -> None:
             took = {id(searcher): seconds(searcher, some, spec, preset, in_flight) for searcher in turns}
             if pair:  # the first one warms up
                 ratios.append(took[id(there)] / took[id(here)])
-            print(
-                f"\r{actors} x {threads}: pair {pair}/{arguments.pairs}   ",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-    print(file=sys.stderr)
+            tell(f"{actors} x {threads}: pair {pair} of {arguments.pairs}")
+    tell("")
     ratio = Ratio.of(ratios, arguments.seed)
     print(
         f"{actors} actor{'s' * (actors > 1)} of {threads} thread{'s' * (threads > 1)} against this process with "
