@@ -43,7 +43,7 @@ format: $(STAMP)  ## rewrite the sources in the project's style
 
 bench: $(STAMP)  ## tokens a second, real-time factors of each part, seconds of audio judged a second
 	$(BIN)/python -m experiments.bench
-	$(BIN)/python -m experiments.bench_verifiers
+	$(BIN)/python -m experiments.bench.verifiers
 
 clean:  ## remove what the commands above wrote, not the environment
 	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from experiments.ray_arguments import ray_of
+from experiments.cli.ray_options import ray_of
 from llasa_core.errors import UserError
+from llasa_core.lm.sampling import Sampling
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
-from llasa_core.sampling import Sampling
-from search.budget import Budget
-from search.ray_options import RayOptions
-from search.strategies import build, read
-from search.strategy import Strategy
+from search.asks import Strategy
+from search.backends.ray.options import RayOptions
+from search.cost.budget import Budget
+from search.strategies.registry import build, read
 from verifiers import registry
 from verifiers.spec import nearest
 
 if TYPE_CHECKING:
     from search.engine import Searcher
-    from search.parts import Parts
+    from search.models import Parts
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Settings:
 
     def check_device(self) -> None:
         """Raises UserError for a device that is not there. With Ray it has to be where the actors are: they look."""
-        from llasa_core.models import check_device
+        from llasa_core.loading import check_device
 
         if self.ray is None:
             check_device(self.device)
@@ -60,7 +60,7 @@ class Settings:
     @property
     def parts(self) -> Parts:
         """What has to be loaded."""
-        from search.parts import Parts
+        from search.models import Parts
 
         return Parts.of(
             self.preset,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from llasa_core.errors import UserError
-from llasa_core.sampling import Sampling
+from llasa_core.lm.sampling import Sampling
 
 PACKAGED = {
     "nano/generator": Path(__file__).parent / "nano" / "generator",

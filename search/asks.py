@@ -14,7 +14,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from llasa_core.lineage import Lineage, branched
+from llasa_core.lm.lineage import Lineage, branched
 from verifiers.base import Score
 
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from llasa_core.decoding import MAX_SECONDS
 from llasa_core.errors import UserError
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import MAX_SECONDS
 from llasa_core.request import Request
-from llasa_core.sampling import Sampling
-from search.budget import NO_LIMIT, Budget
-from search.parts import Parts
-from search.result import SearchResult
-from search.rollouts import Progress, Rollouts, no_progress
-from search.running import search as search_request
-from search.strategy import Strategy
+from search.asks import Strategy
+from search.backends.base import Progress, Rollouts, no_progress
+from search.cost.budget import NO_LIMIT, Budget
+from search.models import Parts
+from search.results.result import SearchResult
+from search.session import search as search_request
 
 if TYPE_CHECKING:
-    from search.ray_options import RayOptions
+    from search.backends.ray.options import RayOptions
 
 
 class Searcher:
@@ -80,7 +80,7 @@ class Searcher:
         """Loads these parts, or has actors of Ray load them. Raises as `from_preset` does."""
         if ray is None:
             return cls(parts.load(), parts.manifest(torch.get_num_threads()))
-        from search.ray_rollouts import RayRollouts
+        from search.backends.ray.backend import RayRollouts
 
         rollouts = RayRollouts(parts, ray)
         return cls(rollouts, parts.manifest(rollouts.threads))

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from llasa_core.codec import Codec
-from llasa_core.decoding import MAX_SECONDS, Generator
+from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
-from llasa_core.models import check_match
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import MAX_SECONDS, Generator
+from llasa_core.loading import check_match
 from llasa_core.presets import find_preset, resolve_source
-from llasa_core.sampling import Sampling
-from search.local_rollouts import LocalRollouts
-from search.manifest import identity, verifier_identity
+from search.backends.local import LocalRollouts
+from search.results.manifest import identity, verifier_identity
 from verifiers.base import Verifier
 from verifiers.cache import Remembering
 from verifiers.instances import shared

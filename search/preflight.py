@@ -1,7 +1,7 @@
 """What can be found out about a request before any weights are loaded."""
 
 from llasa_core.audio import SAMPLE_RATE
-from llasa_core.models import context_tokens, load_tokenizer
+from llasa_core.loading import context_tokens, load_tokenizer
 from llasa_core.prompt import build_prompt, check_room
 from llasa_core.request import Request
 from llasa_core.text import spell_numbers

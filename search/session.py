@@ -11,12 +11,12 @@ from typing import Any
 
 from llasa_core.errors import UserError
 from llasa_core.request import Request
-from search.budget import NO_LIMIT, Budget, Spent
-from search.manifest import describe_request, versions
-from search.result import Candidate, SearchResult
-from search.rollouts import Rollout
-from search.strategy import Ask, Beam, Beams, Branch, Choice, Extend, Start, Strategy
-from search.trace import Step, node_id, step_of
+from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Start, Strategy
+from search.backends.base import Rollout
+from search.cost.budget import NO_LIMIT, Budget, Spent
+from search.results.manifest import describe_request, versions
+from search.results.result import Candidate, SearchResult
+from search.results.trace import Step, node_id, step_of
 from verifiers.base import Score
 
 Waiting = Generator[Future[Any], Any, Any]

@@ -8,10 +8,10 @@
 
 from verifiers.base import Score, Target, Verifier
 from verifiers.cache import Remembering
-from verifiers.combine import ConstraintFirst, Ranking, Selection, parse_selection, parse_stages
 from verifiers.errors import VerifierError
 from verifiers.instances import shared, unload
 from verifiers.registry import check, directions, kinds, load
+from verifiers.selection.parse import ConstraintFirst, Ranking, Selection, parse_selection, parse_stages
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from verifiers import registry
 from verifiers.base import About
-from verifiers.loading import NANO
+from verifiers.shared.loading import NANO
 from verifiers.spec import Spec
 
 

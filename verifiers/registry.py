@@ -14,16 +14,16 @@ from verifiers.spec import Spec, nearest
 
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
-    "dnsmos": "verifiers.dnsmos:DNSMOS",
-    "ecapa": "verifiers.ecapa:EcapaSpeaker",
-    "emotion2vec": "verifiers.emotion2vec:Emotion2vec",
-    "hubert-ctc": "verifiers.hubert_ctc:HubertCTC",
-    "paraformer": "verifiers.paraformer:Paraformer",
-    "signal": "verifiers.signal:SignalChecks",
-    "utmos": "verifiers.utmos:UTMOS",
-    "wavlm-large-sv": "verifiers.wavlm_large:WavLMLargeSpeaker",
-    "wavlm-sv": "verifiers.wavlm_sv:WavLMSpeaker",
-    "whisper": "verifiers.whisper_asr:WhisperASR",
+    "dnsmos": "verifiers.models.dnsmos:DNSMOS",
+    "ecapa": "verifiers.models.ecapa:EcapaSpeaker",
+    "emotion2vec": "verifiers.models.emotion2vec:Emotion2vec",
+    "hubert-ctc": "verifiers.models.hubert_ctc:HubertCTC",
+    "paraformer": "verifiers.models.paraformer:Paraformer",
+    "signal": "verifiers.models.signal:SignalChecks",
+    "utmos": "verifiers.models.utmos:UTMOS",
+    "wavlm-large-sv": "verifiers.models.wavlm_large:WavLMLargeSpeaker",
+    "wavlm-sv": "verifiers.models.wavlm_sv:WavLMSpeaker",
+    "whisper": "verifiers.models.whisper:WhisperASR",
 }
 
 

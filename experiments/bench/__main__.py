@@ -14,17 +14,17 @@ from typing import Any
 
 import torch
 
-from experiments import bench_decoding
-from experiments.timing import Ratio, tell, timed
-from experiments.voices import find_voice
+from experiments.bench import decoding as bench_decoding
+from experiments.bench.timing import Ratio, tell, timed
 from llasa_core.audio import SAMPLE_RATE, AudioError, read_audio
-from llasa_core.codec import Codec
-from llasa_core.decoding import Generator
+from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
-from llasa_core.models import check_device, default_dtype, load_model, load_tokenizer
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator
+from llasa_core.loading import check_device, default_dtype, load_model, load_tokenizer
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
-from llasa_core.sampling import Sampling
+from llasa_core.voices import find_voice
 from verifiers import registry
 from verifiers.base import Target
 from verifiers.errors import VerifierError

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from experiments.timing import tell
-from llasa_core.batch import Batch
-from llasa_core.decoding import Generator, Prompt
+from experiments.bench.timing import tell
+from llasa_core.lm.batch import Batch
+from llasa_core.lm.kv_cache import Store
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator, Prompt
 from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
-from llasa_core.sampling import Sampling
-from llasa_core.store import Store
 
 COPIED = 1 << 28
 FORKED_ROWS, FORKED_TOKENS, STEP = 16, 500, 25

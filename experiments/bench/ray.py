@@ -1,4 +1,4 @@
-"""`python -m experiments.bench_ray`: what Ray costs, and what it gives: the same work here and by actors, in turn.
+"""`python -m experiments.bench.ray`: what Ray costs, and what it gives: the same work here and by actors, in turn.
 
 First one actor against this process with as many threads, then two actors of one thread each against this process with
 two. A pair is the same utterances by the one and by the other; the ratio is of their times.
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 
 import torch
 
-from experiments.nano.corpus import HELD_OUT_SENTENCES
-from experiments.study import requests
-from experiments.timing import Ratio, tell, timed
+from experiments.bench.timing import Ratio, tell, timed
+from experiments.nano.data.corpus import HELD_OUT_SENTENCES
+from experiments.studies.study import requests
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from llasa_core.request import Request
+from search.backends.ray.options import RayOptions
 from search.engine import Failure, Searcher
-from search.ray_options import RayOptions
-from search.strategies import build
+from search.strategies.registry import build
 from verifiers.errors import VerifierError
 from verifiers.registry import directions
 
@@ -68,7 +68,7 @@ def compare(arguments: argparse.Namespace, actors: int, threads: int) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench_ray", description=__doc__.split("\n")[0]
+        prog="python -m experiments.bench.ray", description=__doc__.split("\n")[0]
     )
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--utterances", type=int, default=4, help="of a pair (4)")

@@ -1,4 +1,4 @@
-"""`python -m experiments.soak`: many utterances by actors of Ray, one of which is killed every few seconds.
+"""`python -m experiments.bench.soak`: many utterances by actors of Ray, one of which is killed every few seconds.
 
 What comes out is compared, token for token, with a run in this process; the exit code is 1 if anything failed or differs.
 Memory of all processes is watched meanwhile: each look is a line of soak.jsonl.
@@ -19,15 +19,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.nano.corpus import HELD_OUT_SENTENCES
-from experiments.study import requests
+from experiments.nano.data.corpus import HELD_OUT_SENTENCES
+from experiments.studies.study import requests
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
+from search.backends.ray.backend import RayRollouts
+from search.backends.ray.options import RayOptions
 from search.engine import Searcher
-from search.ray_options import RayOptions
-from search.ray_rollouts import RayRollouts
-from search.result import SearchResult
-from search.strategies import build
+from search.results.result import SearchResult
+from search.strategies.registry import build
 from verifiers.errors import VerifierError
 from verifiers.registry import directions
 
@@ -176,7 +176,7 @@ def trend(values: Sequence[float]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.soak",
+        prog="python -m experiments.bench.soak",
         description="Searches many utterances by actors of Ray, kills one every few seconds, and compares.",
     )
     parser.add_argument("--out", type=Path, default=Path("soak"), help="folder for soak.jsonl (soak)")

@@ -1,4 +1,4 @@
-"""`python -m experiments.bench_verifiers`: seconds of audio judged a second, in one call and one at a time.
+"""`python -m experiments.bench.verifiers`: seconds of audio judged a second, in one call and one at a time.
 
 The same candidates are judged both ways, alternating, the way that goes first changing from pair to pair; medians
 over the pairs, with 95 % bootstrap intervals. Candidates are pieces of the shipped voice prompts. Nothing is remembered
@@ -19,17 +19,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from experiments.outputs import Outputs, check_file
-from experiments.timing import Ratio, tell, timed
-from experiments.voices import VoicePrompt, shipped_voices
+from experiments.bench.timing import Ratio, tell, timed
+from experiments.files import Outputs, check_file
 from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio, seconds
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
-from search.manifest import versions
+from llasa_core.voices import VoicePrompt, shipped_voices
+from search.results.manifest import versions
 from verifiers import registry
 from verifiers.base import Target, Verifier
 from verifiers.errors import VerifierError
-from verifiers.loading import check_device
+from verifiers.shared.loading import check_device
 
 HOP = 320
 """Samples of a speech token: candidates of a search are whole numbers of it long."""
@@ -55,7 +55,7 @@ class Speed:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench_verifiers",
+        prog="python -m experiments.bench.verifiers",
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from experiments.options import SELECTIONS, add_search, search_help
-from experiments.recipes import apply_recipe
+from experiments.cli.options import SELECTIONS, add_search, search_help
+from experiments.cli.recipes import apply_recipe
 
 EXIT_DIFFERENT = 1
 EXIT_SOME_FAILED = 1
@@ -223,27 +223,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = build_parser(recipe_of(argv)).parse_args(argv)
         if arguments.command == "synth":
-            from experiments.synth import synth
+            from experiments.cli.synth import synth
 
             synth(arguments)
         elif arguments.command == "run":
-            from experiments.run import run
+            from experiments.cli.run import run
 
             return run(arguments)
         elif arguments.command == "replay":
-            from experiments.replay import replay
+            from experiments.cli.replay import replay
 
             return 0 if replay(arguments) else EXIT_DIFFERENT
         elif arguments.command == "score":
-            from experiments.score import score
+            from experiments.cli.score import score
 
             score(arguments)
         elif arguments.command == "verifiers":
-            from experiments.list_verifiers import print_verifiers
+            from experiments.cli.verifiers import print_verifiers
 
             print_verifiers(arguments.json)
         else:
-            from experiments.models import print_models
+            from experiments.cli.models import print_models
 
             print_models()
     except (UserError, AudioError, VerifierError) as error:

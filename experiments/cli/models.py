@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from experiments.voices import shipped_voices
 from llasa_core.presets import PRESETS, Preset, SourceStatus, source_status
+from llasa_core.voices import shipped_voices
 from verifiers import catalogue
 
 

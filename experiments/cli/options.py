@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from experiments.ray_arguments import add_ray
-from experiments.recipes import shipped
-from search.strategies import explain
+from experiments.cli.ray_options import add_ray
+from experiments.cli.recipes import shipped
+from search.strategies.registry import explain
 
 SELECTIONS = """\
 how a selection is written (--select), by the names of the metrics:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.ray_options import RayOptions
+from search.backends.ray.options import RayOptions
 
 DEFAULTS = RayOptions()
 

@@ -9,7 +9,7 @@ from typing import Any
 from llasa_core.errors import UserError
 from verifiers.spec import nearest
 
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(__file__).parents[1] / "recipes"
 OUTPUTS = set(
     "help recipe text output json trace report candidates input resume retry_failed limit in_flight".split()
 )

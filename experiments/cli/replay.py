@@ -11,14 +11,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from experiments.records import read_records
-from experiments.settings import Settings, from_manifest
-from experiments.synth import check_outputs, speak
-from experiments.voices import find_voice
+from experiments.cli.synth import check_outputs, speak
+from experiments.config import Settings, from_manifest
+from experiments.runs.records import read_records
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
-from search.manifest import describe_request, identity, verifier_identity, versions
+from llasa_core.voices import find_voice
+from search.results.manifest import describe_request, identity, verifier_identity, versions
 
 
 def replay(arguments: argparse.Namespace) -> bool:

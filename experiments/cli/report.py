@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from search.result import Candidate, SearchResult
-from search.rollouts import Progress as Report
+from search.backends.base import Progress as Report
+from search.results.result import Candidate, SearchResult
 from verifiers.base import Score
 
 

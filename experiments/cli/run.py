@@ -15,23 +15,23 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from experiments.actor_log import ActorLog
-from experiments.dataset import Row, file_name, read_rows
-from experiments.interrupts import Interrupts
-from experiments.outputs import check_folder
-from experiments.records import Records, read_records, write_whole
-from experiments.run_description import describe, prepare_folder
-from experiments.settings import Settings, check_emotion, choose_metrics, from_arguments
-from experiments.synth import announce_untrained_words, build_request
+from experiments.cli.synth import announce_untrained_words, build_request
+from experiments.config import Settings, check_emotion, choose_metrics, from_arguments
+from experiments.files import check_folder
+from experiments.runs.actor_log import ActorLog
+from experiments.runs.dataset import Row, file_name, read_rows
+from experiments.runs.description import describe, prepare_folder
+from experiments.runs.interrupts import Interrupts
+from experiments.runs.records import Records, read_records, write_whole
 from llasa_core.audio import AudioError, wav_bytes
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from search.preflight import check_prompt, spoken_text
-from search.result import SearchResult, score_as_dict
+from search.results.result import SearchResult, score_as_dict
 from verifiers.errors import VerifierError
 
 if TYPE_CHECKING:
-    from experiments.run_view import RunView
+    from experiments.runs.view import RunView
     from search.engine import Failure
 
 TABLE = "table.csv"
@@ -105,7 +105,7 @@ class Run:
 
     def speak(self, in_flight: int | None) -> None:
         """Raises KeyboardInterrupt when that has come, with everything finished kept."""
-        from experiments.run_view import RunView
+        from experiments.runs.view import RunView
 
         session = self.records.sessions + 1
         with closing(self.settings.searcher()) as searcher:
@@ -203,7 +203,7 @@ def conclude(records: Records, rows: Sequence[Row], *, interrupted: bool) -> int
     """Prints what the run came to so far and writes the table; the exit code."""
     from rich.console import Console
 
-    from experiments.run_table import print_summary, summarize
+    from experiments.runs.table import print_summary, summarize
 
     folder = records.folder
     summary = summarize(read_records(folder), records.wall)

@@ -12,14 +12,14 @@ from llasa_core.presets import find_preset
 from llasa_core.text import check_text, spell_numbers
 from verifiers import registry
 from verifiers.base import Score, Target, Verifier
-from verifiers.combine import parse_selection
-from verifiers.gate import refusal
 from verifiers.instances import shared
-from verifiers.selection import Selection
-from verifiers.wer import base_language
+from verifiers.selection.parse import parse_selection
+from verifiers.selection.rules import Selection
+from verifiers.shared.gate import refusal
+from verifiers.shared.wer import base_language
 
 if TYPE_CHECKING:
-    from search.rollouts import Progress
+    from search.backends.base import Progress
 
 DEFAULT_PRESET = "nano"
 OPTIONS = {
@@ -51,9 +51,9 @@ def score(arguments: argparse.Namespace) -> None:
         registry.check(spec)
 
     # These import torch: bad input above is answered without waiting for it.
-    from experiments.report import progress_bars
-    from experiments.score_report import Report, print_report
-    from verifiers.loading import check_device
+    from experiments.cli.report import progress_bars
+    from experiments.cli.score_report import Report, print_report
+    from verifiers.shared.loading import check_device
 
     check_device(arguments.device)
     with progress_bars() as progress:

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.report import format_score
+from experiments.cli.report import format_score
 from llasa_core.audio import Waveform, seconds
-from search.result import score_as_dict
+from search.results.result import score_as_dict
 from verifiers.base import Score
-from verifiers.selection import Ranking, Selection
+from verifiers.selection.rules import Ranking, Selection
 from verifiers.stats import Interval, bootstrap_mean
 
 

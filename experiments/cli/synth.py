@@ -13,18 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.outputs import Outputs, check_file, check_folder
-from experiments.settings import Settings, from_arguments
-from experiments.voices import VoicePrompt, find_voice
+from experiments.config import Settings, from_arguments
+from experiments.files import Outputs, check_file, check_folder
 from llasa_core.audio import AudioError, read_audio, write_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
+from llasa_core.voices import VoicePrompt, find_voice
 from search.preflight import check_prompt, spoken_text
-from search.result import plain
+from search.results.result import plain
 
 if TYPE_CHECKING:
     from search.engine import Searcher
-    from search.result import SearchResult
+    from search.results.result import SearchResult
 
 CANDIDATE_NAME = "candidate-{:03d}.wav"
 CANDIDATE_PATTERN = re.compile(r"candidate-\d{3,}\.wav")
@@ -50,7 +50,7 @@ def speak(
     settings: Settings, request: Request, arguments: argparse.Namespace, inputs: Mapping[str, str | None]
 ) -> SearchResult:
     """Loads the models, searches, writes what was asked for (all files or none), and prints the result."""
-    from experiments.report import print_result, progress_bars
+    from experiments.cli.report import print_result, progress_bars
 
     with Outputs() as outputs, ExitStack() as stack:
         with progress_bars() as progress:
@@ -157,7 +157,7 @@ def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs,
         lines = [json.dumps(plain(step.as_dict()), allow_nan=False) + "\n" for step in result.trace]
         outputs.stage(arguments.trace).write_text("".join(lines), encoding="utf-8")
     if arguments.report is not None:
-        from experiments.page import write_page
+        from experiments.report_page.build import write_page
 
         decode = partial(searcher.rollouts.decode, result.request)
         write_page(outputs.stage(arguments.report), result, result.trace, decode)

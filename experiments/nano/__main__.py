@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.nano.corpus import Corpus
+    from experiments.nano.data.corpus import Corpus
 
 PACKAGES = Path(__file__).resolve().parents[2]
 CODEC_STEPS, DECODER_STEPS, JOINT_STEPS, GENERATOR_STEPS = 5000, 2500, 5500, 2800
@@ -41,29 +41,29 @@ class Options:
 
 
 def speak(o: Options) -> None:
-    from experiments.nano.corpus import build
+    from experiments.nano.data.corpus import build
 
     build(o.work / "corpus", o.hours, o.seed)
 
 
 def codec(o: Options) -> None:
-    from experiments.nano.codec import train_codec
-    from experiments.nano.corpus import Corpus
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.train.codec import train_codec
 
     train_codec(Corpus(o.work / "corpus"), o.work / "codec", o.steps(CODEC_STEPS), o.seed)
 
 
 def align(o: Options) -> None:
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.prepare import align
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.data.prepare import align
 
     align([Corpus(o.work / "corpus"), Corpus(o.work / "extra")], o.seed)
 
 
 def decoder(o: Options) -> None:
-    from experiments.nano.codec import refine_decoder
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.encode import encode_corpus, load_codes
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.data.encode import encode_corpus, load_codes
+    from experiments.nano.train.codec import refine_decoder
 
     source, codes = o.work / "codec" / "model", o.work / "codec" / "codes.npz"
     encode_corpus(o.work / "corpus", source, codes)
@@ -72,24 +72,24 @@ def decoder(o: Options) -> None:
 
 
 def joint(o: Options) -> None:
-    from experiments.nano.codec import train_joint
-    from experiments.nano.corpus import Corpus
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.train.codec import train_joint
 
     source, steps = o.work / "decoder" / "model", o.steps(JOINT_STEPS)
     train_joint(Corpus(o.work / "corpus"), source, o.work / "joint", steps, o.seed)
 
 
 def encode(o: Options) -> None:
-    from experiments.nano.encode import encode_corpus
+    from experiments.nano.data.encode import encode_corpus
 
     encode_corpus(o.work / "corpus", o.work / "joint" / "model", o.work / "codes.npz")
 
 
 def generator(o: Options) -> None:
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.encode import load_codes
-    from experiments.nano.generator import Recipe, train_generator
-    from experiments.nano.prepare import prepare
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.data.encode import load_codes
+    from experiments.nano.data.prepare import prepare
+    from experiments.nano.train.generator import Recipe, train_generator
 
     corpus = Corpus(o.work / "corpus")
     builder, pieces = prepare(corpus, load_codes(o.work / "codes.npz"))
@@ -107,47 +107,47 @@ def generator(o: Options) -> None:
 
 
 def extra(o: Options) -> None:
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.extra import build_extra_voices
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.data.extra import build_extra_voices
 
     build_extra_voices(o.work / "extra", Corpus(o.work / "corpus"), EXTRA_HOURS * o.hours / 20, o.seed)
 
 
 def resynthesis(o: Options) -> None:
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.encode import load_codes
-    from experiments.nano.extra import build_resynthesis
-    from llasa_core.codec import Codec
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.data.encode import load_codes
+    from experiments.nano.data.extra import build_resynthesis
+    from llasa_core.codec.codec import Codec
 
     codec, codes = Codec.from_source(str(o.work / "joint" / "model")), load_codes(o.work / "codes.npz")
     build_resynthesis(o.work / "resynthesis", Corpus(o.work / "corpus"), codes, codec, RESYNTHESISED, o.seed)
 
 
 def speaker(o: Options) -> None:
-    from experiments.nano.speaker import train_speaker
+    from experiments.nano.train.speaker import train_speaker
 
     corpus, again, others = _corpora(o)
     train_speaker(corpus, again, others, o.work / "speaker", o.steps(SPEAKER_STEPS), o.seed)
 
 
 def whisper(o: Options) -> None:
-    from experiments.nano.recognisers import mixture
-    from experiments.nano.whisper_recipe import train_whisper
+    from experiments.nano.train.recognisers import mixture
+    from experiments.nano.train.whisper import train_whisper
 
     train_whisper(mixture(*_corpora(o)), o.work / "whisper", o.steps(WHISPER_STEPS), o.seed)
 
 
 def hubert(o: Options) -> None:
-    from experiments.nano.hubert_recipe import train_hubert
-    from experiments.nano.recognisers import mixture
+    from experiments.nano.train.hubert import train_hubert
+    from experiments.nano.train.recognisers import mixture
 
     train_hubert(mixture(*_corpora(o)), o.work / "hubert", o.steps(HUBERT_STEPS), o.seed)
 
 
 def emotion(o: Options) -> None:
-    from experiments.nano.corpus import Corpus
-    from experiments.nano.emotion import RESYNTHESISED, resynthesise, train_emotion
-    from llasa_core.codec import Codec
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.train.emotion import RESYNTHESISED, resynthesise, train_emotion
+    from llasa_core.codec.codec import Codec
 
     corpus, others, folder = Corpus(o.work / "corpus"), Corpus(o.work / "extra"), o.work / "emotion"
     trained = o.work / "joint" / "model"
@@ -158,24 +158,24 @@ def emotion(o: Options) -> None:
 
 
 def _corpora(o: Options) -> tuple[Corpus, Corpus, Corpus]:
-    from experiments.nano.corpus import Corpus
+    from experiments.nano.data.corpus import Corpus
 
     return Corpus(o.work / "corpus"), Corpus(o.work / "resynthesis"), Corpus(o.work / "extra")
 
 
 def ship(o: Options) -> None:
-    from experiments.nano.export import export
+    from experiments.nano.train.export import export
 
     export(o.work, PACKAGES)
 
 
 def evaluate(o: Options) -> None:
-    from experiments.nano.encode import load_codes
-    from experiments.nano.evaluate import figures, judge, markdown, search
-    from experiments.nano.evaluate_codec import evaluate_codec
-    from experiments.nano.evaluate_emotion import evaluate_emotion
-    from experiments.nano.evaluate_verifiers import evaluate as evaluate_verifiers
-    from llasa_core.codec import Codec
+    from experiments.nano.data.encode import load_codes
+    from experiments.nano.evaluate.codec import evaluate_codec
+    from experiments.nano.evaluate.emotion import evaluate_emotion
+    from experiments.nano.evaluate.generator import figures, judge, markdown, search
+    from experiments.nano.evaluate.verifiers import evaluate as evaluate_verifiers
+    from llasa_core.codec.codec import Codec
 
     corpus, again, others = _corpora(o)
     cores = os.cpu_count() or 1

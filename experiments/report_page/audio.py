@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import soundfile
 
-from experiments.page_tree import Tree
+from experiments.report_page.tree import Tree
 from llasa_core.audio import SAMPLE_RATE, Waveform
 
 Decode: TypeAlias = Callable[[list[list[int]]], list[Waveform]]

@@ -16,14 +16,14 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from experiments.page_audio import Decode, Recordings, record
-from experiments.page_judges import compare, search_directions
-from experiments.page_layout import lanes
-from experiments.page_tree import Node, Tree, read_tree
-from experiments.page_words import transcripts
-from llasa_core.codec import CODES_PER_SECOND
-from search.result import Candidate, SearchResult, plain
-from search.trace import Step
+from experiments.report_page.audio import Decode, Recordings, record
+from experiments.report_page.judges import compare, search_directions
+from experiments.report_page.layout import lanes
+from experiments.report_page.tree import Node, Tree, read_tree
+from experiments.report_page.words import transcripts
+from llasa_core.codec.codec import CODES_PER_SECOND
+from search.results.result import Candidate, SearchResult, plain
+from search.results.trace import Step
 from verifiers.base import Score
 
 LIMIT = 12_000_000
@@ -59,7 +59,7 @@ def render(
 ) -> str:
     """The HTML. Whatever a user wrote is escaped, in the text by Jinja, in the data by `data_block`."""
     environment = Environment(
-        loader=PackageLoader("experiments", "templates"),
+        loader=PackageLoader("experiments.report_page", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

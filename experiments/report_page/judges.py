@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.result import Candidate, SearchResult
+from search.results.result import Candidate, SearchResult
 from verifiers import registry
 from verifiers.errors import VerifierError
 

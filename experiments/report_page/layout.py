@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.page_tree import Node, Tree
+from experiments.report_page.tree import Node, Tree
 
 BIN = 5
 """Codes that are laid out as one."""

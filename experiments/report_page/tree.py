@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from search.result import Candidate
-from search.strategy import Beam
-from search.trace import Step, node_id
+from search.asks import Beam
+from search.results.result import Candidate
+from search.results.trace import Step, node_id
 
 Role: TypeAlias = Literal["candidate", "kept", "survivor", "pruned"]
 """A complete utterance of the result; a start of one; one that was continued, in vain; one that was not continued."""
@@ -137,7 +137,7 @@ def _inside(nodes: Sequence[Node], name: str) -> int | None:
 
 
 def parse_id(name: str) -> tuple[Pairs, int]:
-    """(lineage, number of tokens) of what `search.trace.node_id` wrote."""
+    """(lineage, number of tokens) of what `search.results.trace.node_id` wrote."""
     lineage, _, length = name.rpartition("@")
     pairs = (pair.split("-") for pair in lineage.split(".") if pair)
     return tuple((int(position), int(branch)) for position, branch in pairs), int(length)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from experiments.records import unwritable
+from experiments.runs.records import unwritable
 
 NAME = "actors.jsonl"
 EVERY = 30.0

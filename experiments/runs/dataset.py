@@ -11,9 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from experiments.synth import choose_voice
-from experiments.tables import Cells, read_table
-from experiments.voices import VoicePrompt, find_voice
+from experiments.cli.synth import choose_voice
+from experiments.runs.tables import Cells, read_table
 from llasa_core.audio import AudioError, Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import (
@@ -24,6 +23,7 @@ from llasa_core.request import (
     Request,
 )
 from llasa_core.text import check_text
+from llasa_core.voices import VoicePrompt, find_voice
 from verifiers.spec import nearest
 
 COLUMNS = (

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.records import Records, write_whole
-from experiments.replay import set_threads
-from experiments.settings import Settings
+from experiments.cli.replay import set_threads
+from experiments.config import Settings
+from experiments.runs.records import Records, write_whole
 from llasa_core.errors import UserError
-from search.manifest import content_hash, versions
-from search.result import plain
+from search.results.manifest import content_hash, versions
+from search.results.result import plain
 
 NAME = "run.json"
 SHOWN = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 from llasa_core.audio import read_audio
 from llasa_core.errors import UserError
 from verifiers.base import Score, Target, Verifier
-from verifiers.wer import ErrorRates, WordErrors, align, average, word_errors
+from verifiers.shared.wer import ErrorRates, WordErrors, align, average, word_errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from experiments.meta_list import read_meta_list
+from experiments.runs.meta_list import read_meta_list
 from llasa_core.errors import UserError
 from verifiers.spec import nearest
 

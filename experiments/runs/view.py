@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llasa_core.request import Request
-from search.result import SearchResult
-from search.rollouts import Progress
+from search.backends.base import Progress
+from search.results.result import SearchResult
 
 LINE_EVERY = 10.0
 """Seconds between lines where no terminal is looked at."""

@@ -1,4 +1,4 @@
-"""`python -m experiments.study`: every strategy at growing width, over held-out sentences: what the search buys.
+"""`python -m experiments.studies.study`: every strategy at growing width, over held-out sentences: what the search buys.
 
 Each run is appended to records.jsonl and never done twice, so the command can be stopped and given again. The table has
 means with 95 % bootstrap intervals over the sentences. Judges do not search: the preset's, and pocketsphinx where the
@@ -18,16 +18,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from experiments.nano.corpus import HELD_OUT_SENTENCES
-from experiments.nano.texts import held_out_sentences
-from experiments.voices import shipped_voices
+from experiments.nano.data.corpus import HELD_OUT_SENTENCES
+from experiments.nano.data.texts import held_out_sentences
 from llasa_core.audio import AudioError, read_audio
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from llasa_core.request import Request
+from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
-from search.result import SearchResult
-from search.strategies import build
+from search.results.result import SearchResult
+from search.strategies.registry import build
 from verifiers.errors import VerifierError
 from verifiers.registry import directions
 from verifiers.stats import bootstrap_mean, paired_difference
@@ -58,7 +58,9 @@ def specs_at(width: int) -> dict[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.study", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m experiments.studies.study",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--out", type=Path, default=Path("study"), help="folder for records.jsonl (study)")
     parser.add_argument("--sentences", type=int, default=60, help=f"at most {HELD_OUT_SENTENCES} (60)")
@@ -156,7 +158,7 @@ def record_of(result: SearchResult, name: str, spec: str, width: int, hear: Any)
 def independent_ear() -> Any:
     """What pocketsphinx hears in a waveform, or None where it is not installed."""
     try:
-        from experiments.nano.judge import vocabulary_judge
+        from experiments.nano.data.judge import vocabulary_judge
     except ImportError:
         return None
     return vocabulary_judge(held_out_sentences(3000, TEXT_SEED + 1)).transcribe

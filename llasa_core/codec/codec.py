@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from llasa_core.codec_decoder import decode_padded
+from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
+from llasa_core.codec.padded_decoder import decode_padded
 from llasa_core.errors import UserError
-from llasa_core.features import HOP, pad_to_hop, semantic_features
-from llasa_core.models import default_dtype, load_model
+from llasa_core.loading import default_dtype, load_model
 
 CODES_PER_SECOND = SAMPLE_RATE // HOP
 MAX_BATCH_CODES = 16_000

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from llasa_core.prefix import Group, Prefix
+from llasa_core.lm.prefix import Group, Prefix
 
 _FUSED_ON_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 

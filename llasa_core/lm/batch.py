@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from llasa_core.errors import UserError
-from llasa_core.lineage import Lineage, branched, row_key, uniforms
-from llasa_core.prefix import Group, Prefix
-from llasa_core.sampling import NOT_A_NUMBER, Sampling
-from llasa_core.stepping import State, step
-from llasa_core.store import Content, Store
+from llasa_core.lm.cuda_graphs import State, step
+from llasa_core.lm.kv_cache import Content, Store
+from llasa_core.lm.lineage import Lineage, branched, row_key, uniforms
+from llasa_core.lm.prefix import Group, Prefix
+from llasa_core.lm.sampling import NOT_A_NUMBER, Sampling
 
 if TYPE_CHECKING:
-    from llasa_core.decoding import Generator
+    from llasa_core.lm.speech_lm import Generator
 
 UNINTERRUPTED = {"cpu": 5, "cuda": 25}
 """Tokens that are sampled before the device is waited for, and rows that have ended leave."""

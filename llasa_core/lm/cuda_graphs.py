@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from llasa_core.sampling import Sampling, choose
+from llasa_core.lm.sampling import Sampling, choose
 
 Work = Callable[[], None]
 Record = Callable[[Work], Work]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from llasa_core.network import Network
-from llasa_core.prefix import Group, Prefix
-from llasa_core.stepping import Record, Recordings
+from llasa_core.lm.cuda_graphs import Record, Recordings
+from llasa_core.lm.network import Network
+from llasa_core.lm.prefix import Group, Prefix
 
 COLUMNS = 128
 """A block grows by whole multiples of this many tokens."""

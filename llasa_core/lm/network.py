@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from llasa_core.attention import TorchAttention, TorchReading
 from llasa_core.errors import UserError
-from llasa_core.prefix import Group, Prefix
+from llasa_core.lm.attention import TorchAttention, TorchReading
+from llasa_core.lm.prefix import Group, Prefix
 
 if TYPE_CHECKING:
-    from llasa_core.compiled_attention import CompiledAttention
+    from llasa_core.lm.cpu.attention import CompiledAttention
 
 Product = Callable[[Tensor], Tensor]
 """A product with weight matrices: [rows, in] -> [rows, out]."""
@@ -118,7 +118,7 @@ class Network:
     def copy(self, block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> None:
         """(source, slot, start, end) of columns of ``block`` that are copied from slot to slot, none of which is both."""
         if self.compiled is not None:
-            from llasa_core.compiled_copies import copy_columns
+            from llasa_core.lm.cpu.copies import copy_columns
 
             copy_columns(block, moves)
             return
@@ -247,7 +247,7 @@ class Network:
 
 def _compiled() -> type[CompiledAttention]:
     # not imported before it is needed: a GPU does without the compiler
-    from llasa_core.compiled_attention import CompiledAttention
+    from llasa_core.lm.cpu.attention import CompiledAttention
 
     return CompiledAttention
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from llasa_core.batch import Batch, Row
 from llasa_core.errors import UserError
-from llasa_core.models import default_dtype, load_model, load_tokenizer
-from llasa_core.network import Network
-from llasa_core.prefix import Prefix
+from llasa_core.lm.batch import Batch, Row
+from llasa_core.lm.cuda_graphs import Record, cuda_graphs
+from llasa_core.lm.kv_cache import COLUMNS, Store
+from llasa_core.lm.network import Network
+from llasa_core.lm.prefix import Prefix
+from llasa_core.lm.sampling import Sampling
+from llasa_core.loading import default_dtype, load_model, load_tokenizer
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary, check_room
-from llasa_core.sampling import Sampling
-from llasa_core.stepping import Record, cuda_graphs
-from llasa_core.store import COLUMNS, Store
 
 CODES_PER_SECOND = 50
 ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from llasa_core.audio import Waveform
 from llasa_core.request import Request
-from search.ledger import Ledger
-from search.strategy import Ask, Beams
+from search.asks import Ask, Beams
+from search.cost.ledger import Ledger
 from verifiers.base import Score
 
 IN_FLIGHT = 8

@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from llasa_core.codec import CODES_PER_SECOND, Codec
-from llasa_core.decoding import Generator, Prompt
+from llasa_core.codec.codec import CODES_PER_SECOND, Codec
+from llasa_core.lm.speech_lm import Generator, Prompt
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
-from search.decoder import Decoder, Root
-from search.flops import GeneratorCost, Meter
-from search.ledger import Ledger
+from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
+from search.backends.base import IN_FLIGHT, Progress, no_progress
+from search.backends.scheduler import Decoder, Root
+from search.cost.flops import GeneratorCost, Meter
+from search.cost.ledger import Ledger
 from search.preflight import spoken_text
-from search.rollouts import IN_FLIGHT, Progress, no_progress
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from verifiers.base import Score, Target, Verifier, needs
 
 T = TypeVar("T")

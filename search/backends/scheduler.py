@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from llasa_core.batch import Batch, Row
-from llasa_core.decoding import Generator, Prompt
-from llasa_core.lineage import Lineage
-from search.flops import generator_flops
-from search.ledger import Ledger
-from search.strategy import Beam, Beams, rewound
+from llasa_core.lm.batch import Batch, Row
+from llasa_core.lm.lineage import Lineage
+from llasa_core.lm.speech_lm import Generator, Prompt
+from search.asks import Beam, Beams, rewound
+from search.cost.flops import generator_flops
+from search.cost.ledger import Ledger
 
 T = TypeVar("T")
 ROUND = 25

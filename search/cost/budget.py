@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.ledger import Ledger
+from search.cost.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from llasa_core.network import Network
+from llasa_core.lm.network import Network
 
 T = TypeVar("T")
 

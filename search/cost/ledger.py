@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from search.strategy import Beam
+from search.asks import Beam
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Ledger:
     Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier (as asked: one
     that remembers scores may have heard less of it).
     `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME"; `flops` the
-    floating-point operations of the same parts (`search.flops`). Work that was lost with a process is in none of these.
+    floating-point operations of the same parts (`search.cost.flops`). Work that was lost with a process is in none of these.
     """
 
     tokens_generated: int = 0

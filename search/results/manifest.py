@@ -9,7 +9,7 @@ from typing import Any
 
 from llasa_core.audio import Waveform
 from llasa_core.request import Request
-from verifiers.loading import NANO
+from verifiers.shared.loading import NANO
 from verifiers.spec import Spec
 
 PACKAGES = (

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from llasa_core.lineage import Lineage
+from llasa_core.lm.lineage import Lineage
 from llasa_core.request import Request
-from search.ledger import Ledger
-from search.trace import Step
+from search.cost.ledger import Ledger
+from search.results.trace import Step
 from verifiers.base import Score
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, rewound
+from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, rewound
 from verifiers.base import Score
 
 

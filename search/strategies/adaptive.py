@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.choosing import Known, check_counts, check_measured, judged
-from search.strategy import Beams, Choice, Work, branch, extend, start
-from verifiers.combine import ConstraintFirst, Selection
+from search.asks import Beams, Choice, Work, branch, extend, start
+from search.strategies.candidates import Known, check_counts, check_measured, judged
+from verifiers.selection.parse import ConstraintFirst, Selection
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from search.choosing import check_counts, check_measured, judged
-from search.strategy import Beams, Choice, Work, branch, start
-from search.tree import grow
-from verifiers.combine import Selection
+from search.asks import Beams, Choice, Work, branch, start
+from search.strategies.candidates import check_counts, check_measured, judged
+from search.strategies.tree import grow
+from verifiers.selection.parse import Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class BeamSearch:
     """Every `step` tokens (50 a second) the best `beams` survive, each continued `n` times.
 
     prm: ranks the partial utterances, by metrics that need not be among `verifiers`: those measure the candidates at
-    the end, for `selection`. How ended and running beams compete, and when the search stops, is said in `search.tree`;
+    the end, for `selection`. How ended and running beams compete, and when the search stops, is said in `search.strategies.tree`;
     the candidates are the beams that ended.
 
     With one beam and n=1 it is plain sampling. Raises UserError for a count below 1, or if the selection looks at a

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.choosing import check_measured, judged
-from search.strategy import Beams, Choice, Work, branch, extend, start
-from verifiers.combine import Selection
+from search.asks import Beams, Choice, Work, branch, extend, start
+from search.strategies.candidates import check_measured, judged
+from verifiers.selection.parse import Selection
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from llasa_core.errors import UserError
-from search.strategy import Beam, Beams, Choice, Work, measure
+from search.asks import Beam, Beams, Choice, Work, measure
 from verifiers.base import Score
-from verifiers.combine import Selection
+from verifiers.selection.parse import Selection
 
 Known: TypeAlias = dict[tuple[int, ...], Score]
 """By tokens: beams of the same tokens are the same audio, wherever they come from."""

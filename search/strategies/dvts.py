@@ -7,10 +7,10 @@ many different utterances reach the end. Reference: huggingface/search-and-learn
 from dataclasses import dataclass
 from typing import Any
 
-from search.choosing import check_counts, check_measured, judged
-from search.strategy import Beams, Choice, Work, branch, start
-from search.tree import grouped, grow
-from verifiers.combine import Selection
+from search.asks import Beams, Choice, Work, branch, start
+from search.strategies.candidates import check_counts, check_measured, judged
+from search.strategies.tree import grouped, grow
+from verifiers.selection.parse import Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class DVTS:
     """Every `step` tokens each of `beams` sub-trees keeps its best beam, continued `n` times.
 
     Sub-trees compete only at the end: `selection` ranks what ended in all of them, measured by `verifiers`. Each stops by
-    itself (`search.tree`, a group for each). `prm` ranks partial utterances, by metrics that need not be among `verifiers`.
+    itself (`search.strategies.tree`, a group for each). `prm` ranks partial utterances, by metrics that need not be among `verifiers`.
 
     Raises UserError for a count below 1, or if the selection looks at a metric that none of the verifiers measures.
     """

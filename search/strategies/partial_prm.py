@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.choosing import check_counts, check_measured, judged
-from search.strategy import Beams, Choice, Work, branch, extend, start
-from search.tree import grow
-from verifiers.combine import Selection
+from search.asks import Beams, Choice, Work, branch, extend, start
+from search.strategies.candidates import check_counts, check_measured, judged
+from search.strategies.tree import grow
+from verifiers.selection.parse import Selection
 
 TOKENS_PER_SECOND = 50
 
@@ -23,7 +23,7 @@ class PartialPRM:
 
     seconds: as many whole steps of `step` tokens as fit in. With 0 it is best-of-N of `beams * n`, with infinity beam
     search, ask for ask. Beams that end before the switch stay candidates; what is decided about them is said in
-    `search.tree`. verifiers, selection: measure and rank the complete candidates, as the paper does by another metric.
+    `search.strategies.tree`. verifiers, selection: measure and rank the complete candidates, as the paper does by another metric.
 
     Raises UserError for a count below 1, seconds below 0, or if the selection looks at a metric that none of the
     verifiers measures.

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from llasa_core.errors import UserError
-from llasa_core.lineage import row_key, uniforms
-from search.choosing import check_counts, check_measured, in_order, judged, measured
-from search.strategy import Beams, Choice, Work, branch, extend, start
+from llasa_core.lm.lineage import row_key, uniforms
+from search.asks import Beams, Choice, Work, branch, extend, start
+from search.strategies.candidates import check_counts, check_measured, in_order, judged, measured
 from verifiers.base import Score
-from verifiers.combine import Objective, Rule, Selection
+from verifiers.selection.parse import Objective, Rule, Selection
 
 STREAM = "particle: systematic resampling"
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from llasa_core.errors import UserError
-from search.adaptive import Adaptive
-from search.beam import BeamSearch
-from search.best_of_n import BestOfN
-from search.dvts import DVTS
-from search.partial_prm import PartialPRM
-from search.particle import ParticleFilter
-from search.repair import Repair
-from search.strategy import Strategy
-from verifiers.combine import parse_selection
+from search.asks import Strategy
+from search.strategies.adaptive import Adaptive
+from search.strategies.beam import BeamSearch
+from search.strategies.best_of_n import BestOfN
+from search.strategies.dvts import DVTS
+from search.strategies.partial_prm import PartialPRM
+from search.strategies.particle import ParticleFilter
+from search.strategies.repair import Repair
 from verifiers.errors import VerifierError
+from verifiers.selection.parse import parse_selection
 from verifiers.spec import Spec, nearest
 
 Directions: TypeAlias = Mapping[str, bool]

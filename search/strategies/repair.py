@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.choosing import Known, check_counts, check_measured, judged, measured
-from search.strategy import Beam, Beams, Choice, Strategy, Work, branch, extend, rewound
+from search.asks import Beam, Beams, Choice, Strategy, Work, branch, extend, rewound
+from search.strategies.candidates import Known, check_counts, check_measured, judged, measured
 from verifiers.base import Score
-from verifiers.combine import ConstraintFirst, Selection
+from verifiers.selection.parse import ConstraintFirst, Selection
 
 SOUND = ("strict", "longest")
 

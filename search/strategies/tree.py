@@ -17,9 +17,9 @@ early. What is decided here holds for all of them:
 import math
 from collections.abc import Sequence
 
-from search.choosing import Known, in_order, measured
-from search.strategy import Beam, Beams, Work, branch, extend
-from verifiers.combine import Selection
+from search.asks import Beam, Beams, Work, branch, extend
+from search.strategies.candidates import Known, in_order, measured
+from verifiers.selection.parse import Selection
 
 
 def grow(

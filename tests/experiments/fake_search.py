@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from llasa_core.audio import read_audio
-from llasa_core.codec import Codec
+from llasa_core.codec.codec import Codec
 from llasa_core.request import Request
-from search.ledger import Ledger
-from search.result import Candidate, SearchResult
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
-from search.trace import Step, step_of
+from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
+from search.cost.ledger import Ledger
+from search.results.result import Candidate, SearchResult
+from search.results.trace import Step, step_of
 from verifiers.base import Score
-from verifiers.wer import word_errors
+from verifiers.shared.wer import word_errors
 
 PROMPTS = Path(__file__).parents[2] / "llasa_core/nano/prompts"
 STEP = 25

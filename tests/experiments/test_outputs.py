@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.outputs import Outputs, check_file, check_folder
+from experiments.files import Outputs, check_file, check_folder
 from llasa_core.errors import UserError
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from experiments import cli
+from experiments.cli import main as cli
 from llasa_core.audio import read_audio
-from llasa_core.models import load_tokenizer
+from llasa_core.loading import load_tokenizer
 from llasa_core.prompt import SpeechVocabulary
 from tests.tiny import MARKERS, build_codec, build_tokenizer
 from tests.verifiers.tiny_verifiers import write_hubert, write_wavlm, write_whisper

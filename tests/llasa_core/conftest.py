@@ -5,8 +5,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from llasa_core.codec import Codec
-from llasa_core.decoding import Generator
+from llasa_core.codec.codec import Codec
+from llasa_core.lm.speech_lm import Generator
 from tests.tiny import build_codec, build_generator, build_tokenizer
 
 

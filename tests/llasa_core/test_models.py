@@ -5,10 +5,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from llasa_core.codec import Codec
-from llasa_core.decoding import Generator
+from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
-from llasa_core.models import check_match, context_tokens
+from llasa_core.lm.speech_lm import Generator
+from llasa_core.loading import check_match, context_tokens
 from tests.tiny import build_llama, build_tokenizer
 
 

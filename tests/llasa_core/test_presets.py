@@ -37,7 +37,7 @@ def test_sources(tmp_path):
 
 def test_light_import_brings_no_model_library():
     code = (
-        "import sys, llasa_core, llasa_core.prompt, llasa_core.lineage; "
+        "import sys, llasa_core, llasa_core.prompt, llasa_core.lm.lineage; "
         "heavy = {'torch', 'transformers', 'whisper', 'inflect', 'huggingface_hub'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search.engine import Searcher
-from tests.search.ray_help import JUDGES, far, wait_until_ready
+from tests.search.backends.ray.helpers import JUDGES, far, wait_until_ready
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def cluster() -> Iterator[None]:
     """With room for all actors of the tests, however many cores there are."""
     import ray
 
-    from search.ray_options import NICENESS, OBJECT_STORE
+    from search.backends.ray.options import NICENESS, OBJECT_STORE
 
     os.environ.setdefault(NICENESS, "0")  # starved actors would count as hung
     ray.init(

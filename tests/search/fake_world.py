@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from llasa_core.audio import Waveform
-from llasa_core.lineage import Lineage
-from search.ledger import Ledger
-from search.strategy import (
+from llasa_core.lm.lineage import Lineage
+from search.asks import (
     Ask,
     Beam,
     Beams,
@@ -21,8 +20,9 @@ from search.strategy import (
     Work,
     branched_beams,
 )
+from search.cost.ledger import Ledger
 from verifiers.base import Score, Verifier
-from verifiers.combine import Selection, parse_selection
+from verifiers.selection.parse import Selection, parse_selection
 
 
 class FakeRollout:

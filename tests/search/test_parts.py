@@ -6,12 +6,12 @@ import pytest
 
 from llasa_core.audio import Waveform
 from llasa_core.errors import UserError
+from llasa_core.lm.sampling import Sampling
 from llasa_core.request import Request
-from llasa_core.sampling import Sampling
-from search.best_of_n import BestOfN
 from search.engine import Searcher
+from search.strategies.best_of_n import BestOfN
 from tests.plain_verifiers import Crossings
-from verifiers.combine import parse_selection
+from verifiers.selection.parse import parse_selection
 
 METRICS = {"wer": False, "sim": True}
 BEST_OF_3 = BestOfN(3, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))

@@ -9,9 +9,9 @@ import pytest
 
 import verifiers
 from verifiers.errors import VerifierError
+from verifiers.models.whisper_model import OFFICIAL
 from verifiers.registry import BUILT_IN, ENTRY_POINTS, check, directions, kinds, load
 from verifiers.spec import Spec
-from verifiers.whisper_model import OFFICIAL
 
 
 def test_importing_verifiers_alone_imports_no_model_library() -> None:
@@ -34,7 +34,7 @@ def test_importing_verifiers_alone_imports_no_model_library() -> None:
 
 def test_importing_verifiers_and_checking_specs_imports_no_model_library(whisper_folder: Path) -> None:
     code = (
-        "import sys, verifiers, verifiers.combine, verifiers.stats, verifiers.wer, verifiers.catalogue\n"
+        "import sys, verifiers, verifiers.selection.parse, verifiers.stats, verifiers.shared.wer, verifiers.catalogue\n"
         f"verifiers.check('whisper:{whisper_folder}'); verifiers.directions(*verifiers.kinds())\n"
         "verifiers.catalogue.describe()\n"
         "heavy = {'torch', 'transformers', 'whisper', 'torchaudio', 'tiktoken', 'funasr', 'speechbrain',\n"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from llasa_core.audio import SAMPLE_RATE, Waveform, seconds
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated
-from verifiers.isolation import isolated
-from verifiers.loading import check_device, require
+from verifiers.shared.gate import gated
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import check_device, require
 from verifiers.spec import Spec, positive_int, word
 
 WINDOW_SECONDS = 9.01

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.base import About
 from verifiers.errors import VerifierError
-from verifiers.isolation import isolated
-from verifiers.loading import (
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import (
     check_cached,
     check_device,
     check_shapes,
@@ -24,7 +24,7 @@ from verifiers.loading import (
     refuse_differences,
     require,
 )
-from verifiers.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
+from verifiers.shared.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
 from verifiers.spec import Spec, word
 
 RELEASED = "speechbrain/spkrec-ecapa-voxceleb"

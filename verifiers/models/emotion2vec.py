@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from llasa_core.audio import Waveform, seconds
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.funasr_models import HUBS, fetch, load_funasr, locate_funasr
-from verifiers.gate import gated, refusal
-from verifiers.isolation import isolated
-from verifiers.loading import require
+from verifiers.shared.funasr import HUBS, fetch, load_funasr, locate_funasr
+from verifiers.shared.gate import gated, refusal
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import require
+from verifiers.shared.windows import equal_lengths
 from verifiers.spec import Spec, nearest, one_of, positive_int, word
-from verifiers.windows import equal_lengths
 
 SIMILARITY, LABEL = "similarity", "label"
 NAMES = {SIMILARITY: "emo-sim", LABEL: "emo"}
@@ -154,7 +154,7 @@ class Emotion2vec:
         return gated(candidates, self.min_seconds, WORST[self.measure], judge)
 
     def embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
-        """Unit-length mean features [waveforms, size] of float32 [samples] that `verifiers.gate` lets pass."""
+        """Unit-length mean features [waveforms, size] of float32 [samples] that `verifiers.shared.gate` lets pass."""
         return self._hear(waveforms)[0]
 
     def _label(self, target: Target) -> str:

@@ -6,16 +6,22 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from verifiers import transcription
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated
-from verifiers.isolation import isolated
-from verifiers.loading import check_device, check_sample_rate, from_hub, from_pretrained, locate_transformers
+from verifiers.shared import recogniser as transcription
+from verifiers.shared.gate import gated
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import (
+    check_device,
+    check_sample_rate,
+    from_hub,
+    from_pretrained,
+    locate_transformers,
+)
+from verifiers.shared.recogniser import LOWEST_LOGP, WORST_WER
+from verifiers.shared.wer import NORMALIZERS, base_language, seed_tts_eval
+from verifiers.shared.windows import equal_lengths
 from verifiers.spec import Spec, word
-from verifiers.transcription import LOWEST_LOGP, WORST_WER
-from verifiers.wer import NORMALIZERS, base_language, seed_tts_eval
-from verifiers.windows import equal_lengths
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +84,7 @@ class HubertCTC:
     Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says;
     batches hold equal lengths only, because padding changes what is heard.
 
-    Evidence beside the alignment (`verifiers.wer`): heard_at, [word, start, end] in seconds; and logp: the
+    Evidence beside the alignment (`verifiers.shared.wer`): heard_at, [word, start, end] in seconds; and logp: the
     CTC log-likelihood of the text (over all alignments) for each of its characters.
     """
 

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llasa_core.audio import Waveform
-from verifiers import paraformer_model, transcription
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated
-from verifiers.isolation import isolated
-from verifiers.loading import check_device, require
+from verifiers.models import paraformer_model
+from verifiers.shared import recogniser as transcription
+from verifiers.shared.gate import gated
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import check_device, require
+from verifiers.shared.recogniser import LOWEST_LOGP, WORST_WER
+from verifiers.shared.wer import NORMALIZERS, base_language, seed_tts_eval
+from verifiers.shared.windows import equal_lengths
 from verifiers.spec import Spec, one_of, word
-from verifiers.transcription import LOWEST_LOGP, WORST_WER
-from verifiers.wer import NORMALIZERS, base_language, seed_tts_eval
-from verifiers.windows import equal_lengths
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +36,7 @@ class Paraformer:
     Greedy, without hotwords, voice activity detection and punctuation; features without dither. Batches hold
     equal lengths only, because padding changes what is heard.
 
-    Evidence beside the alignment (`verifiers.wer`): logp, the mean log-likelihood of a token of the text. As
+    Evidence beside the alignment (`verifiers.shared.wer`): logp, the mean log-likelihood of a token of the text. As
     in training, the weights that integrate frames into tokens are scaled to the length of the text, and the
     decoder judges all tokens at once (Gao et al. 2022, arXiv 2206.08317, without the sampler).
     """
@@ -65,7 +66,7 @@ class Paraformer:
         batch: int = transcription.DEFAULT_BATCH,
         language: str = "zh",
     ) -> None:
-        """loaded: as from `verifiers.paraformer_model.load`. language: of its training."""
+        """loaded: as from `verifiers.models.paraformer_model.load`. language: of its training."""
         self.name = name
         self.spec = spec
         self._model = loaded.model

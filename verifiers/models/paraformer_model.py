@@ -7,8 +7,8 @@ from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.errors import VerifierError
-from verifiers.funasr_models import from_modelscope
-from verifiers.loading import HUB_ID, refuse_differences
+from verifiers.shared.funasr import from_modelscope
+from verifiers.shared.loading import HUB_ID, refuse_differences
 
 FILES = ("config.yaml", "model.pt", "tokens.json", "am.mvn")
 """What a folder has to hold; `seg_dict` and `configuration.json` are read if they are there."""
@@ -58,7 +58,7 @@ def load(found: Path | str, device: str, hub: str = "ms", *, revision: str | Non
     """`funasr.AutoModel` around the model, in float32 and evaluation mode. found: as from `find`.
 
     Raises VerifierError unless the file holds the weights of its configuration: funasr itself leaves random
-    weights where a name is missing or a shape differs. Call it in `verifiers.isolation.isolated`.
+    weights where a name is missing or a shape differs. Call it in `verifiers.shared.isolation.isolated`.
     """
     import logging
 

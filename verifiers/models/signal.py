@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from llasa_core.audio import SAMPLE_RATE, Waveform, clipped_share, loudness_dbfs, seconds
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated
+from verifiers.shared.gate import gated
+from verifiers.shared.wer import base_language
 from verifiers.spec import Spec, word
-from verifiers.wer import base_language
 
 FRAME = SAMPLE_RATE // 50
 """Samples of a frame: 20 ms."""

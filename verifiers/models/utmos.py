@@ -9,11 +9,11 @@ import numpy as np
 from llasa_core.audio import SAMPLE_RATE, Waveform, seconds
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated
-from verifiers.isolation import isolated
-from verifiers.loading import HUB_ID, check_cached, check_device
+from verifiers.shared.gate import gated
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import HUB_ID, check_cached, check_device
+from verifiers.shared.windows import equal_lengths
 from verifiers.spec import Spec, positive_int, word
-from verifiers.windows import equal_lengths
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,7 +1,7 @@
 """Speaker similarity by WavLM-large with an ECAPA-TDNN head: the SIM of seed-tts-eval (arXiv 2406.02430).
 
 The weights are `wavlm_large_finetune.pth` of microsoft/UniSpeech (downstreams/speaker_verification); the head is written
-anew here, `verifiers.wavlm_large_model`. The file holds backbone and head, so nothing else is needed.
+anew here, `verifiers.models.wavlm_large_model`. The file holds backbone and head, so nothing else is needed.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from verifiers.base import About
 from verifiers.errors import VerifierError
-from verifiers.isolation import isolated, quiet_transformers
-from verifiers.loading import check_device, check_shapes, read_checkpoint, refuse_differences
-from verifiers.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
+from verifiers.shared.isolation import isolated, quiet_transformers
+from verifiers.shared.loading import check_device, check_shapes, read_checkpoint, refuse_differences
+from verifiers.shared.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
 from verifiers.spec import Spec
 
 FILE = "wavlm_large_finetune.pth"
@@ -39,7 +39,7 @@ class WavLMLargeSpeaker(Similarity):
     )
 
     def __init__(self, model: Any, *, spec: str, **settings: Any) -> None:
-        """model: `verifiers.wavlm_large_model.SpeakerModel`. settings: of `Similarity`."""
+        """model: `verifiers.models.wavlm_large_model.SpeakerModel`. settings: of `Similarity`."""
         super().__init__(spec=spec, **settings)
         self._model = model
 
@@ -124,7 +124,7 @@ def _skeleton(file: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, A
     """A model without weights and the function that names them as the file does."""
     from transformers import WavLMConfig
 
-    from verifiers.wavlm_large_model import SpeakerModel, file_name, sizes
+    from verifiers.models.wavlm_large_model import SpeakerModel, file_name, sizes
 
     try:
         config, head = sizes(shapes)

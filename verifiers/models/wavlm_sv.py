@@ -7,9 +7,15 @@ from numpy.typing import NDArray
 
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.base import About
-from verifiers.isolation import isolated
-from verifiers.loading import check_device, check_sample_rate, from_hub, from_pretrained, locate_transformers
-from verifiers.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import (
+    check_device,
+    check_sample_rate,
+    from_hub,
+    from_pretrained,
+    locate_transformers,
+)
+from verifiers.shared.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
 from verifiers.spec import Spec, word
 
 FILES = ("preprocessor_config.json",)

@@ -5,16 +5,17 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llasa_core.audio import Waveform, is_silent
-from verifiers import transcription, whisper_model
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated
-from verifiers.isolation import isolated
-from verifiers.loading import check_device
+from verifiers.models import whisper_model
+from verifiers.shared import recogniser as transcription
+from verifiers.shared.gate import gated
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import check_device
+from verifiers.shared.recogniser import LOWEST_LOGP, WORST_WER
+from verifiers.shared.wer import NORMALIZERS, base_language, is_chinese, seed_tts_eval
+from verifiers.shared.windows import split_windows
 from verifiers.spec import Spec
-from verifiers.transcription import LOWEST_LOGP, WORST_WER
-from verifiers.wer import NORMALIZERS, base_language, is_chinese, seed_tts_eval
-from verifiers.windows import split_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +33,7 @@ class WhisperASR:
     Temperature 0 and no fallback to sampling, no timestamps, the number of tokens capped by the text's, so
     that hallucinated loops end. Audio longer than the window (30 s as released) is cut where it is quiet.
 
-    Evidence beside the alignment (`verifiers.wer`): no_speech_prob, avg_logprob, compression_ratio as Whisper
+    Evidence beside the alignment (`verifiers.shared.wer`): no_speech_prob, avg_logprob, compression_ratio as Whisper
     defines them, and logp: the mean log-likelihood of a token of the text given the audio, teacher-forced.
     """
 

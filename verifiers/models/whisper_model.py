@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from verifiers.errors import VerifierError
-from verifiers.loading import check_shapes, locate, read_json
+from verifiers.shared.loading import check_shapes, locate, read_json
 from verifiers.spec import nearest
 
 OFFICIAL = {

@@ -8,7 +8,7 @@
          | pareto(METRIC,...)              those that no other one beats
 
 Which way a metric is better is known to its verifier, so weights are positive. What the rules do with ties and
-with candidates that could not be judged is said in `verifiers.selection`.
+with candidates that could not be judged is said in `verifiers.selection.rules`.
 """
 
 import math
@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from verifiers.errors import VerifierError
-from verifiers.selection import (
+from verifiers.selection.rules import (
     Constraint,
     ConstraintFirst,
     Lexicographic,

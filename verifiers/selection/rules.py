@@ -1,4 +1,4 @@
-"""How scores of several verifiers become one ranking. `verifiers.combine` reads these from a line of text.
+"""How scores of several verifiers become one ranking. `verifiers.selection.parse` reads these from a line of text.
 
 A rule says which candidate is best: `Lexicographic`, `Weighted`, `Ranks`, `Pareto`. `ConstraintFirst` puts
 bounds in front of a rule. All of them order candidates that are equal by `evidence["logp"]` of the metrics in

@@ -2,7 +2,7 @@
 
 funasr looks 7 s for a folder that is not there, skips weights of another shape without a word, prints missing ones to
 stdout and goes on with random ones, and takes the CPU in place of a CUDA device that is absent. All of that is
-checked here. Call its models within `verifiers.isolation.isolated`: construction seeds every random state with 0,
+checked here. Call its models within `verifiers.shared.isolation.isolated`: construction seeds every random state with 0,
 `generate` sets the number of threads to 4, and the import gives the root logger a handler.
 
 funasr evaluates expressions in a model's config.yaml: load only folders that you trust.
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from verifiers.errors import VerifierError
-from verifiers.isolation import isolated
-from verifiers.loading import NANO, check_device, read_json, refuse_differences
+from verifiers.shared.isolation import isolated
+from verifiers.shared.loading import NANO, check_device, read_json, refuse_differences
 
 HUBS = ("ms", "hf")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

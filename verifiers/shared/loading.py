@@ -10,9 +10,9 @@ from typing import Any
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.base import About
 from verifiers.errors import VerifierError
-from verifiers.isolation import quiet_transformers
+from verifiers.shared.isolation import quiet_transformers
 
-NANO = Path(__file__).parent / "nano"
+NANO = Path(__file__).parents[1] / "nano"
 """Packaged models, one folder for each kind."""
 SAME_MODEL = "give weights and config.json of the same model"
 

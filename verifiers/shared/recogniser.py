@@ -7,8 +7,7 @@ from typing import Any
 
 from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
-from verifiers.spec import Spec, one_of, positive_int, word
-from verifiers.wer import (
+from verifiers.shared.wer import (
     NORMALIZERS,
     Normalizer,
     base_language,
@@ -19,6 +18,7 @@ from verifiers.wer import (
     simplified,
     word_errors,
 )
+from verifiers.spec import Spec, one_of, positive_int, word
 
 MIN_SECONDS = 0.2
 """Shorter audio holds no word that a recogniser could be trusted on."""

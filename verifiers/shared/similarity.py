@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from llasa_core.audio import Waveform, seconds
 from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
-from verifiers.gate import gated, refusal
-from verifiers.isolation import isolated
+from verifiers.shared.gate import gated, refusal
+from verifiers.shared.isolation import isolated
+from verifiers.shared.windows import equal_lengths
 from verifiers.spec import Spec, one_of, positive_int, word
-from verifiers.windows import equal_lengths
 
 WORST = -1.0
 """The smallest cosine: the value of audio that cannot be judged."""
@@ -129,7 +129,7 @@ class Similarity(ABC):
         return gated(candidates, self.min_seconds, WORST, judge)
 
     def embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
-        """Unit-length embeddings [waveforms, size] of float32 [samples] that `verifiers.gate` lets pass."""
+        """Unit-length embeddings [waveforms, size] of float32 [samples] that `verifiers.shared.gate` lets pass."""
         import torch
 
         found: dict[int, NDArray[np.float64]] = {}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.nano.alignment import NULL, LetterAligner, Phonemes
-from experiments.nano.corpus import Utterance
-from experiments.nano.tokenizer import CHARACTERS, INSTRUCTION, build
+from experiments.nano.data.alignment import NULL, LetterAligner, Phonemes
+from experiments.nano.data.corpus import Utterance
+from experiments.nano.data.tokenizer import CHARACTERS, INSTRUCTION, build
 
 IGNORE = -100
 LOOKAHEAD = 2

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 from transformers import Xcodec2Model
 
-from experiments.nano.codec import use_fast_activation
-from experiments.nano.corpus import Corpus
-from llasa_core.features import HOP, pad_to_hop, semantic_features
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.train.codec import use_fast_activation
+from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 SECONDS_A_BATCH = 6
 """Small, so that activations stay in the cache."""

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from experiments.nano import texts, voices
-from experiments.nano.corpus import Corpus, Utterance, rare_words, speak, store_alignment
-from llasa_core.codec import Codec
+from experiments.nano.data import texts, voices
+from experiments.nano.data.corpus import Corpus, Utterance, rare_words, speak, store_alignment
+from llasa_core.codec.codec import Codec
 
 TEST_SHARE = 0.05
 DECODED_TOGETHER = 64

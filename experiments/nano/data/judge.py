@@ -18,8 +18,8 @@ import numpy as np
 import pocketsphinx
 from numpy.typing import NDArray
 
-from experiments.nano import lexicon
-from experiments.nano.texts import HARD
+from experiments.nano.data import lexicon
+from experiments.nano.data.texts import HARD
 
 LANGUAGE_WEIGHT = 6.5
 

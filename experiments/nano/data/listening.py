@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.nano.corpus import Corpus
-from experiments.nano.documents import IGNORE
-from experiments.nano.training import rng
-from llasa_core.features import HOP
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.data.documents import IGNORE
+from experiments.nano.train.training import rng
+from llasa_core.codec.features import HOP
 
 SAMPLE_RATE = 16_000
 SORTED_TOGETHER = 24

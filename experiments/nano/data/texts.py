@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.nano import lexicon as lx
+from experiments.nano.data import lexicon as lx
 
 _T = lx.verbs(lx.TRANSITIVE)
 _I = lx.verbs(lx.INTRANSITIVE)

@@ -14,8 +14,8 @@ from rich.progress import track
 from scipy.cluster.vq import kmeans2, vq
 from scipy.fft import dct
 
-from experiments.nano.corpus import Corpus
-from llasa_core.features import pad_to_hop, semantic_features
+from experiments.nano.data.corpus import Corpus
+from llasa_core.codec.features import pad_to_hop, semantic_features
 
 N_UNITS = 1024
 FRAMES_TO_FIT = 120_000

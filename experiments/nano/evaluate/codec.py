@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from experiments.nano.codec import SpectralLoss
-from experiments.nano.corpus import Corpus
-from experiments.nano.judge import vocabulary_judge
-from llasa_core.codec import Codec
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.data.judge import vocabulary_judge
+from experiments.nano.train.codec import SpectralLoss
+from llasa_core.codec.codec import Codec
 from verifiers.stats import bootstrap_mean
 
 

@@ -2,7 +2,7 @@
 
 The model is loaded and asked through the package's own adapter, as a search does it.
 
-    python -m experiments.nano.evaluate_emotion --work nano_work --out nano_work/emotion.json
+    python -m experiments.nano.evaluate.emotion --work nano_work --out nano_work/emotion.json
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from experiments.nano import texts, voices
-from experiments.nano.corpus import Corpus
-from experiments.nano.evaluate_verifiers import speak, speaker_figure
+from experiments.nano.data import texts, voices
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.evaluate.verifiers import speak, speaker_figure
 from llasa_core.audio import Waveform
-from llasa_core.codec import Codec
+from llasa_core.codec.codec import Codec
 from verifiers.base import Target
 from verifiers.registry import load
 from verifiers.stats import bootstrap_mean
@@ -123,7 +123,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, default=Path("nano_work"), help="the recipe's work folder")
-    packaged = Path(__file__).parents[2] / "verifiers" / "nano" / "emotion2vec"
+    packaged = Path(__file__).parents[3] / "verifiers" / "nano" / "emotion2vec"
     parser.add_argument("--model", type=Path, default=packaged, help="folder of the model")
     parser.add_argument("--codec", default="nano/codec", help="folder of the codec")
     parser.add_argument("--out", type=Path, required=True, help="file to write")

@@ -17,9 +17,9 @@ from typing import Any
 import jiwer
 from rich.progress import track
 
-from experiments.nano import texts
-from experiments.nano.corpus import Corpus
-from experiments.nano.judge import vocabulary_judge
+from experiments.nano.data import texts
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.data.judge import vocabulary_judge
 from verifiers.stats import bootstrap_mean, paired_difference
 
 N = 16
@@ -51,7 +51,7 @@ def jobs(corpus: Corpus, sentences: int) -> Iterator[Job]:
 def _open(work: Path, generator: str, codec: str, seed: int) -> None:
     import torch
 
-    from llasa_core.codec import Codec
+    from llasa_core.codec.codec import Codec
     from llasa_core.presets import find_preset
     from search.engine import Searcher
     from verifiers import load
@@ -73,8 +73,8 @@ def _open(work: Path, generator: str, codec: str, seed: int) -> None:
 def _search(job: Job) -> Record:
     """Sixteen candidates of one sentence, with the scores of the verifiers that search."""
     from llasa_core.request import Request
-    from search.best_of_n import BestOfN
-    from verifiers.combine import parse_selection
+    from search.strategies.best_of_n import BestOfN
+    from verifiers.selection.parse import parse_selection
 
     group, text, prompt = job
     corpus, searcher = _state["corpus"], _state["searcher"]
@@ -108,7 +108,7 @@ def _search(job: Job) -> Record:
 
 def _judge(record: Record) -> Record:
     """The same record, heard by the judges that did not search."""
-    from search.local_rollouts import CONTEXT_CODES
+    from search.backends.local import CONTEXT_CODES
     from verifiers.base import Target
 
     codec = _state["codec"]

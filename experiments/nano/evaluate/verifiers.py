@@ -2,7 +2,7 @@
 
 Models are loaded and asked through the package's own adapters, as a search does it.
 
-    python -m experiments.nano.evaluate_verifiers --work nano_work --out nano_work/verifiers.json
+    python -m experiments.nano.evaluate.verifiers --work nano_work --out nano_work/verifiers.json
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from experiments.nano import texts, voices
-from experiments.nano.corpus import Corpus
-from experiments.nano.listening import NONSPEECH
+from experiments.nano.data import texts, voices
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.data.listening import NONSPEECH
 from llasa_core.audio import Waveform
 from verifiers.base import Target
 from verifiers.registry import load
+from verifiers.shared.wer import seed_tts_eval
 from verifiers.stats import bootstrap_mean
-from verifiers.wer import seed_tts_eval
 
 RECOGNISERS = ("whisper", "hubert-ctc")
 RESAMPLES = 300
@@ -215,7 +215,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, default=Path("nano_work"), help="the recipe's work folder")
-    packaged = Path(__file__).parents[2] / "verifiers" / "nano"
+    packaged = Path(__file__).parents[3] / "verifiers" / "nano"
     parser.add_argument("--models", type=Path, default=packaged, help="folder of the three models")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     parser.add_argument("--seed", type=int, default=0)

@@ -14,9 +14,9 @@ from transformers import Wav2Vec2BertConfig, Xcodec2Config, Xcodec2Model
 from transformers.audio_utils import mel_filter_bank
 from transformers.models.xcodec2 import modeling_xcodec2 as xcodec2
 
-from experiments.nano.corpus import Corpus, n_states
-from experiments.nano.training import Schedule, rng, train
-from llasa_core.features import HOP, pad_to_hop, semantic_features
+from experiments.nano.data.corpus import Corpus, n_states
+from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 CROP, BATCH = 40, 12
 """Codes of a training crop, and crops of a batch: 12 times 0.8 s."""

@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from rich.progress import track
 
-from experiments.nano import voices
-from experiments.nano.corpus import Corpus, Utterance
-from experiments.nano.extra import store
-from experiments.nano.training import Schedule, rng, train
-from llasa_core.codec import Codec
+from experiments.nano.data import voices
+from experiments.nano.data.corpus import Corpus, Utterance
+from experiments.nano.data.extra import store
+from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.codec.codec import Codec
 
 SAMPLE_RATE = 16_000
 TOKENS = {"angry": "生气/angry", "happy": "开心/happy", "neutral": "中立/neutral", "sad": "难过/sad"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from experiments.nano.corpus import Corpus
+from experiments.nano.data.corpus import Corpus
 
 PROMPT_SECONDS = (2.2, 3.6)
 

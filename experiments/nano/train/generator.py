@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from experiments.nano.documents import IGNORE, MAX_WORDS, Document, DocumentBuilder, Piece
-from experiments.nano.training import Muon, Schedule, rng, train
+from experiments.nano.data.documents import IGNORE, MAX_WORDS, Document, DocumentBuilder, Piece
+from experiments.nano.train.training import Muon, Schedule, rng, train
 
 MAX_LENGTH = 768
 BUCKETS = (128, 192, 256, 352, 480, MAX_LENGTH)

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from transformers import HubertConfig, HubertForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 
-from experiments.nano.corpus import Corpus, n_states
-from experiments.nano.listening import Clip, ClipBatches
-from experiments.nano.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
-from experiments.nano.training import Schedule, train
+from experiments.nano.data.corpus import Corpus, n_states
+from experiments.nano.data.listening import Clip, ClipBatches
+from experiments.nano.train.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
+from experiments.nano.train.training import Schedule, train
 
 BATCH = 24
 MEL_WEIGHT, SOUND_WEIGHT = 3.0, 1.0

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from whisper.audio import mel_filters
 
-from experiments.nano.corpus import Corpus
-from experiments.nano.documents import IGNORE
-from experiments.nano.listening import Clip
-from experiments.nano.training import Muon
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.data.documents import IGNORE
+from experiments.nano.data.listening import Clip
+from experiments.nano.train.training import Muon
 
 N_MELS = 80
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMForXVector
 
-from experiments.nano.corpus import Corpus
-from experiments.nano.training import Schedule, rng, train
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.train.training import Schedule, rng, train
 
 SAMPLE_RATE = 16_000
 BATCH = 32

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from whisper.model import ModelDimensions, Whisper, disable_sdpa
 from whisper.tokenizer import get_tokenizer
 
-from experiments.nano.corpus import Corpus, n_states
-from experiments.nano.listening import SAMPLE_RATE, Clip, ClipBatches
-from experiments.nano.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
-from experiments.nano.training import Schedule, rng, train
+from experiments.nano.data.corpus import Corpus, n_states
+from experiments.nano.data.listening import SAMPLE_RATE, Clip, ClipBatches
+from experiments.nano.train.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
+from experiments.nano.train.training import Schedule, rng, train
 
 DIMENSIONS = ModelDimensions(
     n_mels=N_MELS,

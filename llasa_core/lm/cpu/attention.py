@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llasa_core.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
-from llasa_core.prefix import Group
+from llasa_core.lm.cpu.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
+from llasa_core.lm.prefix import Group
 
 TOGETHER = 4
 """Rows for which a prefix is read at once; says nothing about their numbers."""

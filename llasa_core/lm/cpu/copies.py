@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from torch import Tensor
 
-from llasa_core.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
+from llasa_core.lm.cpu.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
 
 
 def copy_columns(block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> None:

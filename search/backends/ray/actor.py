@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.dispatch import Role, Seat, Unit
-from search.ledger import Ledger
-from search.ray_worker import About, Kind
+from search.backends.ray.placement import Role, Seat, Unit
+from search.backends.ray.worker import About, Kind
+from search.cost.ledger import Ledger
 
 
 @dataclass(slots=True, eq=False)

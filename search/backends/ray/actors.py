@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from llasa_core.errors import UserError
-from search.dispatch import Board, Seat, Unit
-from search.parts import Parts
-from search.ray_actor import Actor, Sent, reason_of, roles_of
-from search.ray_options import RayOptions, Sizes, connect, import_ray
-from search.ray_worker import Answer, Kind, Worker
+from search.backends.ray.actor import Actor, Sent, reason_of, roles_of
+from search.backends.ray.options import RayOptions, Sizes, connect, import_ray
+from search.backends.ray.placement import Board, Seat, Unit
+from search.backends.ray.worker import Answer, Kind, Worker
+from search.models import Parts
 
 LOG = logging.getLogger(__name__)
 TURN = 1.0

@@ -14,13 +14,13 @@ import numpy as np
 
 from llasa_core.audio import Waveform
 from llasa_core.request import Request
-from search.dispatch import Role, Unit
-from search.parts import Parts
-from search.ray_actors import TURN, Actors
-from search.ray_options import RayOptions
-from search.ray_rollout import RayRollout
-from search.ray_worker import About, Answer, Decode, Task
-from search.rollouts import IN_FLIGHT, Progress, no_progress
+from search.backends.base import IN_FLIGHT, Progress, no_progress
+from search.backends.ray.actors import TURN, Actors
+from search.backends.ray.options import RayOptions
+from search.backends.ray.placement import Role, Unit
+from search.backends.ray.session import RayRollout
+from search.backends.ray.worker import About, Answer, Decode, Task
+from search.models import Parts
 
 
 class RayRollouts:

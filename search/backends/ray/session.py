@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llasa_core.audio import Waveform
-from llasa_core.lineage import Lineage
+from llasa_core.lm.lineage import Lineage
 from llasa_core.request import Request
-from search.dispatch import Role, spread
-from search.ledger import Ledger
-from search.ray_worker import Hear, Judge, Task
-from search.rollouts import Progress
-from search.strategy import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams, rewound
+from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams, rewound
+from search.backends.base import Progress
+from search.backends.ray.placement import Role, spread
+from search.backends.ray.worker import Hear, Judge, Task
+from search.cost.ledger import Ledger
 from verifiers.base import Score
 
 if TYPE_CHECKING:
-    from search.ray_rollouts import RayRollouts
+    from search.backends.ray.backend import RayRollouts
 
 Holder = tuple[int, int]
 """An actor's seat and life."""

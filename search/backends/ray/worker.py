@@ -25,12 +25,12 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from llasa_core.request import Request
-from search.flops import GeneratorCost
-from search.ledger import Ledger
-from search.local_rollouts import LocalRollout, LocalRollouts
-from search.parts import Parts
-from search.rollouts import no_progress
-from search.strategy import Ask, Beam, Beams, Extend, Start
+from search.asks import Ask, Beam, Beams, Extend, Start
+from search.backends.base import no_progress
+from search.backends.local import LocalRollout, LocalRollouts
+from search.cost.flops import GeneratorCost
+from search.cost.ledger import Ledger
+from search.models import Parts
 
 Kind = Literal["all", "speak", "listen"]
 KEPT = 64

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import bench_ray, soak
+from experiments.bench import ray as bench_ray
+from experiments.bench import soak
 
 
 @pytest.mark.parametrize(

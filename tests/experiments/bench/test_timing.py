@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.timing import Ratio
+from experiments.bench.timing import Ratio
 
 
 def test_a_ratio_is_the_median_of_the_pairs_within_its_interval() -> None:

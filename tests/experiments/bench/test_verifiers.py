@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import bench_verifiers
-from experiments.voices import shipped_voices
+from experiments.bench import verifiers as bench_verifiers
+from llasa_core.voices import shipped_voices
 from tests.verifiers.tiny_verifiers import write_wavlm, write_whisper
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from experiments import cli
+from experiments.cli import main as cli
 from llasa_core.audio import write_audio
 from tests.tiny import build_llama, build_tokenizer
 
@@ -33,8 +33,8 @@ def refused(
     def no_model(*_: object, **__: object) -> None:
         raise AssertionError("a model is loaded for input that is refused")
 
-    monkeypatch.setattr("llasa_core.decoding.load_model", no_model)
-    monkeypatch.setattr("llasa_core.codec.load_model", no_model)
+    monkeypatch.setattr("llasa_core.lm.speech_lm.load_model", no_model)
+    monkeypatch.setattr("llasa_core.codec.codec.load_model", no_model)
 
     def run(*arguments: str, models: bool = True) -> str:
         sources = ["--generator", str(tiny_generator), "--codec", str(tiny_codec)]
@@ -201,7 +201,7 @@ def test_models(refused: Callable[..., str], search_parts: list[str], tmp_path: 
 
 
 def test_the_process_itself_answers_quickly_and_without_a_traceback(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "experiments.cli", "synth", TEXT, "-n", "zero"]
+    command = [sys.executable, "-m", "experiments.cli.main", "synth", TEXT, "-n", "zero"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -210,7 +210,7 @@ def test_the_process_itself_answers_quickly_and_without_a_traceback(tmp_path: Pa
 
 def test_help_and_bad_usage_import_no_model_library() -> None:
     program = (
-        "import sys\nfrom experiments import cli\n"
+        "import sys\nfrom experiments.cli import main as cli\n"
         "assert cli.main(['synth', '', '--no-prompt']) == 2\n"
         "found = {'torch', 'transformers', 'whisper', 'numba'} & set(sys.modules)\nassert not found, found\n"
     )

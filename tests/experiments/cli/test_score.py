@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import cli
-from experiments.voices import shipped_voices
+from experiments.cli import main as cli
 from llasa_core.audio import read_audio, write_audio
+from llasa_core.voices import shipped_voices
 from verifiers import registry
 from verifiers.base import Target
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments import cli, study
-from experiments.recipes import FOLDER, shipped
+from experiments.cli import main as cli
+from experiments.cli.recipes import FOLDER, shipped
+from experiments.studies import study
 from llasa_core.audio import read_audio, write_audio
-from search.strategies import KINDS
+from search.strategies.registry import KINDS
 from verifiers import registry
 
 
@@ -76,7 +77,7 @@ def test_a_recipe_sets_options_and_the_command_line_wins(command: list[str], tmp
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_shipped_recipes_can_be_read(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Everything but speaking: specs exist, the strategy builds from what they measure."""
-    from search.strategies import build
+    from search.strategies.registry import build
 
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     for spec in recipe["verifier"]:

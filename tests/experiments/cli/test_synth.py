@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import cli
+from experiments.cli import main as cli
 from llasa_core.audio import read_audio
 from tests.verifiers.tiny_verifiers import write_hubert, write_wavlm, write_whisper
 
@@ -188,11 +188,11 @@ def test_ctrl_c_ends_the_process_with_130(command: list[str], tmp_path: Path) ->
         "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.plain_verifiers import KINDS\nfrom verifiers import registry\n"
         "registry.BUILT_IN = {**registry.BUILT_IN, **KINDS}\n"
-        "from search import local_rollouts\nopened = local_rollouts.LocalRollouts.open\n"
+        "from search.backends import local as local_rollouts\nopened = local_rollouts.LocalRollouts.open\n"
         "def started(self, *rest):\n"
         "    print('started', flush=True)\n    return opened(self, *rest)\n"
         "local_rollouts.LocalRollouts.open = started\n"
-        "from experiments.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+        "from experiments.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     arguments = [
         *command,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import cli
+from experiments.cli import main as cli
 from llasa_core.audio import Waveform
 from verifiers import catalogue
 from verifiers.base import About, Score, Target
@@ -201,7 +201,7 @@ def test_what_would_be_fetched_is_told_from_what_cannot_be(
 
 def test_listing_imports_no_model_library() -> None:
     code = (
-        "import sys\nfrom experiments.cli import main\nassert main(['verifiers', '--json']) == 0\n"
+        "import sys\nfrom experiments.cli.main import main\nassert main(['verifiers', '--json']) == 0\n"
         "heavy = {'torch', 'transformers', 'whisper', 'funasr', 'speechbrain', 'onnxruntime', 'torchaudio'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )

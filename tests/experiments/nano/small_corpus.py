@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.nano.corpus import Corpus, Utterance, store_alignment
-from llasa_core.features import HOP
+from experiments.nano.data.corpus import Corpus, Utterance, store_alignment
+from llasa_core.codec.features import HOP
 
 STATES = 9
 TEXTS = ("the old king saw a ship", "seven red apples", "yes", "please open the door now", "her dog slept")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from experiments.nano import lexicon
-from experiments.nano.alignment import NULL, LetterAligner, Phonemes, align_codes
-from experiments.nano.judge import pronunciations
+from experiments.nano.data import lexicon
+from experiments.nano.data.alignment import NULL, LetterAligner, Phonemes, align_codes
+from experiments.nano.data.judge import pronunciations
 
 WORDS = {
     word: phonemes.split()

@@ -5,8 +5,8 @@ import json
 import torch
 from transformers.models.xcodec2 import modeling_xcodec2 as xcodec2
 
-from experiments.nano import codec
-from experiments.nano.codec import SpectralLoss, _shifted_sums, build, encode_latents
+from experiments.nano.train import codec
+from experiments.nano.train.codec import SpectralLoss, _shifted_sums, build, encode_latents
 from tests.experiments.nano.small_corpus import build_corpus
 
 

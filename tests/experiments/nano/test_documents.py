@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.nano.alignment import LetterAligner, Phonemes
-from experiments.nano.corpus import Utterance
-from experiments.nano.documents import IGNORE, LOOKAHEAD, DocumentBuilder, Piece
+from experiments.nano.data.alignment import LetterAligner, Phonemes
+from experiments.nano.data.corpus import Utterance
+from experiments.nano.data.documents import IGNORE, LOOKAHEAD, DocumentBuilder, Piece
 from llasa_core.prompt import build_prompt
 from tests.experiments.nano.test_alignment import WORDS
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.nano import emotion, voices
-from experiments.nano.corpus import Corpus
-from experiments.nano.evaluate_emotion import Spoken, figure
-from llasa_core.codec import Codec
+from experiments.nano.data import voices
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.evaluate.emotion import Spoken, figure
+from experiments.nano.train import emotion
+from llasa_core.codec.codec import Codec
 from tests.experiments.nano.small_corpus import build_corpus
 from verifiers.base import Target
 from verifiers.registry import load

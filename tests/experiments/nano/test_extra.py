@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.nano import extra, voices
-from experiments.nano.codec import build
-from experiments.nano.corpus import Corpus
-from llasa_core.codec import Codec
-from llasa_core.features import HOP
+from experiments.nano.data import extra, voices
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.train.codec import build
+from llasa_core.codec.codec import Codec
+from llasa_core.codec.features import HOP
 from tests.experiments.nano.small_corpus import build_corpus
 
 

@@ -9,19 +9,19 @@ from safetensors import safe_open
 from transformers import LlamaForCausalLM
 
 import verifiers
-from experiments.voices import shipped_voices
 from llasa_core.audio import read_audio
-from llasa_core.codec import Codec
-from llasa_core.decoding import Generator
+from llasa_core.codec.codec import Codec
+from llasa_core.lm.speech_lm import Generator
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
-from search.best_of_n import BestOfN
+from llasa_core.voices import shipped_voices
 from search.engine import Searcher
+from search.strategies.best_of_n import BestOfN
 from verifiers.base import Target
-from verifiers.combine import parse_selection
+from verifiers.selection.parse import parse_selection
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDERS = [ROOT / "llasa_core" / "nano", ROOT / "verifiers" / "nano"]
 MEGABYTE = 1_000_000
 NEUTRAL = [voice for voice in shipped_voices() if voice.style == "neutral"]

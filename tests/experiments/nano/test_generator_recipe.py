@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from experiments.nano.corpus import Utterance
-from experiments.nano.documents import DocumentBuilder
-from experiments.nano.generator import (
+from experiments.nano.data.corpus import Utterance
+from experiments.nano.data.documents import DocumentBuilder
+from experiments.nano.train.generator import (
     Batches,
     Guided,
     Recipe,
@@ -18,7 +18,7 @@ from experiments.nano.generator import (
     text_gap,
     train_generator,
 )
-from experiments.nano.training import rng
+from experiments.nano.train.training import rng
 from tests.experiments.nano.test_alignment import WORDS
 from tests.experiments.nano.test_documents import CODES, builder  # noqa: F401
 

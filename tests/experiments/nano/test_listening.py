@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.nano.documents import IGNORE
-from experiments.nano.listening import NONSPEECH, SORTED_TOGETHER, ClipBatches, loudness
-from llasa_core.features import HOP
+from experiments.nano.data.documents import IGNORE
+from experiments.nano.data.listening import NONSPEECH, SORTED_TOGETHER, ClipBatches, loudness
+from llasa_core.codec.features import HOP
 from tests.experiments.nano.small_corpus import STATES, TEXTS, build_corpus
 
 

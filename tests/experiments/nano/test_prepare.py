@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.nano import prepare
-from experiments.nano.corpus import ALIGNMENT, Corpus
-from experiments.nano.units import acoustic_units, cepstra
-from llasa_core.features import HOP
+from experiments.nano.data import prepare
+from experiments.nano.data.corpus import ALIGNMENT, Corpus
+from experiments.nano.data.units import acoustic_units, cepstra
+from llasa_core.codec.features import HOP
 from tests.experiments.nano.small_corpus import build_corpus
 
 

@@ -10,9 +10,11 @@ import whisper
 from whisper.audio import log_mel_spectrogram, pad_or_trim
 from whisper.tokenizer import get_tokenizer
 
-from experiments.nano import hubert_recipe, recognisers, whisper_recipe
-from experiments.nano.corpus import Corpus
-from experiments.nano.listening import Clip
+from experiments.nano.data.corpus import Corpus
+from experiments.nano.data.listening import Clip
+from experiments.nano.train import hubert as hubert_recipe
+from experiments.nano.train import recognisers
+from experiments.nano.train import whisper as whisper_recipe
 from tests.experiments.nano.small_corpus import TEXTS, build_corpus
 from verifiers.base import Target
 from verifiers.registry import load

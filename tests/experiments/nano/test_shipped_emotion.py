@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import verifiers
-from experiments.voices import shipped_voices
 from llasa_core.audio import read_audio
+from llasa_core.voices import shipped_voices
 from verifiers.base import Target
-from verifiers.loading import NANO
+from verifiers.shared.loading import NANO
 
 pytestmark = pytest.mark.skipif(find_spec("funasr") is None, reason="funasr is not installed")
 FOLDER = NANO / "emotion2vec"

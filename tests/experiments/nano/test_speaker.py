@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.nano import speaker
+from experiments.nano.train import speaker
 from tests.experiments.nano.small_corpus import build_corpus
 from verifiers.base import Target
 from verifiers.registry import load

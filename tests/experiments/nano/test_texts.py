@@ -1,6 +1,6 @@
 """The texts of the corpus."""
 
-from experiments.nano import lexicon, texts
+from experiments.nano.data import lexicon, texts
 
 RARE = ["quartz", "zephyr", "walrus"]
 

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from experiments.page import data_block, write_page
-from experiments.page_judges import spearman
-from llasa_core.codec import Codec
-from llasa_core.features import HOP
-from search.result import SearchResult
-from search.trace import Step
+from experiments.report_page.build import data_block, write_page
+from experiments.report_page.judges import spearman
+from llasa_core.codec.codec import Codec
+from llasa_core.codec.features import HOP
+from search.results.result import SearchResult
+from search.results.trace import Step
 from tests.experiments.fake_search import FakeSearch
 from verifiers.base import Score
-from verifiers.wer import word_errors
+from verifiers.shared.wer import word_errors
 
 TEXT = "The old clock on the kitchen wall had stopped at seven again"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -82,7 +82,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def codec() -> Codec:
-    return Codec.from_source(str(Path(__file__).parents[2] / "llasa_core/nano/codec"))
+    return Codec.from_source(str(Path(__file__).parents[3] / "llasa_core/nano/codec"))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from experiments import actor_log
-from experiments.actor_log import ActorLog
+from experiments.runs import actor_log
+from experiments.runs.actor_log import ActorLog
 from llasa_core.errors import UserError
 
 ROWS = [{"name": "actor 0", "tokens": 12}]

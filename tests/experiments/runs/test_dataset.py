@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.cli import build_parser
-from experiments.dataset import Row, file_name, read_rows
-from experiments.voices import find_voice, shipped_voices
+from experiments.cli.main import build_parser
+from experiments.runs.dataset import Row, file_name, read_rows
 from llasa_core.audio import write_audio
 from llasa_core.errors import UserError
+from llasa_core.voices import find_voice, shipped_voices
 
 VOICE = shipped_voices()[1]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments import cli
-from tests.experiments.test_run import lasting
+from experiments.cli import main as cli
+from tests.experiments.runs.test_run import lasting
 
 TEXTS = [
     "one bird",
@@ -34,7 +34,7 @@ class Process:
     """`llasa-search run` in a process of its own."""
 
     def __init__(self, source: Path, out: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "experiments.cli", "run", str(source), "-o", str(out)]
+        command = [sys.executable, "-m", "experiments.cli.main", "run", str(source), "-o", str(out)]
         self.process = subprocess.Popen(
             [*command, *SEARCH, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

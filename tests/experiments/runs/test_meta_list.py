@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.meta_list import Item, evaluate_wer, generated_wavs, read_meta_list, truth_wavs
-from experiments.voices import shipped_voices
+from experiments.runs.meta_list import Item, evaluate_wer, generated_wavs, read_meta_list, truth_wavs
 from llasa_core.audio import Waveform, write_audio
 from llasa_core.errors import UserError
+from llasa_core.voices import shipped_voices
 from verifiers import VerifierError, load
 from verifiers.base import Score, Target
+from verifiers.shared.wer import average, word_errors
 from verifiers.stats import bootstrap_mean
-from verifiers.wer import average, word_errors
 
 
 def beep(path: Path, hertz: float = 300.0) -> Path:

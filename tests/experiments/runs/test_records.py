@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.interrupts import Interrupts
-from experiments.records import Records, read_records, write_whole
+from experiments.runs.interrupts import Interrupts
+from experiments.runs.records import Records, read_records, write_whole
 from llasa_core.errors import UserError
 
 
@@ -109,7 +109,7 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
-    program = "import sys, time\nfrom pathlib import Path\nfrom experiments.records import Records\n" + (
+    program = "import sys, time\nfrom pathlib import Path\nfrom experiments.runs.records import Records\n" + (
         "Records(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)\n"
     ).replace("Records(Path", "held = Records(Path")
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE) as first:

@@ -13,10 +13,10 @@ import numpy as np
 import pandas
 import pytest
 
-from experiments import cli
-from experiments.run_view import RunView
-from experiments.voices import shipped_voices
+from experiments.cli import main as cli
+from experiments.runs.view import RunView
 from llasa_core.audio import read_audio, write_audio
+from llasa_core.voices import shipped_voices
 from search.engine import Searcher
 from tests.plain_verifiers import Level
 from verifiers import registry
@@ -179,7 +179,7 @@ def test_a_text_that_fails_ends_no_other_and_can_be_tried_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One that a verifier breaks on, one that is too long for the model, one whose recording is silent."""
-    monkeypatch.setitem(registry.BUILT_IN, "brittle", "tests.experiments.test_run:Brittle")
+    monkeypatch.setitem(registry.BUILT_IN, "brittle", "tests.experiments.runs.test_run:Brittle")
     write_audio(folder.parent / "silent.wav", 0 * voice)
     rows: list[dict[str, Any]] = [{"id": f"u{k}", "text": text} for k, text in enumerate(TEXTS)]
     rows[3] |= {"text": "word " * 1500}

@@ -8,11 +8,11 @@ import pandas
 import pytest
 from rich.console import Console
 
-from experiments.run_table import print_summary, summarize
-from experiments.run_view import RunView
+from experiments.runs.table import print_summary, summarize
+from experiments.runs.view import RunView
 from llasa_core.request import Request
-from search.ledger import Ledger
-from search.result import Candidate, SearchResult
+from search.cost.ledger import Ledger
+from search.results.result import Candidate, SearchResult
 from verifiers.base import Score
 from verifiers.stats import bootstrap_mean
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from llasa_core.codec import Codec
-from llasa_core.codec_decoder import decode_padded
+from llasa_core.codec.codec import Codec
+from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
+from llasa_core.codec.padded_decoder import decode_padded
 from llasa_core.errors import UserError
-from llasa_core.features import HOP, pad_to_hop, semantic_features
-from tests.llasa_core.recorder import record
+from tests.llasa_core.lm.recorder import record
 
 
 def speech(samples: int) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_a_bucket_can_be_recorded_and_repeated_for_other_rows(codec):
 def test_large_batches_are_cut(codec, monkeypatch):
     rows = np.random.default_rng(0).integers(0, 1024, (9, 20)).tolist()
     whole = codec.decode(rows)
-    monkeypatch.setattr("llasa_core.codec.MAX_BATCH_CODES", 50)
+    monkeypatch.setattr("llasa_core.codec.codec.MAX_BATCH_CODES", 50)
     for one, other in zip(whole, codec.decode(rows), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 

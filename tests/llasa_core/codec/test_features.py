@@ -3,7 +3,7 @@ import pytest
 import torch
 from transformers.audio_utils import mel_filter_bank
 
-from llasa_core.features import HOP, pad_to_hop, semantic_features
+from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 
 def reference(padded: np.ndarray) -> np.ndarray:

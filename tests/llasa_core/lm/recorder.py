@@ -52,7 +52,7 @@ def _place(tensor: torch.Tensor) -> int:
 
 
 def record(work: Callable[[], None]) -> Callable[[], None]:
-    """As `llasa_core.stepping.Record`: the work is not carried out, as far as anyone can see afterwards."""
+    """As `llasa_core.lm.cuda_graphs.Record`: the work is not carried out, as far as anyone can see afterwards."""
     recorder = Recorder()
     with recorder:
         work()

@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from llasa_core import attention, sampling
-from llasa_core.attention import attend_plainly
-from llasa_core.batch import Batch, Row
-from llasa_core.decoding import Generator, Prompt
 from llasa_core.errors import UserError
-from llasa_core.models import load_model, load_tokenizer
-from llasa_core.prefix import Group
+from llasa_core.lm import attention, sampling
+from llasa_core.lm.attention import attend_plainly
+from llasa_core.lm.batch import Batch, Row
+from llasa_core.lm.kv_cache import COLUMNS, Store
+from llasa_core.lm.prefix import Group
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.loading import load_model, load_tokenizer
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
-from llasa_core.sampling import Sampling
-from llasa_core.store import COLUMNS, Store
-from tests.llasa_core.recorder import record
+from tests.llasa_core.lm.recorder import record
 from tests.tiny import build_llama, build_tokenizer
 
 GREEDY = Sampling(temperature=0)

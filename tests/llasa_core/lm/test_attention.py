@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from llasa_core import compiled_attention, compiling
-from llasa_core.attention import TorchAttention, TorchReading, attend, attend_plainly, merged
-from llasa_core.compiled_attention import CompiledAttention
-from llasa_core.network import LONELY, Network
-from llasa_core.prefix import Group, Prefix
+from llasa_core.lm.attention import TorchAttention, TorchReading, attend, attend_plainly, merged
+from llasa_core.lm.cpu import attention as compiled_attention
+from llasa_core.lm.cpu import compiling
+from llasa_core.lm.cpu.attention import CompiledAttention
+from llasa_core.lm.network import LONELY, Network
+from llasa_core.lm.prefix import Group, Prefix
 from tests.tiny import build_llama
 
 LAYERS, DIM, COLUMNS = 2, 16, 40
@@ -112,7 +113,7 @@ def test_numba_leaves_torch_its_threads() -> None:
     code = """
 import torch
 torch.set_num_threads(1)
-from llasa_core.compiling import use_threads_of_torch
+from llasa_core.lm.cpu.compiling import use_threads_of_torch
 use_threads_of_torch()
 print(torch.get_num_threads())
 """

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from llasa_core.decoding import Generator, Prompt
 from llasa_core.errors import UserError
-from llasa_core.network import Group
+from llasa_core.lm.network import Group
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator, Prompt
 from llasa_core.prompt import build_prompt
-from llasa_core.sampling import Sampling
 from tests.tiny import build_llama, build_tokenizer
 
 GREEDY = Sampling(temperature=0)

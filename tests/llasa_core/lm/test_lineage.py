@@ -1,6 +1,6 @@
 import numpy as np
 
-from llasa_core.lineage import branched, row_key, uniforms
+from llasa_core.lm.lineage import branched, row_key, uniforms
 
 
 def test_stream_is_splitmix64():

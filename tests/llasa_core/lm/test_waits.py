@@ -9,11 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from experiments.bench_decoding import ShapeTokenizer
-from llasa_core.codec import Codec
-from llasa_core.codec_decoder import decode_padded
-from llasa_core.decoding import Generator, Prompt
-from llasa_core.sampling import Sampling
+from experiments.bench.decoding import ShapeTokenizer
+from llasa_core.codec.codec import Codec
+from llasa_core.codec.padded_decoder import decode_padded
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator, Prompt
 
 STEPS = 25
 SHAPE: dict[str, Any] = {

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 from llasa_core.audio import Waveform
-from llasa_core.codec import Codec
-from llasa_core.decoding import Generator
+from llasa_core.codec.codec import Codec
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator
 from llasa_core.request import Request
-from llasa_core.sampling import Sampling
-from search.best_of_n import BestOfN
+from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
+from search.backends.local import CONTEXT_CODES, LocalRollouts
+from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
-from search.ledger import distinct_tokens
-from search.local_rollouts import CONTEXT_CODES, LocalRollouts
-from search.result import SearchResult
-from search.strategy import Ask, Beam, Branch, Extend, Measure, Start, rewound
+from search.results.result import SearchResult
+from search.strategies.best_of_n import BestOfN
 from tests.plain_verifiers import Crossings, Level, Mood
 from verifiers.base import Score, Target
-from verifiers.combine import parse_selection
 from verifiers.errors import VerifierError
+from verifiers.selection.parse import parse_selection
 
 METRICS = {"wer": False, "sim": True}
 

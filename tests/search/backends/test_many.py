@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from llasa_core.audio import Waveform
-from llasa_core.codec import Codec
-from llasa_core.decoding import Generator
+from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
+from llasa_core.lm.sampling import Sampling
+from llasa_core.lm.speech_lm import Generator
 from llasa_core.request import Request
-from llasa_core.sampling import Sampling
-from search.best_of_n import BestOfN
-from search.budget import Budget
+from search.backends.local import LocalRollouts
+from search.cost.budget import Budget
 from search.engine import Failure, Searcher
-from search.local_rollouts import LocalRollouts
-from search.result import SearchResult
-from search.strategies import build
+from search.results.result import SearchResult
+from search.strategies.best_of_n import BestOfN
+from search.strategies.registry import build
 from tests.plain_verifiers import Crossings, Level
-from verifiers.combine import parse_selection
 from verifiers.errors import VerifierError
+from verifiers.selection.parse import parse_selection
 
 METRICS = {"wer": False, "sim": True}
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from search.flops import Meter
+from search.cost.flops import Meter
 
 
 def work(x: torch.Tensor) -> torch.Tensor:

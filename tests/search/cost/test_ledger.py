@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from search.ledger import Ledger, distinct_tokens
-from search.strategy import Beam, Branch, Extend, Start
+from search.asks import Beam, Branch, Extend, Start
+from search.cost.ledger import Ledger, distinct_tokens
 from tests.search.fake_world import FakeRollout
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from search.adaptive import Adaptive
-from search.best_of_n import BestOfN
-from search.strategy import Beam, Branch, Choice, Extend, Measure, Start
+from search.asks import Beam, Branch, Choice, Extend, Measure, Start
+from search.strategies.adaptive import Adaptive
+from search.strategies.best_of_n import BestOfN
 from tests.search.fake_world import TreeWorld, branch_of, selection
 from verifiers.base import Score
 

@@ -3,10 +3,10 @@
 import pytest
 
 from llasa_core.errors import UserError
-from search.best_of_n import BestOfN
-from search.strategy import Beam, Branch, Choice, Extend, Measure, Start
+from search.asks import Beam, Branch, Choice, Extend, Measure, Start
+from search.strategies.best_of_n import BestOfN
 from tests.search.fake_world import FakeRollout, branch_of, carry_out
-from verifiers.combine import parse_selection
+from verifiers.selection.parse import parse_selection
 
 WER = {0: 0.5, 1: 0.0, 2: 0.25, 3: 0.0}
 SIM = {0: 0.9, 1: 0.2, 2: 0.8, 3: 0.7}

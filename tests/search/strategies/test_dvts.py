@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from llasa_core.lineage import Lineage
-from search.beam import BeamSearch
-from search.dvts import DVTS
-from search.strategy import Beam, Branch, Extend, Measure, Start
+from llasa_core.lm.lineage import Lineage
+from search.asks import Beam, Branch, Extend, Measure, Start
+from search.strategies.beam import BeamSearch
+from search.strategies.dvts import DVTS
 from tests.search.fake_world import TreeWorld, selection
 from verifiers.base import Score
 

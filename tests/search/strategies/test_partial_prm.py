@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from search.beam import BeamSearch
-from search.best_of_n import BestOfN
-from search.partial_prm import PartialPRM
-from search.strategy import Beam, Branch, Extend, Measure, Start
+from search.asks import Beam, Branch, Extend, Measure, Start
+from search.strategies.beam import BeamSearch
+from search.strategies.best_of_n import BestOfN
+from search.strategies.partial_prm import PartialPRM
 from tests.search.fake_world import TreeWorld, selection
 from verifiers.base import Score
 

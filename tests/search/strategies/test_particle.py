@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from llasa_core.lineage import Lineage
-from search.best_of_n import BestOfN
-from search.particle import ParticleFilter, effective_size, systematic, uniform, weights
-from search.strategy import Beam, Branch, Extend, Measure, Start
+from llasa_core.lm.lineage import Lineage
+from search.asks import Beam, Branch, Extend, Measure, Start
+from search.strategies.best_of_n import BestOfN
+from search.strategies.particle import ParticleFilter, effective_size, systematic, uniform, weights
 from tests.search.fake_world import TreeWorld, selection
 from verifiers.base import Score
-from verifiers.combine import Objective
+from verifiers.selection.parse import Objective
 
 ONLY_SIM: dict[str, Any] = {"prm": selection("sim"), "verifiers": ("sim",), "selection": selection("sim")}
 SIM, WER = Objective("sim", True), Objective("wer", False)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from search.adaptive import Adaptive
-from search.beam import BeamSearch
-from search.best_of_n import BestOfN
-from search.dvts import DVTS
-from search.partial_prm import PartialPRM
-from search.particle import ParticleFilter
-from search.repair import Repair
-from search.strategies import KINDS, build, explain
+from search.strategies.adaptive import Adaptive
+from search.strategies.beam import BeamSearch
+from search.strategies.best_of_n import BestOfN
+from search.strategies.dvts import DVTS
+from search.strategies.partial_prm import PartialPRM
+from search.strategies.particle import ParticleFilter
+from search.strategies.registry import KINDS, build, explain
+from search.strategies.repair import Repair
 from tests.search.fake_world import METRICS, selection
 from verifiers.errors import VerifierError
 

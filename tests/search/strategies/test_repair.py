@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from llasa_core.lineage import Lineage
-from search.beam import BeamSearch
-from search.best_of_n import BestOfN
-from search.repair import Repair, unused
-from search.strategy import Beam, Branch, Extend, Measure, Start
+from llasa_core.lm.lineage import Lineage
+from search.asks import Beam, Branch, Extend, Measure, Start
+from search.strategies.beam import BeamSearch
+from search.strategies.best_of_n import BestOfN
+from search.strategies.repair import Repair, unused
 from tests.search.fake_world import TreeWorld, selection
 from verifiers.base import Score
 

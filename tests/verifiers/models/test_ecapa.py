@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.verifiers.test_isolation import caller_state
-from tests.verifiers.tiny_ecapa import SETTINGS, shapes, write_ecapa
+from tests.verifiers.models.tiny_ecapa import SETTINGS, shapes, write_ecapa
+from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
-from verifiers.ecapa import RELEASED, WEIGHTS, EcapaSpeaker
 from verifiers.errors import VerifierError
+from verifiers.models.ecapa import RELEASED, WEIGHTS, EcapaSpeaker
 from verifiers.registry import check, load
 
 REFERENCE = speechlike(2.0, seed=9)
@@ -200,7 +200,7 @@ def test_the_first_import_of_speechbrain_changes_nothing_either(folder: Path) ->
     code = f"""
 import logging, os, sys, torch, transformers
 logging.basicConfig(stream=sys.stdout, format="log: %(message)s")
-from tests.verifiers.test_ecapa import TARGET, caller_state, check, load, speechlike
+from tests.verifiers.models.test_ecapa import TARGET, caller_state, check, load, speechlike
 
 def state():
     matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn
@@ -229,7 +229,7 @@ def test_a_hub_model_is_loaded_from_the_cache(folder: Path, speaker: EcapaSpeake
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text(commit)
     code = f"""
-from tests.verifiers.test_ecapa import TARGET, load, speechlike
+from tests.verifiers.models.test_ecapa import TARGET, load, speechlike
 print(load("ecapa:{RELEASED}").score([speechlike(1.0)], TARGET)[0].value)
 """
     found = float(python(code, HF_HOME=str(tmp_path)))

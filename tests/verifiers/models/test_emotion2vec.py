@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.verifiers.test_isolation import caller_state
-from tests.verifiers.tiny_emotion2vec import LABELS, edit_state, write_emotion2vec
+from tests.verifiers.models.tiny_emotion2vec import LABELS, edit_state, write_emotion2vec
+from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
-from verifiers import emotion2vec as module
-from verifiers import loading, registry
+from verifiers import registry
 from verifiers.base import Target
-from verifiers.emotion2vec import Emotion2vec
 from verifiers.errors import VerifierError
-from verifiers.isolation import isolated
+from verifiers.models import emotion2vec as module
+from verifiers.models.emotion2vec import Emotion2vec
+from verifiers.shared import loading
+from verifiers.shared.isolation import isolated
 
 pytestmark = pytest.mark.skipif(find_spec("funasr") is None, reason="funasr is not installed")
 REFERENCE = speechlike(2.0, seed=9)

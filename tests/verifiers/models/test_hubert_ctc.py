@@ -15,7 +15,7 @@ from llasa_core.audio import Waveform
 from tests.verifiers.tiny_verifiers import VOCABULARY, edit_weights, speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.hubert_ctc import HubertCTC, Letters
+from verifiers.models.hubert_ctc import HubertCTC, Letters
 from verifiers.registry import load
 
 TARGET = Target(text="The train.")

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from tests.verifiers.test_isolation import caller_state
-from tests.verifiers.tiny_speech import write_dnsmos, write_utmos
+from tests.verifiers.models.tiny_speech import write_dnsmos, write_utmos
+from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target, Verifier
-from verifiers.dnsmos import split
 from verifiers.errors import VerifierError
+from verifiers.models.dnsmos import split
 from verifiers.registry import check, directions, load
 
 TARGET = Target()
@@ -173,7 +173,7 @@ def test_utmos_hears_the_samples_of_a_16_bit_file(jit_file: Path) -> None:
             seen.append(samples)
             return torch.zeros(len(samples))
 
-    from verifiers.utmos import UTMOS
+    from verifiers.models.utmos import UTMOS
 
     whole = np.random.default_rng(0).integers(-32768, 32768, 16_000).astype(np.int16)
     UTMOS(Ear(), "cpu", spec="utmos:x").score([(whole / 32768).astype(np.float32)], TARGET)

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from llasa_core.audio import Waveform
-from tests.verifiers.test_isolation import caller_state
-from tests.verifiers.tiny_speech import PLAIN, SEACO, TOKENS, edit_checkpoint, write_paraformer
+from tests.verifiers.models.tiny_speech import PLAIN, SEACO, TOKENS, edit_checkpoint, write_paraformer
+from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
-from verifiers import paraformer_model
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.isolation import isolated
-from verifiers.paraformer import Paraformer
+from verifiers.models import paraformer_model
+from verifiers.models.paraformer import Paraformer
 from verifiers.registry import check, directions, load
+from verifiers.shared.isolation import isolated
 
 ENGLISH = Target(text="The train is late.")
 CHINESE = Target(text="这个国是大国\u3002", language="zh")

@@ -8,13 +8,13 @@ import pytest
 import soxr
 import torch
 
-from experiments.voices import VoicePrompt, shipped_voices
 from llasa_core.audio import SAMPLE_RATE, Waveform, loudness_dbfs, read_audio
-from tests.verifiers.test_isolation import caller_state
+from llasa_core.voices import VoicePrompt, shipped_voices
+from tests.verifiers.shared.test_isolation import caller_state
 from verifiers.base import Target
 from verifiers.errors import VerifierError
+from verifiers.models.signal import Limits, SignalChecks, count_syllables, measure, silent_frames
 from verifiers.registry import check, directions, load
-from verifiers.signal import Limits, SignalChecks, count_syllables, measure, silent_frames
 from verifiers.spec import Spec
 
 VOICES = shipped_voices()

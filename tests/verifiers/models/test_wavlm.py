@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tests.verifiers.tiny_verifiers import edit_weights, speechlike
-from verifiers import similarity
 from verifiers.base import Target, needs
 from verifiers.errors import VerifierError
+from verifiers.models.wavlm_sv import WavLMSpeaker
 from verifiers.registry import directions, load
-from verifiers.wavlm_sv import WavLMSpeaker
+from verifiers.shared import similarity
 
 REFERENCE = speechlike(2.0, seed=9)
 TARGET = Target(reference=REFERENCE)

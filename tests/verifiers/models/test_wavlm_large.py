@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.verifiers.plain_wavlm_large import embedding, mixed_states
-from tests.verifiers.test_isolation import caller_state
-from tests.verifiers.tiny_verifiers import speechlike
-from tests.verifiers.tiny_wavlm_large import (
+from tests.verifiers.models.plain_wavlm_large import embedding, mixed_states
+from tests.verifiers.models.tiny_wavlm_large import (
     TINY,
     Sizes,
     all_shapes,
@@ -22,10 +20,12 @@ from tests.verifiers.tiny_wavlm_large import (
     random_state,
     write_wavlm_large,
 )
+from tests.verifiers.shared.test_isolation import caller_state
+from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
+from verifiers.models.wavlm_large import FILE, UNUSED, WavLMLargeSpeaker, load_model
 from verifiers.registry import check, directions, load
-from verifiers.wavlm_large import FILE, UNUSED, WavLMLargeSpeaker, load_model
 
 REFERENCE = speechlike(2.0, seed=9)
 TARGET = Target(reference=REFERENCE)
@@ -58,7 +58,7 @@ def test_the_released_file_has_as_many_tensors_as_is_known() -> None:
 def test_every_weight_has_the_released_name_and_shape() -> None:
     from transformers import WavLMConfig
 
-    from verifiers.wavlm_large_model import SpeakerModel, file_name, sizes
+    from verifiers.models.wavlm_large_model import SpeakerModel, file_name, sizes
 
     released = all_shapes(Sizes())
     config, head = sizes(released)

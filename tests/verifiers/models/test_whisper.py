@@ -14,8 +14,8 @@ from tests.verifiers import tiny_verifiers
 from tests.verifiers.tiny_verifiers import DIMS, speechlike, whisper_state, write_whisper, write_whisper_pt
 from verifiers.base import Target, Verifier
 from verifiers.errors import VerifierError
+from verifiers.models.whisper import WhisperASR
 from verifiers.registry import load
-from verifiers.whisper_asr import WhisperASR
 
 TARGET = Target(text="The morning train is late again.")
 

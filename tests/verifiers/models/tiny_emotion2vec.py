@@ -98,7 +98,7 @@ def write_emotion2vec(
     import torch
     import yaml
 
-    from verifiers.isolation import isolated
+    from verifiers.shared.isolation import isolated
 
     tokens = TOKENS if tokens is None else tokens
     conf = settings(bool(tokens), decoder, **config)

@@ -142,7 +142,7 @@ def write_paraformer(folder: Path, architecture: str = PLAIN, seed: int = 0) -> 
     """A folder as released: config.yaml, model.pt, tokens.json, seg_dict, am.mvn, configuration.json."""
     import torch
 
-    from verifiers.isolation import isolated
+    from verifiers.shared.isolation import isolated
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(architecture + ENCODER)

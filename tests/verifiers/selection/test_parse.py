@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verifiers.base import Score
-from verifiers.combine import Ranking, parse_selection
 from verifiers.errors import VerifierError
+from verifiers.selection.parse import Ranking, parse_selection
 
 DIRECTIONS = {"wer": False, "sim": True}
 

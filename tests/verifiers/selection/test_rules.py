@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verifiers.base import Score
-from verifiers.combine import Pareto, Ranking, Selection, parse_selection, parse_stages
 from verifiers.errors import VerifierError
-from verifiers.selection import fractional_ranks, pareto_fronts
+from verifiers.selection.parse import Pareto, Ranking, Selection, parse_selection, parse_stages
+from verifiers.selection.rules import fractional_ranks, pareto_fronts
 
 DIRECTIONS = {"wer": False, "sim": True, "mos": True}
 RULES = (

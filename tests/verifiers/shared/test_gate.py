@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from llasa_core.audio import Waveform
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Score
-from verifiers.gate import gated, refusal
-from verifiers.windows import equal_lengths, split_windows
+from verifiers.shared.gate import gated, refusal
+from verifiers.shared.windows import equal_lengths, split_windows
 
 BAD: list[tuple[np.ndarray, str]] = [
     (np.zeros(0, np.float32), "too short"),

@@ -12,8 +12,8 @@ import torch
 
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
-from verifiers.isolation import isolated
 from verifiers.registry import load
+from verifiers.shared.isolation import isolated
 
 TARGET = Target(text="the train", reference=speechlike(1.0))
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.spec import Spec
-from verifiers.transcription import compare, metric_of, whole_words
-from verifiers.wer import (
+from verifiers.shared.recogniser import compare, metric_of, whole_words
+from verifiers.shared.wer import (
     PrefixErrors,
     best_prefix,
     by_character,
@@ -23,6 +22,7 @@ from verifiers.wer import (
     whisper_english,
     word_errors,
 )
+from verifiers.spec import Spec
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6)
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from experiments.voices import shipped_voices
 from llasa_core.audio import read_audio
 from llasa_core.request import Request
+from llasa_core.voices import shipped_voices
+from search.backends.ray.backend import RayRollouts
+from search.backends.ray.options import RayOptions
 from search.engine import Failure, Searcher
-from search.ray_options import RayOptions
-from search.ray_rollouts import RayRollouts
-from search.result import SearchResult
-from search.strategies import build
+from search.results.result import SearchResult
+from search.strategies.registry import build
 
 METRICS = {"wer": False, "sim": True}
 TROUBLED = {"wer": False, "trouble": True}
@@ -82,7 +82,7 @@ def assert_same(found: SearchResult | Failure, expected: SearchResult | Failure)
 
 def far(actors: int, verifiers: Sequence[str] | None = None, **options: Any) -> Searcher:
     """A searcher whose actors have one thread each and split even two beams."""
-    settings = {"threads": 1, "split": 1, "imports": ("tests.search.ray_kinds",), **options}
+    settings = {"threads": 1, "split": 1, "imports": ("tests.search.backends.ray.kinds",), **options}
     return Searcher.from_preset(
         "nano", judges=JUDGES, verifiers=verifiers, ray=RayOptions(actors=actors, **settings)
     )

@@ -11,7 +11,16 @@ import torch
 from ray.cluster_utils import Cluster
 
 from search.engine import Searcher
-from tests.search.ray_help import JUDGES, PARTIAL, TEXTS, assert_same, far, rollouts_of, run, wait_until_ready
+from tests.search.backends.ray.helpers import (
+    JUDGES,
+    PARTIAL,
+    TEXTS,
+    assert_same,
+    far,
+    rollouts_of,
+    run,
+    wait_until_ready,
+)
 
 
 def main() -> None:

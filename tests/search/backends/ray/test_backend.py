@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from search.engine import Failure, Searcher
-from search.result import SearchResult
-from tests.search.ray_help import (
+from search.results.result import SearchResult
+from tests.search.backends.ray.helpers import (
     BEST_OF,
     PARTIAL,
     REPAIR,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from search.backends.ray.actors import ActorsFailed
 from search.engine import Failure, Searcher
-from search.ray_actors import ActorsFailed
-from search.result import SearchResult
-from tests.search.ray_help import (
+from search.results.result import SearchResult
+from tests.search.backends.ray.helpers import (
     PARTIAL,
     TEXTS,
     TROUBLED,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
+from search.backends.ray.actor import reason_of
+from search.backends.ray.options import RayOptions, Sizes, check_reachable
+from search.backends.ray.worker import device_failed, portable
 from search.engine import Searcher
-from search.ray_actor import reason_of
-from search.ray_options import RayOptions, Sizes, check_reachable
-from search.ray_worker import device_failed, portable
 from verifiers.errors import VerifierError
 
 
@@ -71,7 +71,7 @@ def test_without_ray_everything_else_works_and_one_line_says_what_to_install(
             raise ImportError(name)
         return actual(name, *rest)
 
-    code = "import search.engine, search.ray_rollouts, experiments.cli, sys; print('ray' in sys.modules)"
+    code = "import search.engine, search.backends.ray.backend, experiments.cli.main, sys; print('ray' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
@@ -117,7 +117,7 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
 
 def test_who_handles_sigterm_still_does_with_ray() -> None:
     code = (
-        "import signal; from search.ray_options import import_ray; handle = lambda *_: None; "
+        "import signal; from search.backends.ray.options import import_ray; handle = lambda *_: None; "
         "signal.signal(signal.SIGTERM, handle); import_ray(); assert signal.getsignal(signal.SIGTERM) is handle"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

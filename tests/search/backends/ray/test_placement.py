@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.dispatch import Board, Seat, Unit, spread
+from search.backends.ray.placement import Board, Seat, Unit, spread
 
 BOTH = frozenset({"speak", "listen"})
 

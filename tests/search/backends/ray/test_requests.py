@@ -9,11 +9,11 @@ import pytest
 
 from llasa_core.errors import UserError
 from llasa_core.request import Request
-from search.budget import Budget
+from search.asks import Branch, Extend, Start
+from search.cost.budget import Budget
 from search.engine import Failure, Searcher
-from search.result import SearchResult
-from search.strategy import Branch, Extend, Start
-from tests.search.ray_help import (
+from search.results.result import SearchResult
+from tests.search.backends.ray.helpers import (
     TEXTS,
     TROUBLED,
     assert_same,
@@ -201,6 +201,6 @@ def test_a_folder_that_lacks_files_is_told_of_at_once(cluster: None, tmp_path: P
 
 
 def _one():  # type: ignore[no-untyped-def]
-    from search.ray_options import RayOptions
+    from search.backends.ray.options import RayOptions
 
     return RayOptions(actors=1, threads=1)

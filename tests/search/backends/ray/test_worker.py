@@ -10,9 +10,9 @@ import pytest
 
 from llasa_core.audio import Waveform
 from llasa_core.request import Request
-from search.parts import Parts
-from search.ray_worker import Hear, Task, Worker
-from search.strategy import Branch, Extend, Start, branched_beams
+from search.asks import Branch, Extend, Start, branched_beams
+from search.backends.ray.worker import Hear, Task, Worker
+from search.models import Parts
 
 
 @pytest.fixture

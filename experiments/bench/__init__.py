@@ -1,0 +1,1 @@
+"""Speed of every part, as commands: `python -m experiments.bench` and its modules."""

@@ -1,0 +1,1 @@
+"""The command `llasa-search`, one file for each of its commands."""

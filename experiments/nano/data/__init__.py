@@ -1,0 +1,1 @@
+"""The nano recipe's corpus: voices, texts, alignments, and the training documents made of them."""

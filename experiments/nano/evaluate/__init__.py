@@ -1,0 +1,1 @@
+"""The figures of the nano family's model cards."""

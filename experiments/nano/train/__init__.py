@@ -1,0 +1,1 @@
+"""The trainings of the nano family, one file for each model."""

@@ -1,0 +1,1 @@
+"""Runs over data sets: rows in, append-only records and a table out."""

@@ -1,0 +1,1 @@
+"""Studies of how quality grows with compute."""

@@ -1,0 +1,1 @@
+"""The decoding engine: a Llasa language model over many sequences at once."""

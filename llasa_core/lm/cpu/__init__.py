@@ -1,0 +1,1 @@
+"""Compiled functions for decoding in float32 on a CPU."""

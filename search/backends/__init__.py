@@ -1,0 +1,1 @@
+"""Backends carry out what strategies ask for: in this process, or in actors of Ray."""

@@ -1,0 +1,1 @@
+"""The backend that spreads requests and candidates over actors of Ray."""

@@ -1,0 +1,1 @@
+"""What a search may spend, and what it spent."""

@@ -1,0 +1,1 @@
+"""What a search returns: candidates, scores, trace and manifest."""

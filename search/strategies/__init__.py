@@ -1,0 +1,1 @@
+"""Search algorithms, one file each; `registry` builds them from specs."""

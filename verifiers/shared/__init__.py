@@ -1,0 +1,1 @@
+"""What verifiers have in common: gates, windows, transcripts, similarity, strict loading."""
