@@ -22,7 +22,7 @@ from verifiers.spec import nearest
 
 if TYPE_CHECKING:
     from search.engine import Searcher
-    from search.models import Parts
+    from search.models import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Settings:
             check_device(self.device)
 
     @property
-    def parts(self) -> Parts:
+    def models(self) -> ModelSpec:
         """What has to be loaded."""
-        from search.models import Parts
+        from search.models import ModelSpec
 
-        return Parts.of(
+        return ModelSpec.from_preset(
             self.preset,
             generator=self.generator,
             codec=self.codec,
@@ -78,14 +78,14 @@ class Settings:
         """Loads the models."""
         from search.engine import Searcher
 
-        return Searcher.of(self.parts, self.ray)
+        return Searcher.load(self.models, self.ray)
 
     def describe(self, threads: int) -> dict[str, Any]:
         """What decides a result, as the manifest has it: plain JSON values, without loading a model."""
         return {
             "strategy": self.strategy.describe(),
             "budget": self.budget.as_dict(),
-            "models": self.parts.manifest(threads),
+            "models": self.models.manifest(threads),
         }
 
 

@@ -14,11 +14,11 @@ from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import MAX_SECONDS
 from llasa_core.request import Request
 from search.asks import Strategy
-from search.backends.base import Progress, Rollouts, no_progress
+from search.backends.base import Backend, Progress, no_progress
 from search.cost.budget import NO_LIMIT, Budget
-from search.models import Parts
+from search.driver import search as search_request
+from search.models import ModelSpec
 from search.results.result import SearchResult
-from search.session import search as search_request
 
 if TYPE_CHECKING:
     from search.backends.ray.options import RayOptions
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 class Searcher:
     """Runs strategies over requests.
 
-    The verifiers of the rollouts search; their judges score the final candidates only, are never shown to the strategy,
+    The verifiers of the backend search; their judges score the final candidates only, are never shown to the strategy,
     and are reported beside. `models` goes into the manifest of each result.
     """
 
-    def __init__(self, rollouts: Rollouts, models: Mapping[str, Any] | None = None) -> None:
-        self.rollouts = rollouts
+    def __init__(self, backend: Backend, models: Mapping[str, Any] | None = None) -> None:
+        self.backend = backend
         self.models = dict(models or {})
 
     @classmethod
@@ -51,7 +51,7 @@ class Searcher:
         remember: int = 0,
         ray: RayOptions | None = None,
     ) -> Searcher:
-        """Loads the parts of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
+        """Loads the models of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
 
         Verifiers are those of the process (`verifiers.shared`): another Searcher with the same specs loads none again.
         remember: scores that each verifier keeps, so that audio that comes again is not judged again, in this request
@@ -61,7 +61,7 @@ class Searcher:
         Raises UserError or VerifierError for an unknown name, a folder that lacks files, a generator and a codec
         that differ in the number of codes, or two verifiers of one name.
         """
-        parts = Parts.of(
+        spec = ModelSpec.from_preset(
             preset,
             generator=generator,
             codec=codec,
@@ -73,17 +73,17 @@ class Searcher:
             memory=memory,
             remember=remember,
         )
-        return cls.of(parts, ray)
+        return cls.load(spec, ray)
 
     @classmethod
-    def of(cls, parts: Parts, ray: RayOptions | None = None) -> Searcher:
-        """Loads these parts, or has actors of Ray load them. Raises as `from_preset` does."""
+    def load(cls, spec: ModelSpec, ray: RayOptions | None = None) -> Searcher:
+        """Loads these models, or has actors of Ray load them. Raises as `from_preset` does."""
         if ray is None:
-            return cls(parts.load(), parts.manifest(torch.get_num_threads()))
-        from search.backends.ray.backend import RayRollouts
+            return cls(spec.load(), spec.manifest(torch.get_num_threads()))
+        from search.backends.ray.backend import RayBackend
 
-        rollouts = RayRollouts(parts, ray)
-        return cls(rollouts, parts.manifest(rollouts.threads))
+        backend = RayBackend(spec, ray)
+        return cls(backend, spec.manifest(backend.threads))
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +92,8 @@ class Searcher:
         self.close()
 
     def close(self) -> None:
-        """Stops the rollouts for good."""
-        self.rollouts.close()
+        """Stops the backend for good."""
+        self.backend.close()
 
     def run(
         self,
@@ -129,7 +129,7 @@ class Searcher:
         room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
         """
         if in_flight is None:
-            in_flight = self.rollouts.in_flight
+            in_flight = self.backend.in_flight
         if in_flight < 1:
             raise UserError(f"{in_flight} requests in flight: give at least 1")
         rest = iter(requests)
@@ -144,7 +144,7 @@ class Searcher:
                         waiting[found.pending] = found
                 if not waiting:
                     return
-                self.rollouts.wait(waiting)
+                self.backend.wait(waiting)
                 for future in [future for future in waiting if future.done()]:
                     search = waiting.pop(future)
                     outcome = search.go_on()
@@ -155,14 +155,14 @@ class Searcher:
         finally:
             for search in waiting.values():
                 search.steps.close()
-            self.rollouts.drop()
+            self.backend.drop()
 
     def _begin(
         self, request: Request, strategy: Strategy, budget: Budget, progress: Progress
     ) -> _InFlight | Failure:
         try:
-            rollout = self.rollouts.open(request, progress)
-            steps = search_request(request, strategy, rollout, self.rollouts.judges, self.models, budget)
+            session = self.backend.open(request, progress)
+            steps = search_request(request, strategy, session, self.backend.judges, self.models, budget)
             return _InFlight(request, steps, next(steps))
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this request's alone)
             return Failure(request, error)

@@ -9,10 +9,10 @@ from typing import Any
 from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import MAX_SECONDS, Generator
+from llasa_core.lm.speech_lm import MAX_SECONDS, SpeechLM
 from llasa_core.loading import check_match
 from llasa_core.presets import find_preset, resolve_source
-from search.backends.local import LocalRollouts
+from search.backends.local import LocalBackend
 from search.results.manifest import identity, verifier_identity
 from verifiers.base import Verifier
 from verifiers.cache import Remembering
@@ -20,7 +20,7 @@ from verifiers.instances import shared
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ModelSpec:
     """Names, folders or hub ids of models, specs of verifiers, and how the models are run. Can be pickled.
 
     `memory` in bytes; `remember`: scores that each verifier keeps.
@@ -38,7 +38,7 @@ class Parts:
     remember: int = 0
 
     @classmethod
-    def of(
+    def from_preset(
         cls,
         preset: str = "nano",
         *,
@@ -48,7 +48,7 @@ class Parts:
         judges: Sequence[str] = (),
         sampling: Sampling | None = None,
         **settings: Any,
-    ) -> Parts:
+    ) -> ModelSpec:
         """Those of a preset but for what is given. Raises UserError for an unknown preset."""
         chosen = find_preset(preset)
         return cls(
@@ -61,11 +61,11 @@ class Parts:
             **settings,
         )
 
-    def load(self, threads: int | None = None, *, speaks: bool = True) -> LocalRollouts:
+    def load(self, threads: int | None = None, *, speaks: bool = True) -> LocalBackend:
         """Loads everything into this process, the generator only if it `speaks`. Raises as `Searcher.from_preset`."""
         generator = None
         if speaks:
-            generator = Generator.from_source(
+            generator = SpeechLM.from_source(
                 resolve_source(self.generator),
                 self.device,
                 sampling=self.sampling,
@@ -77,7 +77,7 @@ class Parts:
             check_match(generator.n_codes, codec.n_codes)
         verifiers = unique_names([self._verifier(spec) for spec in self.verifiers])
         judges = [self._verifier(spec) for spec in self.judges]
-        return LocalRollouts(generator, codec, verifiers, judges, threads=threads)
+        return LocalBackend(generator, codec, verifiers, judges, threads=threads)
 
     def manifest(self, threads: int) -> dict[str, Any]:
         """What makes a searcher of the same models again: the models by revision or content hash."""

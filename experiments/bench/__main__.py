@@ -20,7 +20,7 @@ from llasa_core.audio import SAMPLE_RATE, AudioError, read_audio
 from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import check_device, default_dtype, load_model, load_tokenizer
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
@@ -117,7 +117,7 @@ def bench_generator(
         codes = Codec.from_source(resolve_source(preset.codec), device).encode(read_audio(voice.path))
         ids = build_prompt(tokenizer, TEXT, voice.text, codes)
     generator = bench_decoding.without_end(
-        Generator(model, tokenizer, device, dtype, sampling=sampling, graphs=not arguments.no_graphs)
+        SpeechLM(model, tokenizer, device, dtype, sampling=sampling, graphs=not arguments.no_graphs)
     )
     copied = bench_decoding.copy_bandwidth(generator.device)
     print(

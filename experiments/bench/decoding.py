@@ -15,9 +15,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from experiments.bench.timing import tell
 from llasa_core.lm.batch import Batch
-from llasa_core.lm.kv_cache import Store
+from llasa_core.lm.kv_cache import KVCache
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.lm.speech_lm import Prompt, SpeechLM
 from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
 
 COPIED = 1 << 28
@@ -109,7 +109,7 @@ def copy_bandwidth(device: torch.device) -> float:
     return 2 * COPIED / statistics.median(seconds(lambda: target.copy_(source), device) for _ in range(7))
 
 
-def without_end(generator: Generator) -> Generator:
+def without_end(generator: SpeechLM) -> SpeechLM:
     """The generator, in which no row ever ends: every run has the same work to do."""
     bias = torch.zeros(generator.n_codes + 1, device=generator.device)
     bias[-1] = -torch.inf
@@ -118,7 +118,7 @@ def without_end(generator: Generator) -> Generator:
 
 
 def measure(
-    generator: Generator,
+    generator: SpeechLM,
     model: Any,
     ids: list[int],
     rows: Sequence[int],
@@ -133,7 +133,7 @@ def measure(
     """
     device = generator.device
     # as in a search: room for keys and values stays from one request to the next
-    store = generator.new_store()
+    cache = generator.new_cache()
     for count in rows:
         spoken: list[float] = []
         whole: list[float] = []
@@ -142,7 +142,7 @@ def measure(
         for pair in range(pairs + 1):
             tell(f"{count} rows: pair {pair} of {pairs}")
             prompt = Prompt(ids, "bench", pair)
-            ways = [(whole, partial(speak, generator, store, prompt, count, tokens, sampling, spoken))]
+            ways = [(whole, partial(speak, generator, cache, prompt, count, tokens, sampling, spoken))]
             if model is not None:
                 ways.append((theirs, partial(generate, model, generator, ids, count, tokens, sampling)))
             for times, work in ways if pair % 2 else reversed(ways):
@@ -157,8 +157,8 @@ def measure(
 
 
 def speak(
-    generator: Generator,
-    store: Store,
+    generator: SpeechLM,
+    cache: KVCache,
     prompt: Prompt,
     rows: int,
     tokens: int,
@@ -166,13 +166,13 @@ def speak(
     spoken: list[float],
 ) -> None:
     """The same by this engine. Adds to `spoken` the seconds of the tokens behind the prompt."""
-    batch = generator.prefill([prompt], sampling, store).fork([0] * rows)
+    batch = generator.prefill([prompt], sampling, cache).fork([0] * rows)
     batch.place()
     spoken.append(seconds(partial(batch.extend, tokens), generator.device))
 
 
 def generate(
-    model: Any, generator: Generator, ids: list[int], rows: int, tokens: int, sampling: Sampling
+    model: Any, generator: SpeechLM, ids: list[int], rows: int, tokens: int, sampling: Sampling
 ) -> None:
     """What users do without this engine: one call of transformers for all candidates."""
     prompt = torch.tensor([ids], device=generator.device)
@@ -192,7 +192,7 @@ def generate(
 
 
 def fork_cost(
-    generator: Generator, ids: list[int], sampling: Sampling, pairs: int
+    generator: SpeechLM, ids: list[int], sampling: Sampling, pairs: int
 ) -> list[tuple[float, float]]:
     """(seconds of a fork, of a 25-token step) of 16 rows of 500 tokens: four of them go on, each four times."""
     found = []

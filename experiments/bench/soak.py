@@ -23,7 +23,7 @@ from experiments.nano.data.corpus import HELD_OUT_SENTENCES
 from experiments.studies.study import requests
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
-from search.backends.ray.backend import RayRollouts
+from search.backends.ray.backend import RayBackend
 from search.backends.ray.options import RayOptions
 from search.engine import Searcher
 from search.results.result import SearchResult
@@ -39,7 +39,7 @@ class Watcher:
     """Looks at the memory of this process and of all that it started, and kills an actor now and then."""
 
     path: Path
-    rollouts: RayRollouts
+    backend: RayBackend
     kill_every: float
     seed: int
     done: Callable[[], int]
@@ -57,7 +57,7 @@ class Watcher:
             self.looks.append(look)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(look) + "\n")
-            pids = [row["pid"] for row in self.rollouts.workers() if row["pid"]]
+            pids = [row["pid"] for row in self.backend.workers() if row["pid"]]
             if now >= next_kill and pids:
                 os.kill(draw.choice(pids), signal.SIGKILL)
                 self.kills += 1
@@ -123,7 +123,7 @@ def soak(arguments: argparse.Namespace) -> bool:
     options = RayOptions(actors=arguments.actors, threads=arguments.threads, restarts=arguments.restarts)
     began = time.monotonic()
     with Searcher.from_preset(arguments.preset, ray=options) as searcher:
-        assert isinstance(searcher.rollouts, RayRollouts)
+        assert isinstance(searcher.backend, RayBackend)
         counted = [0]
 
         def told(count: int) -> None:
@@ -132,7 +132,7 @@ def soak(arguments: argparse.Namespace) -> bool:
 
         watcher = Watcher(
             arguments.out / "soak.jsonl",
-            searcher.rollouts,
+            searcher.backend,
             arguments.kill_every,
             arguments.seed,
             lambda: counted[0],
@@ -144,7 +144,7 @@ def soak(arguments: argparse.Namespace) -> bool:
         seconds = time.monotonic() - began
         watcher.over.set()
         thread.join()
-        rows = searcher.rollouts.workers()
+        rows = searcher.backend.workers()
     print(file=sys.stderr)
     with Searcher.from_preset(arguments.preset) as searcher:
         expected = speak(searcher, arguments, tell("in this process"))

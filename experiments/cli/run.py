@@ -114,7 +114,7 @@ class Run:
             # those that are tried again count as not yet done
             before = [self.records.status.get(row.id) for row in self.rows if row.id not in by_id]
             metrics = choose_metrics(self.settings.verifiers) | judge_metrics(self.settings.judges)
-            actors = ActorLog(self.records.folder, session, getattr(searcher.rollouts, "workers", list))
+            actors = ActorLog(self.records.folder, session, getattr(searcher.backend, "workers", list))
             view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics, actors.look)
             outcomes = searcher.run_many(
                 self.requests(view, session),

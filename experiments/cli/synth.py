@@ -159,7 +159,7 @@ def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs,
     if arguments.report is not None:
         from experiments.report_page.build import write_page
 
-        decode = partial(searcher.rollouts.decode, result.request)
+        decode = partial(searcher.backend.decode, result.request)
         write_page(outputs.stage(arguments.report), result, result.trace, decode)
     try:
         outputs.publish()

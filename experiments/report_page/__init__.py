@@ -1,1 +1,1 @@
-"""A search as one HTML page: its tree, its recordings, its verifiers and judges."""
+"""A search as one HTML page: its tree, its clips, its verifiers and judges."""

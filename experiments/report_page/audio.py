@@ -1,4 +1,4 @@
-"""The recordings of a report page: one for each leaf of the tree, as Ogg/Vorbis, within a limit of size."""
+"""The clips of a report page: one for each leaf of the tree, as Ogg/Vorbis, within a limit of size."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PER_RECORDING = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Recordings:
-    """base64 of Ogg/Vorbis by leaf, and how many recordings the limit kept out."""
+class AudioClips:
+    """base64 of Ogg/Vorbis by leaf, and how many clips the limit kept out."""
 
     by_leaf: dict[int, str]
     pruned_left_out: int = 0
@@ -38,7 +38,7 @@ class Recordings:
         return found
 
 
-def record(tree: Tree, decode: Decode, budget: int) -> Recordings:
+def record(tree: Tree, decode: Decode, budget: int) -> AudioClips:
     """Decodes and encodes every leaf; candidates sound as they were judged.
 
     Where that is more than `budget` characters of base64, pruned leaves are left out first, those that were pruned
@@ -63,7 +63,7 @@ def record(tree: Tree, decode: Decode, budget: int) -> Recordings:
         size -= len(found.pop(index)) + PER_RECORDING
         pruned += tree.nodes[index].candidate is None
         candidates += tree.nodes[index].candidate is not None
-    return Recordings(found, pruned, candidates)
+    return AudioClips(found, pruned, candidates)
 
 
 def encode(waveform: Waveform) -> bytes:

@@ -1,6 +1,6 @@
 """A search as one HTML file: its tree to look at and listen to, its candidates, what it cost, and who agrees.
 
-The file needs nothing else: style, script and recordings are in it, and its policy forbids the browser to fetch.
+The file needs nothing else: style, script and clips are in it, and its policy forbids the browser to fetch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from experiments.report_page.audio import Decode, Recordings, record
+from experiments.report_page.audio import AudioClips, Decode, record
 from experiments.report_page.judges import compare, search_directions
 from experiments.report_page.layout import lanes
 from experiments.report_page.tree import Node, Tree, read_tree
@@ -45,17 +45,17 @@ def write_page(
 
     decode: rows of speech codes -> waveforms, for the branches that were pruned; the candidates have theirs.
     judges_note: a remark beside the comparison with the held-out judges. limit: bytes of the file; where all
-    recordings together are more, pruned branches lose theirs first (`page_audio.record`), and the page says so.
+    clips together are more, pruned branches lose theirs first (`page_audio.record`), and the page says so.
     The winner's recording and the page itself are written whatever the limit. Raises OSError.
     """
     tree = read_tree(steps, result.candidates)
-    silent = render(result, steps, tree, Recordings({}), judges_note)
-    recordings = record(tree, decode, limit - len(silent.encode()))
-    file.write_text(render(result, steps, tree, recordings, judges_note), encoding="utf-8")
+    silent = render(result, steps, tree, AudioClips({}), judges_note)
+    clips = record(tree, decode, limit - len(silent.encode()))
+    file.write_text(render(result, steps, tree, clips, judges_note), encoding="utf-8")
 
 
 def render(
-    result: SearchResult, steps: Sequence[Step], tree: Tree, recordings: Recordings, judges_note: str
+    result: SearchResult, steps: Sequence[Step], tree: Tree, clips: AudioClips, judges_note: str
 ) -> str:
     """The HTML. Whatever a user wrote is escaped, in the text by Jinja, in the data by `data_block`."""
     environment = Environment(
@@ -74,12 +74,12 @@ def render(
         style=Markup(_source(environment, "page.css")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=data_block(tree_data(result, steps, tree, recordings)),
+        data=data_block(tree_data(result, steps, tree, clips)),
         counts=_counts(tree),
         candidates=candidates,
         open_candidates=OPEN_CANDIDATES,
         leaf_of={node.candidate.number: index for index, node in enumerate(tree.nodes) if node.candidate},
-        recordings=recordings,
+        clips=clips,
         transcripts={
             candidate.number: transcripts(candidate.scores, "") + transcripts(candidate.judged, "judge ")
             for candidate in candidates
@@ -91,15 +91,13 @@ def render(
     )
 
 
-def tree_data(
-    result: SearchResult, steps: Sequence[Step], tree: Tree, recordings: Recordings
-) -> dict[str, Any]:
-    """What the script draws and plays. Times in codes; recordings of candidates stand in the list of candidates."""
+def tree_data(result: SearchResult, steps: Sequence[Step], tree: Tree, clips: AudioClips) -> dict[str, Any]:
+    """What the script draws and plays. Times in codes; clips of candidates stand in the list of candidates."""
     scales = _scales(result, tree)
     shades = [_shades(node, scales) for node in tree.nodes]
     first = scales[0]["name"] if scales else ""
     y, height = lanes(tree, {index: shade[first] for index, shade in enumerate(shades) if first in shade})
-    leaf_of = recordings.leaf_of(tree)
+    leaf_of = clips.leaf_of(tree)
     return {
         "height": height,
         "length": max((node.end for node in tree.nodes), default=0),
@@ -132,9 +130,7 @@ def tree_data(
             }
             for index, node in enumerate(tree.nodes)
         ],
-        "recordings": {
-            leaf: text for leaf, text in recordings.by_leaf.items() if tree.nodes[leaf].candidate is None
-        },
+        "clips": {leaf: text for leaf, text in clips.by_leaf.items() if tree.nodes[leaf].candidate is None},
     }
 
 

@@ -26,7 +26,7 @@ class ActorLog:
     """
 
     def __init__(self, folder: Path, session: int, workers: Callable[[], Rows]) -> None:
-        """workers: as `RayRollouts.workers`."""
+        """workers: as `RayBackend.workers`."""
         self.path = folder / NAME
         self.session = session
         self.workers = workers

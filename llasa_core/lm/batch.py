@@ -13,13 +13,13 @@ import torch
 
 from llasa_core.errors import UserError
 from llasa_core.lm.cuda_graphs import State, step
-from llasa_core.lm.kv_cache import Content, Store
+from llasa_core.lm.kv_cache import Content, KVCache
 from llasa_core.lm.lineage import Lineage, branched, row_key, uniforms
 from llasa_core.lm.prefix import Group, Prefix
 from llasa_core.lm.sampling import NOT_A_NUMBER, Sampling
 
 if TYPE_CHECKING:
-    from llasa_core.lm.speech_lm import Generator
+    from llasa_core.lm.speech_lm import SpeechLM
 
 UNINTERRUPTED = {"cpu": 5, "cuda": 25}
 """Tokens that are sampled before the device is waited for, and rows that have ended leave."""
@@ -42,7 +42,7 @@ class Row:
     lineage: Lineage = ()
     ended: bool = False
     slot: int = -1
-    """Where the store last had it."""
+    """Where the cache last had it."""
     computed: int = 0
     """Tokens that were run again because it had lost its place."""
 
@@ -70,10 +70,10 @@ class Batch:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: SpeechLM,
         sampling: Sampling,
         rows: Sequence[Row],
-        store: Store,
+        cache: KVCache,
         *,
         tokens_computed: int = 0,
         tokens_generated: int = 0,
@@ -81,7 +81,7 @@ class Batch:
         self._generator = generator
         self._sampling = sampling
         self._rows = list(rows)
-        self._store = store
+        self._cache = cache
         self.tokens_computed = tokens_computed
         """Tokens of prompts, and of rows that had lost their place, run for this batch and those it came from."""
         self.tokens_generated = tokens_generated
@@ -128,8 +128,8 @@ class Batch:
             return
         longest = max(len(row.history) + min(n_tokens, row.left) for row in going)
         prefixes = {id(row.prefix): row.prefix for row in going}
-        self._store.limit = self._generator.memory_left(self._store, prefixes.values())
-        together = self._generator.rows_that_fit(longest, self._store.limit)
+        self._cache.limit = self._generator.memory_left(self._cache, prefixes.values())
+        together = self._generator.rows_that_fit(longest, self._cache.limit)
         for first in range(0, len(going), together):
             rows, left = going[first : first + together], n_tokens
             while rows and left > 0:
@@ -142,7 +142,7 @@ class Batch:
         The device is waited for every few tokens; those behind an end are thrown away. On a GPU the number of rows is
         filled up to one of a few, at most `together`, by rows that say nothing.
         """
-        generator, recorded = self._generator, self._store.recordings is not None
+        generator, recorded = self._generator, self._cache.graphs is not None
         size = max(len(rows), min(generator.rows(len(rows)), together))
         uninterrupted = UNINTERRUPTED.get(generator.device.type, AHEAD)
         ahead = min(left, max(row.left for row in rows), uninterrupted if recorded else AHEAD)
@@ -161,27 +161,27 @@ class Batch:
 
     def _steps(self, rows: Sequence[Row], groups: list[Group], state: State, steps: int) -> torch.Tensor:
         """Go on from the state by so many steps, without waiting for the device: what was chosen so far, [turns, rows]."""
-        generator, store = self._generator, self._store
+        generator, cache = self._generator, self._cache
         width = max(len(row.history) for row in rows)
-        if store.recordings is not None:
+        if cache.graphs is not None:
             seen = generator.columns(width + steps - 1)
             key = (seen, self._sampling, tuple((g.first, g.last, id(g.prefix)) for g in groups))
-            logits_of = partial(generator.network.step, groups, store.block, columns=seen)
+            logits_of = partial(generator.network.step, groups, cache.block, columns=seen)
             work = partial(step, logits_of, generator.token_ids, self._sampling)
-            return store.recordings.run(key, state, generator.device, work, steps, kept=groups)
+            return cache.graphs.run(key, state, generator.device, work, steps, kept=groups)
         same_length = all(len(row.history) == width for row in rows)
         for now in range(width, width + steps):
             seen = generator.columns(now)
             # where columns come in buckets, what is looked at mostly goes on behind the rows' own column
             abreast = same_length and seen == now
-            logits_of = partial(generator.network.step, groups, store.block, columns=seen, abreast=abreast)
+            logits_of = partial(generator.network.step, groups, cache.block, columns=seen, abreast=abreast)
             step(logits_of, generator.token_ids, self._sampling, state)
         return state.chosen
 
     def _state(self, rows: Sequence[Row], steps: int, size: int) -> State:
         """What `steps` steps start from, each row at its slot of `size`; on a GPU with room for as many as there may be."""
         generator = self._generator
-        recorded = self._store.recordings is not None
+        recorded = self._cache.graphs is not None
         turns = AHEAD if recorded else steps
         slots = [row.slot for row in rows]
         starts = np.array([len(row.codes) for row in rows], dtype=np.int64)
@@ -220,7 +220,7 @@ class Batch:
         wanted, hints = [row.content for row in rows], [row.slot for row in rows]
         spare = size - len(rows)
         wanted += [Content(rows[-1].prefix)] * spare
-        slots, groups, computed = self._store.bring(wanted, hints + [-1] * spare, room)
+        slots, groups, computed = self._cache.bring(wanted, hints + [-1] * spare, room)
         self.tokens_computed += sum(computed)
         for row, slot, tokens in zip(rows, slots, computed, strict=False):
             row.slot = slot
@@ -240,7 +240,7 @@ class Batch:
         self.tokens_generated += len(codes) + row.ended
         row.codes += tuple(codes)
         row.history = row.history + self._generator.vocabulary.ids(codes)
-        self._store.held[row.slot] = row.content
+        self._cache.held[row.slot] = row.content
 
     def _said(self, rows: Sequence[Row], size: int) -> torch.Tensor | None:
         """bool [size, n_codes + 1]: which codes a row has said; None where no penalty asks for it."""
@@ -254,7 +254,7 @@ class Batch:
     def resumed(self, row: int, codes: Sequence[int], lineage: Lineage, longest: int, slot: int = -1) -> Row:
         """A row behind the prompt of ``row`` that has said ``codes`` and may become ``longest`` tokens long.
 
-        Rows of any batches of one generator and one store make a batch: `Batch(generator, sampling, rows, store)`.
+        Rows of any batches of one generator and one cache make a batch: `Batch(generator, sampling, rows, cache)`.
         ``slot``: where its keys and values may lie; they are looked for elsewhere too, or computed.
         """
         like = self._rows[row]
@@ -309,7 +309,7 @@ class Batch:
             raise ValueError("only batches of the same generator and sampling can be joined")
         running = [row for row in other._rows if not row.finished]
         slots = dict(
-            zip(map(id, running), self._store.adopt(other._store, [r.slot for r in running]), strict=True)
+            zip(map(id, running), self._cache.adopt(other._cache, [r.slot for r in running]), strict=True)
         )
         adopted = [replace(row, slot=slots.get(id(row), -1)) for row in other._rows]
         joined = self._with([*(replace(row) for row in self._rows), *adopted])
@@ -322,7 +322,7 @@ class Batch:
             self._generator,
             self._sampling,
             rows,
-            self._store,
+            self._cache,
             tokens_computed=self.tokens_computed,
             tokens_generated=self.tokens_generated,
         )

@@ -22,7 +22,7 @@ Record = Callable[[Work], Work]
 Logits = Callable[[Tensor, Tensor], Tensor]
 """Runs the tokens [rows] at their places [2, rows]: float32 logits [rows, outputs]."""
 REMEMBERED = 16
-"""Recorded steps of one store; the longest unused one goes first."""
+"""Recorded steps of one cache; the longest unused one goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: State)
         state.unstarted.zero_()
 
 
-class Recordings:
+class CudaGraphs:
     """Steps that were recorded, each with the state that it works on."""
 
     def __init__(self, record: Record) -> None:

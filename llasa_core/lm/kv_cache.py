@@ -1,6 +1,6 @@
 """Keys and values of rows in flight, kept by what they stand for: a prefix and the tokens behind it.
 
-A row is its list of tokens. The store brings the keys and values of the rows that are to be run into the first slots
+A row is its list of tokens. The cache brings the keys and values of the rows that are to be run into the first slots
 of one block of memory, with as little work as it can: a row that is still in its slot stays there, a fork copies
 what its new slot does not hold already, and what is nowhere is computed from the tokens.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from llasa_core.lm.cuda_graphs import Record, Recordings
+from llasa_core.lm.cuda_graphs import CudaGraphs, Record
 from llasa_core.lm.network import Network
 from llasa_core.lm.prefix import Group, Prefix
 
@@ -39,13 +39,13 @@ class Content:
         return next(i for i in range(count) if self.tokens[i] != other.tokens[i])
 
 
-class Store:
+class KVCache:
     """A block of slots, and which tokens each slot holds. Not safe for concurrent use."""
 
     def __init__(self, network: Network, record: Record | None = None) -> None:
         """``record``: how the device records a step over the block, if it can."""
         self.network = network
-        self.recordings = None if record is None else Recordings(record)
+        self.graphs = None if record is None else CudaGraphs(record)
         self.block = network.allocate(0, 0)
         self.held: list[Content] = []
         self.limit: float = math.inf
@@ -118,8 +118,8 @@ class Store:
         columns = max(self.block.shape[4], math.ceil(columns / COLUMNS) * COLUMNS)
         return slots * columns * self.network.bytes_per_token <= self.limit
 
-    def adopt(self, other: Store, slots: Sequence[int]) -> list[int]:
-        """Copy slots of another store behind the last one of this: their places here, -1 for a slot that is none."""
+    def adopt(self, other: KVCache, slots: Sequence[int]) -> list[int]:
+        """Copy slots of another cache behind the last one of this: their places here, -1 for a slot that is none."""
         if other is self:
             return list(slots)
         wanted = sorted({slot for slot in slots if 0 <= slot < len(other.held)})
@@ -170,8 +170,8 @@ class Store:
         columns = max(had_columns, math.ceil(columns / COLUMNS) * COLUMNS)
         fit = self.limit / (columns * self.network.bytes_per_token)
         total = max(slots, had_slots if had_slots <= fit else 0)
-        if self.recordings is not None:
-            self.recordings.clear()
+        if self.graphs is not None:
+            self.graphs.clear()
         block, kept = self.network.allocate(total, columns), min(had_slots, total)
         if kept:
             used = max(len(content.tokens) for content in self.held[:kept])

@@ -12,7 +12,7 @@ import torch
 from llasa_core.errors import UserError
 from llasa_core.lm.batch import Batch, Row
 from llasa_core.lm.cuda_graphs import Record, cuda_graphs
-from llasa_core.lm.kv_cache import COLUMNS, Store
+from llasa_core.lm.kv_cache import COLUMNS, KVCache
 from llasa_core.lm.network import Network
 from llasa_core.lm.prefix import Prefix
 from llasa_core.lm.sampling import Sampling
@@ -35,7 +35,7 @@ class Prompt:
     seed: int = 0
 
 
-class Generator:
+class SpeechLM:
     """A Llasa model with its output cut to speech tokens and the end token.
 
     `n_codes` speech codes; in the cut output, index i is code i and index `n_codes` ends the speech.
@@ -97,7 +97,7 @@ class Generator:
         sampling: Sampling | None = None,
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
-    ) -> Generator:
+    ) -> SpeechLM:
         """Loads a packaged name, folder or hub id; float32 on a CPU and bfloat16 elsewhere unless told otherwise.
 
         Raises UserError for anything that is not a complete Llasa model.
@@ -113,9 +113,9 @@ class Generator:
         return self.vocabulary.n_codes
 
     def prefill(
-        self, prompts: Sequence[Prompt], sampling: Sampling | None = None, store: Store | None = None
+        self, prompts: Sequence[Prompt], sampling: Sampling | None = None, cache: KVCache | None = None
     ) -> Batch:
-        """One row for each prompt, computed once however often it is forked later; in a store of its own unless told.
+        """One row for each prompt, computed once however often it is forked later; in a cache of its own unless told.
 
         Raises UserError, before any work, for a prompt that leaves no room in the context.
         """
@@ -134,25 +134,25 @@ class Generator:
         ]
         computed = sum(len(row.prefix) for row in rows)
         return Batch(
-            self, sampling or self.sampling, rows, store or self.new_store(), tokens_computed=computed
+            self, sampling or self.sampling, rows, cache or self.new_cache(), tokens_computed=computed
         )
 
-    def new_store(self) -> Store:
+    def new_cache(self) -> KVCache:
         """Room for keys and values, none of it taken yet."""
-        return Store(self.network, self.record)
+        return KVCache(self.network, self.record)
 
     @torch.inference_mode()
     def _prefix(self, ids: Sequence[int]) -> Prefix:
         return self.network.prefix(ids)
 
-    def memory_left(self, store: Store, prefixes: Iterable[Prefix]) -> int:
-        """Bytes that the block of ``store`` may take: of the limit what the prefixes leave, or what can be had."""
+    def memory_left(self, cache: KVCache, prefixes: Iterable[Prefix]) -> int:
+        """Bytes that the block of ``cache`` may take: of the limit what the prefixes leave, or what can be had."""
         prefixed = self.network.bytes_per_token * sum(map(len, prefixes))
         if self.memory is not None:
             return self.memory - prefixed
         if self.device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self.device)
-            return int(0.8 * (free + store.bytes))
+            return int(0.8 * (free + cache.bytes))
         return int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixed
 
     def rows_that_fit(self, tokens: int, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""Rollouts carry out what strategies ask for: what every kind of them offers."""
+"""Backend carry out what strategies ask for: what every kind of them offers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def no_progress(stage: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
-class Rollout(Protocol):
+class Session(Protocol):
     """Carries out the asks of one request, one after the other."""
 
     ledger: Ledger
@@ -39,7 +39,7 @@ class Rollout(Protocol):
         ...
 
     def answer(self, ask: Ask, until: float = math.inf) -> Future[Any]:
-        """The answer that the docstring of the ask promises. ``until``: as for `Decoder.extend`."""
+        """The answer that the docstring of the ask promises. ``until``: as for `Scheduler.extend`."""
         ...
 
     def judge(self, beams: Beams, spec: str) -> Future[list[Score]]:
@@ -55,7 +55,7 @@ class Rollout(Protocol):
         ...
 
 
-class Rollouts(Protocol):
+class Backend(Protocol):
     """Whoever owns the models."""
 
     @property
@@ -68,7 +68,7 @@ class Rollouts(Protocol):
         """How many requests at a time are enough to keep the models busy."""
         ...
 
-    def open(self, request: Request, progress: Progress = no_progress) -> Rollout:
+    def open(self, request: Request, progress: Progress = no_progress) -> Session:
         """A request that cannot be spoken or judged here raises UserError or VerifierError, now or when the first
         answer is read."""
         ...

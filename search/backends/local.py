@@ -1,4 +1,4 @@
-"""Rollouts by models in this process."""
+"""Backend by models in this process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any, Self, TypeVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec.codec import CODES_PER_SECOND, Codec
-from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.lm.speech_lm import Prompt, SpeechLM
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.backends.base import IN_FLIGHT, Progress, no_progress
-from search.backends.scheduler import Decoder, Root
+from search.backends.scheduler import Root, Scheduler
 from search.cost.flops import GeneratorCost, Meter
 from search.cost.ledger import Ledger
 from search.preflight import spoken_text
@@ -28,7 +28,7 @@ CONTEXT_CODES = 100
 """The tail of the voice prompt that is decoded in front of a candidate and cut off again: 2 s."""
 
 
-class LocalRollouts:
+class LocalBackend:
     """The models, in this process. `verifiers` by name search; `judges` score at the end, and no strategy sees it.
 
     On a GPU two threads work: one runs the generator for all requests and another the codec and the verifiers, so that
@@ -39,7 +39,7 @@ class LocalRollouts:
 
     def __init__(
         self,
-        generator: Generator | None,
+        generator: SpeechLM | None,
         codec: Codec,
         verifiers: Mapping[str, Verifier],
         judges: Iterable[Verifier] = (),
@@ -58,21 +58,21 @@ class LocalRollouts:
         self.threads = threads
         self._lock = threading.Lock()
         self._voices: dict[bytes, list[int]] = {}
-        self._decoder: Decoder | None = None
+        self._scheduler: Scheduler | None = None
         self._listener: ThreadPoolExecutor | None = None
 
     @property
-    def generator(self) -> Generator:
+    def generator(self) -> SpeechLM:
         if self._generator is None:
             raise LookupError("there is no generator in this process")
         return self._generator
 
     @property
-    def decoder(self) -> Decoder:
+    def scheduler(self) -> Scheduler:
         with self._lock:
-            if self._decoder is None:
-                self._decoder = Decoder(self.generator, threaded=self.threads > 0)
-            return self._decoder
+            if self._scheduler is None:
+                self._scheduler = Scheduler(self.generator, threaded=self.threads > 0)
+            return self._scheduler
 
     @property
     def judges(self) -> Sequence[str]:
@@ -85,7 +85,7 @@ class LocalRollouts:
     def listen(self, work: Callable[[], T]) -> Future[T]:
         """Work of codec and verifiers, one call after the other."""
         if self.threads < 2:
-            return self.decoder.call(work)
+            return self.scheduler.call(work)
         with self._lock:
             if self._listener is None:
                 self._listener = ThreadPoolExecutor(1, thread_name_prefix="listener")
@@ -96,11 +96,11 @@ class LocalRollouts:
             _wait_for_any(futures)
             return
         while not any(future.done() for future in futures):
-            if not self.decoder.step():
+            if not self.scheduler.step():
                 raise RuntimeError("waiting for what nobody works on")
 
-    def open(self, request: Request, progress: Progress = no_progress) -> LocalRollout:
-        return LocalRollout(self, request, progress)
+    def open(self, request: Request, progress: Progress = no_progress) -> LocalSession:
+        return LocalSession(self, request, progress)
 
     def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
         voice = [] if request.prompt_audio is None else self.voice_codes(request.prompt_audio, Ledger())
@@ -108,12 +108,12 @@ class LocalRollouts:
 
     def drop(self) -> None:
         with self._lock:
-            listener, decoder = self._listener, self._decoder
-            self._listener = self._decoder = None
+            listener, scheduler = self._listener, self._scheduler
+            self._listener = self._scheduler = None
         if listener is not None:
             listener.shutdown(cancel_futures=True)
-        if decoder is not None:
-            decoder.close()
+        if scheduler is not None:
+            scheduler.close()
 
     def close(self) -> None:
         self.drop()
@@ -134,10 +134,10 @@ class LocalRollouts:
         return self._voices[key]
 
 
-class LocalRollout:
+class LocalSession:
     """One request's prompt, decoded audio and ledger."""
 
-    def __init__(self, models: LocalRollouts, request: Request, progress: Progress) -> None:
+    def __init__(self, models: LocalBackend, request: Request, progress: Progress) -> None:
         self.models = models
         self.request = request
         self.spoken_text = spoken_text(request)
@@ -194,7 +194,7 @@ class LocalRollout:
                 if self._root is None:
                     raise LookupError("the first ask of a strategy has to be Start")
                 watch = lambda done, total: self._progress("generate", done, total)
-                return self.models.decoder.extend(self._root, beams, n_tokens, watch, until)
+                return self.models.scheduler.extend(self._root, beams, n_tokens, watch, until)
             case Measure(beams, name, partial):
                 verifier = self.models.verifiers[name]
                 return self.models.listen(
@@ -214,7 +214,9 @@ class LocalRollout:
     def _start(self) -> Future[Beam]:
         tokenizer = self.models.generator.tokenizer
         ids = build_prompt(tokenizer, self.spoken_text, self.request.prompt_text, self._voice)
-        prefilled = self.models.decoder.prefill(Prompt(ids, self.request.id, self.request.seed), self.ledger)
+        prefilled = self.models.scheduler.prefill(
+            Prompt(ids, self.request.id, self.request.seed), self.ledger
+        )
         answer: Future[Beam] = Future()
 
         def started(found: Future[Root]) -> None:

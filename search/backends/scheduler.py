@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from llasa_core.lm.batch import Batch, Row
 from llasa_core.lm.lineage import Lineage
-from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.lm.speech_lm import Prompt, SpeechLM
 from search.asks import Beam, Beams, rewound
 from search.cost.flops import generator_flops
 from search.cost.ledger import Ledger
@@ -91,23 +91,23 @@ class Call:
             self.answer.set_exception(error)
 
 
-class Decoder:
+class Scheduler:
     """Prefills and extends for whoever asks, from any thread; the answers are futures.
 
     What a beam says does not depend on which others are in its batch, so neither does any answer.
     """
 
-    def __init__(self, generator: Generator, *, threaded: bool) -> None:
+    def __init__(self, generator: SpeechLM, *, threaded: bool) -> None:
         """``threaded``: work in a thread of its own; otherwise whoever waits calls :meth:`step`."""
         self.generator = generator
-        self._store = generator.new_store()
+        self._cache = generator.new_cache()
         self._queue: queue.SimpleQueue[Job | Call | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []
         self._roots: weakref.WeakSet[Root] = weakref.WeakSet()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         if threaded:
-            self._thread = threading.Thread(target=self._work, name="decoder", daemon=True)
+            self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
             self._thread.start()
 
     def prefill(self, prompt: Prompt, ledger: Ledger) -> Future[Root]:
@@ -115,7 +115,7 @@ class Decoder:
 
         def work() -> Root:
             with ledger.timed("generator"):
-                batch = self.generator.prefill([prompt], store=self._store)
+                batch = self.generator.prefill([prompt], cache=self._cache)
             ledger.tokens_prefilled += batch.tokens_computed
             ledger.add_flops("generator", generator_flops(self.generator.network, 0, batch.tokens_computed))
             root = Root(batch, ledger)
@@ -221,11 +221,11 @@ class Decoder:
         began = time.perf_counter()
         idle = [root for root in self._roots if all(job.root is not root for job in jobs)]
         # beams that are being listened to will go on: their keys and values stay, if there is room
-        self._store.kept = [slot for root in idle for slot in root.places.values()]
-        Batch(self.generator, self.generator.sampling, rows, self._store).extend(
+        self._cache.kept = [slot for root in idle for slot in root.places.values()]
+        Batch(self.generator, self.generator.sampling, rows, self._cache).extend(
             steps, lambda: self._tell(jobs)
         )
-        moved = iter(self._store.kept)
+        moved = iter(self._cache.kept)
         for root in idle:
             root.places = dict(zip(root.places, moved, strict=False))
         seconds = time.perf_counter() - began

@@ -13,7 +13,7 @@ from search.asks import Beam
 
 @dataclass(slots=True)
 class Ledger:
-    """Counters of one request, filled by the rollouts.
+    """Counters of one request, filled by the backend.
 
     Speech tokens only; the end token of a candidate is none (it is a step of the model, but no sound):
 

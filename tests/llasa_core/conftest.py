@@ -6,7 +6,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from llasa_core.codec.codec import Codec
-from llasa_core.lm.speech_lm import Generator
+from llasa_core.lm.speech_lm import SpeechLM
 from tests.tiny import build_codec, build_generator, build_tokenizer
 
 
@@ -26,8 +26,8 @@ def codec_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def generator(generator_folder: Path) -> Generator:
-    return Generator.from_source(str(generator_folder))
+def generator(generator_folder: Path) -> SpeechLM:
+    return SpeechLM.from_source(str(generator_folder))
 
 
 @pytest.fixture(scope="session")

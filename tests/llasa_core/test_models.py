@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
-from llasa_core.lm.speech_lm import Generator
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import check_match, context_tokens
 from tests.tiny import build_llama, build_tokenizer
 
@@ -18,7 +18,7 @@ def broken(generator_folder, tmp_path):
     return shutil.copytree(generator_folder, tmp_path / "broken")
 
 
-def refused(folder, said, load=Generator.from_source):
+def refused(folder, said, load=SpeechLM.from_source):
     with pytest.raises(UserError, match=said) as caught:
         load(str(folder))
     assert "\n" not in str(caught.value)
@@ -27,7 +27,7 @@ def refused(folder, said, load=Generator.from_source):
 def test_weights_stored_in_bfloat16_are_loaded_in_float32(generator_folder, broken):
     weights = {name: tensor.bfloat16() for name, tensor in load_file(broken / "model.safetensors").items()}
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    generator = Generator.from_source(str(broken))
+    generator = SpeechLM.from_source(str(broken))
     assert generator.network.embedding.dtype == generator.network.cos.dtype == torch.float32
     assert generator.network.logits(generator.network.embedding[:2]).dtype == torch.float32
 

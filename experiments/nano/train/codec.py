@@ -156,7 +156,7 @@ def _mel(n_fft: int, bins: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Crops:
-    """Parts of utterances.
+    """ModelSpec of utterances.
 
     ``waves`` [batch, 1, hops * 320]; ``features`` [batch, hops, 160], cut from those of the whole utterance;
     ``places``: the utterance and the first hop of each.

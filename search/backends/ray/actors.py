@@ -14,7 +14,7 @@ from search.backends.ray.actor import Actor, Sent, reason_of, roles_of
 from search.backends.ray.options import RayOptions, Sizes, connect, import_ray
 from search.backends.ray.placement import Board, Seat, Unit
 from search.backends.ray.worker import Answer, Kind, Worker
-from search.models import Parts
+from search.models import ModelSpec
 
 LOG = logging.getLogger(__name__)
 TURN = 1.0
@@ -38,14 +38,14 @@ class Actors:
     one process, so that no answer of an earlier one can be taken for a later one's, and it is known what it holds.
     """
 
-    def __init__(self, parts: Parts, options: RayOptions) -> None:
+    def __init__(self, spec: ModelSpec, options: RayOptions) -> None:
         """Returns when the first actor of each kind is ready. Raises what loading the models raises."""
         self.ray = import_ray()
         self.started_ray = connect(options.address)
         self.options = options
-        self.sizes = Sizes.of(options, parts.device, self.ray.cluster_resources())
+        self.sizes = Sizes.of(options, spec.device, self.ray.cluster_resources())
         # an actor sees its own GPUs only, the first of which is number 0
-        self.parts = replace(parts, device="cuda") if parts.device.startswith("cuda") else parts
+        self.spec = replace(spec, device="cuda") if spec.device.startswith("cuda") else spec
         first: Kind = "speak" if self.sizes.verifier_actors else "all"
         kinds: list[Kind] = [first] * self.sizes.actors + ["listen"] * self.sizes.verifier_actors
         self.actors = [
@@ -145,7 +145,7 @@ class Actors:
             max_concurrency=options.units + SPARE,
             scheduling_strategy="SPREAD",
         )
-        actor.handle = worker.remote(self.parts, actor.kind, sizes.threads, sizes.gpus, options.imports)
+        actor.handle = worker.remote(self.spec, actor.kind, sizes.threads, sizes.gpus, options.imports)
         self._sent[actor.handle.load.remote()] = Sent(number, actor.life, "load")
         self._sent[actor.handle.alive.remote()] = Sent(number, actor.life, "alive")
 

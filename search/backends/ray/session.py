@@ -21,7 +21,7 @@ from search.cost.ledger import Ledger
 from verifiers.base import Score
 
 if TYPE_CHECKING:
-    from search.backends.ray.backend import RayRollouts
+    from search.backends.ray.backend import RayBackend
 
 Holder = tuple[int, int]
 """An actor's seat and life."""
@@ -29,10 +29,10 @@ Node = tuple[Lineage, int]
 """A beam by the lineage that led to it and its length: copies that have not parted yet are one."""
 
 
-class RayRollout:
+class RaySession:
     """One request: who holds its beams, and its ledger."""
 
-    def __init__(self, owner: RayRollouts, key: int, request: Request, progress: Progress) -> None:
+    def __init__(self, owner: RayBackend, key: int, request: Request, progress: Progress) -> None:
         self.owner = owner
         self.key = key
         self.ledger = Ledger()

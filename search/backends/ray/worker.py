@@ -27,10 +27,10 @@ import torch
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Extend, Start
 from search.backends.base import no_progress
-from search.backends.local import LocalRollout, LocalRollouts
+from search.backends.local import LocalBackend, LocalSession
 from search.cost.flops import GeneratorCost
 from search.cost.ledger import Ledger
-from search.models import Parts
+from search.models import ModelSpec
 
 Kind = Literal["all", "speak", "listen"]
 KEPT = 64
@@ -100,9 +100,9 @@ class Worker:
     """The models of one process. Several threads may ask at once: their work shares batches."""
 
     def __init__(
-        self, parts: Parts, kind: Kind, threads: int, gpu_share: float, imports: Sequence[str]
+        self, spec: ModelSpec, kind: Kind, threads: int, gpu_share: float, imports: Sequence[str]
     ) -> None:
-        self.parts = parts
+        self.spec = spec
         self.kind = kind
         self.threads = threads
         self.gpu_share = gpu_share
@@ -119,19 +119,19 @@ class Worker:
         try:
             for module in self.imports:
                 importlib.import_module(module)
-            parts = self.parts
-            if parts.memory is None and 0 < self.gpu_share < 1:
+            spec = self.spec
+            if spec.memory is None and 0 < self.gpu_share < 1:
                 # what is free on a shared GPU says nothing about what this process may take
-                parts = replace(
-                    parts, memory=int(0.5 * self.gpu_share * torch.cuda.mem_get_info(parts.device)[1])
+                spec = replace(
+                    spec, memory=int(0.5 * self.gpu_share * torch.cuda.mem_get_info(spec.device)[1])
                 )
             if self.kind == "speak":
-                parts = replace(parts, verifiers=(), judges=())
-            alone = 1 if parts.device == "cpu" else 2
-            self.rollouts: LocalRollouts = parts.load(alone, speaks=self.kind != "listen")
+                spec = replace(spec, verifiers=(), judges=())
+            alone = 1 if spec.device == "cpu" else 2
+            self.backend: LocalBackend = spec.load(alone, speaks=self.kind != "listen")
         except Exception as error:  # noqa: BLE001 (whoever started the worker is told)
             return Answer(error=portable(error))
-        found = self.rollouts
+        found = self.backend
         longest, cost = 0, GeneratorCost(0, 0)
         if self.kind != "listen":
             longest, cost = found.generator.max_tokens, GeneratorCost.of(found.generator.network)
@@ -155,9 +155,7 @@ class Worker:
     def _work(self, key: int, request: Request, task: Task, seconds_left: float) -> Answer:
         if isinstance(task, Decode):
             try:
-                return Answer(
-                    self.rollouts.listen(lambda: self.rollouts.decode(request, task.codes)).result()
-                )
+                return Answer(self.backend.listen(lambda: self.backend.decode(request, task.codes)).result())
             except Exception as error:  # noqa: BLE001
                 return self._failed(error, Ledger())
         opened = self._open(key)
@@ -165,10 +163,10 @@ class Worker:
         with opened.lock:
             ledger = Ledger()
             try:
-                if opened.rollout is None:
-                    opened.rollout = self.rollouts.open(request, no_progress)
-                ledger = opened.rollout.ledger
-                value = opened.carry_out(opened.rollout, task, time.perf_counter() + seconds_left)
+                if opened.session is None:
+                    opened.session = self.backend.open(request, no_progress)
+                ledger = opened.session.ledger
+                value = opened.carry_out(opened.session, task, time.perf_counter() + seconds_left)
                 return Answer(value, None, ledger.drained(), opened.longest)
             except Exception as error:  # noqa: BLE001
                 return self._failed(error, ledger.drained())
@@ -185,7 +183,7 @@ class Worker:
             self._dropped = max(self._dropped, last)
             for key in [key for key in self._opened if key <= last]:
                 del self._opened[key]
-        self.rollouts.drop()
+        self.backend.drop()
 
     def _open(self, key: int) -> Opened:
         with self._lock:
@@ -198,7 +196,7 @@ class Worker:
             return opened
 
     def _failed(self, error: BaseException, ledger: Ledger) -> Answer:
-        if device_failed(error, self.parts.device):
+        if device_failed(error, self.spec.device):
             traceback.print_exception(error)
             sys.stderr.flush()
             os._exit(DEVICE_FAILED)
@@ -210,29 +208,29 @@ class Opened:
     """One request's state in this process."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    rollout: LocalRollout | None = None
+    session: LocalSession | None = None
     started: bool = False
 
     @property
     def longest(self) -> int:
-        return self.rollout.longest if self.rollout is not None and self.started else 0
+        return self.session.longest if self.session is not None and self.started else 0
 
-    def carry_out(self, rollout: LocalRollout, task: Task, until: float) -> Any:
+    def carry_out(self, session: LocalSession, task: Task, until: float) -> Any:
         if isinstance(task, Start | Extend) and not self.started:
-            rollout.answer(Start()).result()
+            session.answer(Start()).result()
             self.started = True
         answer: Future[Any]
         match task:
             case Start():
                 return Beam((), ())
             case Judge(beams, spec):
-                answer = rollout.judge(beams, spec)
+                answer = session.judge(beams, spec)
             case Hear(beams):
-                answer = rollout.waveforms(beams)
+                answer = session.waveforms(beams)
             case Decode():
-                raise AssertionError("needs no rollout")
+                raise AssertionError("needs no session")
             case _:
-                answer = rollout.answer(task, until)
+                answer = session.answer(task, until)
         return answer.result()
 
 

@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM
 import verifiers
 from llasa_core.audio import read_audio
 from llasa_core.codec.codec import Codec
-from llasa_core.lm.speech_lm import Generator
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
@@ -33,8 +33,8 @@ def codec() -> Codec:
 
 
 @pytest.fixture(scope="module")
-def generator() -> Generator:
-    return Generator.from_source("nano/generator")
+def generator() -> SpeechLM:
+    return SpeechLM.from_source("nano/generator")
 
 
 def test_the_files_are_small_and_hold_bf16():

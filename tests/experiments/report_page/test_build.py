@@ -69,9 +69,9 @@ class Page(HTMLParser):
         found: dict[str, Any] = json.loads(self.within["script"][0])
         return found
 
-    def recordings(self) -> dict[int, bytes]:
+    def clips(self) -> dict[int, bytes]:
         """Of pruned leaves from the data, of candidates from their players."""
-        found = {int(leaf): base64.b64decode(text) for leaf, text in self.data["recordings"].items()}
+        found = {int(leaf): base64.b64decode(text) for leaf, text in self.data["clips"].items()}
         for tag, attributes in self.elements:
             if tag == "audio":
                 leaf = int(str(attributes["id"]).removeprefix("recording-"))
@@ -118,21 +118,19 @@ def test_page_needs_nothing_else(page: Page) -> None:
 def test_every_leaf_is_heard_in_its_whole_length(
     page: Page, search: tuple[FakeSearch, SearchResult], codec: Codec
 ) -> None:
-    nodes, recordings = page.data["nodes"], page.recordings()
+    nodes, clips = page.data["nodes"], page.clips()
     leaves = {
         index
         for index, node in enumerate(nodes)
         if not any(other["parent"] == index and other["start"] >= node["end"] for other in nodes)
     }
-    assert recordings.keys() == leaves
-    for leaf, sound in recordings.items():
+    assert clips.keys() == leaves
+    for leaf, sound in clips.items():
         samples, rate = soundfile.read(io.BytesIO(sound))
         assert (rate, len(samples)) == (16_000, HOP * nodes[leaf]["end"])
     for node in nodes:
         assert nodes[node["leaf"]]["end"] >= node["end"]
-    heard = {
-        node["id"]: soundfile.read(io.BytesIO(recordings[i])) for i, node in enumerate(nodes) if i in leaves
-    }
+    heard = {node["id"]: soundfile.read(io.BytesIO(clips[i])) for i, node in enumerate(nodes) if i in leaves}
     pruned = next(node for node in nodes if node["role"] == "pruned" and node["start"])
     codes: list[int] = []
     name = pruned["id"]
@@ -168,7 +166,7 @@ def test_roles_and_lanes(page: Page, search: tuple[FakeSearch, SearchResult]) ->
 def test_limit_drops_the_earliest_pruned_first_and_says_so(
     search: tuple[FakeSearch, SearchResult], page: Page, tmp_path: Path
 ) -> None:
-    whole = {index: len(sound) for index, sound in page.recordings().items()}
+    whole = {index: len(sound) for index, sound in page.clips().items()}
     nodes = page.data["nodes"]
     pruned = [index for index in whole if nodes[index]["role"] == "pruned"]
     everything = len(written(tmp_path / "full.html", *search)[0].encode())
@@ -176,20 +174,20 @@ def test_limit_drops_the_earliest_pruned_first_and_says_so(
     limit = everything - 4 * sum(whole[index] for index in pruned) // 3 // 2
     html, some = written(tmp_path / "some.html", *search, limit=limit)
     assert len(html.encode()) <= limit
-    left = some.recordings()
+    left = some.clips()
     gone = [index for index in pruned if index not in left]
     assert 0 < len(gone) < len(pruned)
     assert max(nodes[index]["end"] for index in gone) <= min(
         nodes[index]["end"] for index in pruned if index in left
     )
-    assert f"recordings of {len(gone)} pruned branches were left out" in some.text
+    assert f"clips of {len(gone)} pruned branches were left out" in some.text
     assert {nodes[index]["id"] for index in whole if nodes[index]["candidate"]} == {
         nodes[index]["id"] for index in left if nodes[index]["candidate"]
     }
     assert sum(node["leaf"] is None for node in some.data["nodes"]) > 0
 
     _, least = written(tmp_path / "least.html", *search, limit=1)
-    assert [nodes[index]["candidate"]["rank"] for index in least.recordings()] == [0]
+    assert [nodes[index]["candidate"]["rank"] for index in least.clips()] == [0]
     assert "candidates were left out" in least.text and "left out to keep this page small" in least.text
     assert "left out" not in page.text
 
@@ -310,6 +308,6 @@ def test_beams_that_were_wound_back_or_came_from_elsewhere(
     _, page = written(tmp_path / "page.html", fake, repaired, steps=steps)
     new, old = page.data["nodes"]
     assert (new["parent"], new["start"], old["parent"], old["start"]) == (1, 37, None, 0)
-    assert len(page.recordings()) == 2 and new["leaf"] == 0 and old["leaf"] == 1
+    assert len(page.clips()) == 2 and new["leaf"] == 0 and old["leaf"] == 1
     _, bare = written(tmp_path / "bare.html", fake, result, steps=[])
-    assert len(bare.data["nodes"]) == len(result.candidates) == len(bare.recordings())
+    assert len(bare.data["nodes"]) == len(result.candidates) == len(bare.clips())

@@ -11,10 +11,10 @@ from llasa_core.errors import UserError
 from llasa_core.lm import attention, sampling
 from llasa_core.lm.attention import attend_plainly
 from llasa_core.lm.batch import Batch, Row
-from llasa_core.lm.kv_cache import COLUMNS, Store
+from llasa_core.lm.kv_cache import COLUMNS, KVCache
 from llasa_core.lm.prefix import Group
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.lm.speech_lm import Prompt, SpeechLM
 from llasa_core.loading import load_model, load_tokenizer
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
@@ -53,7 +53,7 @@ def shaped(vocabulary: int, *, tied: bool, kv_heads: int, rope: bool) -> LlamaFo
     return LlamaForCausalLM(config).eval()
 
 
-def logits_after(generator: Generator, ids: list[int]) -> torch.Tensor:
+def logits_after(generator: SpeechLM, ids: list[int]) -> torch.Tensor:
     """Logits [n_codes + 1] of what follows `ids`, computed from nothing."""
     network = generator.network
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def logits_after(generator: Generator, ids: list[int]) -> torch.Tensor:
 
 
 def greedy_by_transformers(
-    model: LlamaForCausalLM, generator: Generator, ids: list[int], count: int
+    model: LlamaForCausalLM, generator: SpeechLM, ids: list[int], count: int
 ) -> list[int]:
     allowed = set(generator.token_ids.tolist())
     end = generator.vocabulary.end_id
@@ -86,7 +86,7 @@ def greedy_by_transformers(
 def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_heads, rope):
     tokenizer = build_tokenizer(200)
     model = shaped(len(tokenizer), tied=tied, kv_heads=kv_heads, rope=rope)
-    generator = Generator(model, tokenizer, sampling=GREEDY)
+    generator = SpeechLM(model, tokenizer, sampling=GREEDY)
     prompts = [build_prompt(tokenizer, "Hello there, voice.", "a voice", [5] * n) for n in (1, 30)]
     batch = generator.prefill([Prompt(ids, str(k)) for k, ids in enumerate(prompts)])
     batch.extend(200)
@@ -126,17 +126,17 @@ def test_what_a_gpu_does_otherwise_changes_no_token(monkeypatch, recorded, chose
     expected = speak()
     assert {len(row) > COLUMNS for row in expected} == {False, True}
     like_a_gpu(monkeypatch)
-    recordings = []
+    graphs = []
     if recorded:
-        monkeypatch.setattr(GENERATOR, "record", lambda work: recordings.append(1) or record(work))
+        monkeypatch.setattr(GENERATOR, "record", lambda work: graphs.append(1) or record(work))
     assert speak() == expected
-    assert bool(recordings) == recorded
+    assert bool(graphs) == recorded
 
 
 def test_recorded_steps_are_few_and_are_used_again(monkeypatch):
     """A batch of 13 whose rows end one by one is recorded for a few numbers of rows, not for each."""
     like_a_gpu(monkeypatch)
-    recordings, sizes = [], []
+    graphs, sizes = [], []
     inner = GENERATOR.network.step
 
     def watched(groups, block, tokens, *rest, **more):
@@ -144,16 +144,16 @@ def test_recorded_steps_are_few_and_are_used_again(monkeypatch):
         return inner(groups, block, tokens, *rest, **more)
 
     monkeypatch.setattr(GENERATOR.network, "step", watched)
-    monkeypatch.setattr(GENERATOR, "record", lambda work: recordings.append(1) or record(work))
+    monkeypatch.setattr(GENERATOR, "record", lambda work: graphs.append(1) or record(work))
     batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[1]))]).fork([0] * 13)
     batch.extend(120)
     assert len({len(row) for row in batch.tokens}) > 4
-    assert set(sizes) <= {1, 2, 4, 8, 16} and len(recordings) <= 5
+    assert set(sizes) <= {1, 2, 4, 8, 16} and len(graphs) <= 5
     # each is carried out once, recorded once, and then only repeated
-    assert len(sizes) == 2 * len(recordings)
-    held = batch._store.recordings
+    assert len(sizes) == 2 * len(graphs)
+    held = batch._cache.graphs
     assert held is not None and 0 < len(held._steps) <= 5
-    batch._store._reserve(20, 3 * COLUMNS)  # the block moves: what was recorded on the old one is gone
+    batch._cache._reserve(20, 3 * COLUMNS)  # the block moves: what was recorded on the old one is gone
     assert not held._steps
 
 
@@ -171,12 +171,12 @@ def test_a_llama_that_would_be_computed_wrongly_is_refused(changed):
     for name, value in changed.items():
         setattr(model.config, name, value)
     with pytest.raises(UserError, match="which no Llasa has"):
-        Generator(model, TOKENIZER)
+        SpeechLM(model, TOKENIZER)
 
 
 def test_bfloat16_is_float32_but_for_its_rounding():
     source = str(PACKAGED["nano/generator"])
-    exact, rough = (Generator.from_source(source, dtype=d) for d in (torch.float32, torch.bfloat16))
+    exact, rough = (SpeechLM.from_source(source, dtype=d) for d in (torch.float32, torch.bfloat16))
     ids = build_prompt(exact.tokenizer, "seven green birds sit on the old wall")
     expected, found = (torch.softmax(logits_after(g, ids), -1) for g in (exact, rough))
     assert rough.network.embedding.dtype == torch.bfloat16
@@ -190,7 +190,7 @@ def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
     source = str(PACKAGED["nano/generator"])
     model = load_model(source, "LlamaForCausalLM", "llama", torch.float32, "cpu")
     tokenizer = load_tokenizer(source)
-    generator = Generator(model, tokenizer, sampling=GREEDY)
+    generator = SpeechLM(model, tokenizer, sampling=GREEDY)
     ids = build_prompt(tokenizer, "the old king saw a ship on the river and the green door was open")
     batch = generator.prefill([Prompt(ids)])
     batch.extend(200)
@@ -198,7 +198,7 @@ def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
 
 
 TOKENIZER = build_tokenizer(64)
-GENERATOR = Generator(build_llama(len(TOKENIZER), seed=3), TOKENIZER, sampling=FREE)
+GENERATOR = SpeechLM(build_llama(len(TOKENIZER), seed=3), TOKENIZER, sampling=FREE)
 SELDOM_ENDING = torch.cat([torch.zeros(GENERATOR.n_codes), torch.tensor([-1.0])])
 TEXTS = ("Yes.", "Hello there.", "A much longer sentence than the other ones.")
 
@@ -268,15 +268,15 @@ class Rows(RuleBasedStateMachine):
                 torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
     def logits(self, batch: Batch, row: Row) -> torch.Tensor:
-        """What the store's keys and values say, on a copy of it."""
-        store = Store(GENERATOR.network)
-        (slot,) = store.adopt(batch._store, [row.slot])
+        """What the cache's keys and values say, on a copy of it."""
+        cache = KVCache(GENERATOR.network)
+        (slot,) = cache.adopt(batch._cache, [row.slot])
         with torch.inference_mode():
-            _, groups, _ = store.bring([row.content], [slot], 1)
+            _, groups, _ = cache.bring([row.content], [slot], 1)
             column = len(row.history) - 1
             places = torch.tensor([[len(row.prefix) + column], [column]])
             last = torch.tensor(row.history[-1:])
-            return GENERATOR.network.step(groups, store.block, last, places, column + 1)[0]
+            return GENERATOR.network.step(groups, cache.block, last, places, column + 1)[0]
 
     def teardown(self) -> None:
         GENERATOR.memory = None
@@ -293,7 +293,7 @@ TestRows = Rows.TestCase
 
 
 def test_64_rows_of_nano_do_not_depend_on_company_order_or_memory():
-    generator = Generator.from_source(str(PACKAGED["nano/generator"]), sampling=Sampling(0.8, 0.95))
+    generator = SpeechLM.from_source(str(PACKAGED["nano/generator"]), sampling=Sampling(0.8, 0.95))
     ids = build_prompt(generator.tokenizer, "seven green birds sit on the old wall")
     prompt = Prompt(ids, "birds", 5)
     all_rows = generator.prefill([prompt]).fork([0] * 64)
@@ -306,7 +306,7 @@ def test_64_rows_of_nano_do_not_depend_on_company_order_or_memory():
     for _ in range(8):
         backwards.extend(25)
     assert backwards.tokens[::-1] == all_rows.tokens
-    assert backwards._store.bytes <= generator.memory
+    assert backwards._cache.bytes <= generator.memory
 
 
 def test_rows_that_lost_their_place_are_computed_again_and_counted(monkeypatch):
@@ -333,13 +333,13 @@ def test_memory_for_not_even_one_row_is_refused_with_the_numbers(monkeypatch):
 def test_a_fork_moves_only_what_has_to_move():
     batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[2]))]).fork([0] * 4)
     batch.extend(10)
-    block = batch._store.block
+    block = batch._cache.block
     before = block.clone()
     beams = batch.fork([2, 2, 3, 3])
     beams.place()
     # rows 2 and 3 stay where they are, their copies go to the slots of rows 0 and 1
     assert [row.slot for row in beams._rows] == [2, 0, 3, 1]
-    assert beams._store.block is block
+    assert beams._cache.block is block
     for slot, source in ((0, 2), (1, 3), (2, 2), (3, 3)):
         torch.testing.assert_close(block[:, slot, :, :, :9], before[:, source, :, :, :9], atol=0, rtol=0)
     assert beams.tokens_computed == batch.tokens_computed

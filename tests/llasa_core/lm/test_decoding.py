@@ -5,7 +5,7 @@ import torch
 from llasa_core.errors import UserError
 from llasa_core.lm.network import Group
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.lm.speech_lm import Prompt, SpeechLM
 from llasa_core.prompt import build_prompt
 from tests.tiny import build_llama, build_tokenizer
 
@@ -23,16 +23,16 @@ def prompts(tokenizer):
     ]
 
 
-def with_end_bias(tokenizer, bias: float, **llama) -> Generator:
+def with_end_bias(tokenizer, bias: float, **llama) -> SpeechLM:
     """A random model whose end token is made likelier: the end row of an untied head moves along the mean state."""
     model = build_llama(len(tokenizer), tied=False, **llama)
-    generator = Generator(model, tokenizer)
+    generator = SpeechLM(model, tokenizer)
     generator.network.bias = torch.zeros(generator.n_codes + 1)
     generator.network.bias[-1] = bias
     return generator
 
 
-def next_logits(generator: Generator, ids: list[int]) -> torch.Tensor:
+def next_logits(generator: SpeechLM, ids: list[int]) -> torch.Tensor:
     """Logits [1, n_codes + 1] of what follows `ids`, from nothing."""
     network = generator.network
     with torch.inference_mode():
@@ -43,7 +43,7 @@ def next_logits(generator: Generator, ids: list[int]) -> torch.Tensor:
 @pytest.mark.parametrize("tied", [True, False])
 def test_speech_head_equals_the_masked_full_head(tokenizer, tied):
     model = build_llama(len(tokenizer), tied=tied)
-    generator = Generator(model, tokenizer)
+    generator = SpeechLM(model, tokenizer)
     ids = torch.tensor([build_prompt(tokenizer, "hello", "voice", [1, 2, 3])])
     with torch.no_grad():
         full = model(ids).logits[:, -1]
@@ -60,7 +60,7 @@ def test_speech_head_equals_the_masked_full_head(tokenizer, tied):
 @pytest.mark.parametrize("tied", [True, False])
 def test_greedy_equals_transformers_generate(tokenizer, prompts, tied):
     model = build_llama(len(tokenizer), tied=tied, seed=3)
-    generator = Generator(model, tokenizer, sampling=GREEDY)
+    generator = SpeechLM(model, tokenizer, sampling=GREEDY)
     allowed = set(generator.token_ids.tolist())
     end, others = generator.vocabulary.end_id, [i for i in range(len(tokenizer)) if i not in allowed]
     batch = generator.prefill(prompts)
@@ -179,7 +179,7 @@ def test_finished_rows_are_kept_and_not_run(tokenizer, prompts, monkeypatch):
 
 
 def test_longest_length_ends_a_row(tokenizer, prompts):
-    generator = Generator(build_llama(len(tokenizer)), tokenizer, sampling=FREE, max_seconds=0.2)
+    generator = SpeechLM(build_llama(len(tokenizer)), tokenizer, sampling=FREE, max_seconds=0.2)
     batch = generator.prefill(prompts)
     batch.extend(7)
     batch.extend(100)
@@ -188,7 +188,7 @@ def test_longest_length_ends_a_row(tokenizer, prompts):
 
 
 def test_context_bounds_the_length_and_a_long_prompt_is_refused(tokenizer, prompts):
-    generator = Generator(build_llama(len(tokenizer), positions=256), tokenizer, sampling=FREE)
+    generator = SpeechLM(build_llama(len(tokenizer), positions=256), tokenizer, sampling=FREE)
     batch = generator.prefill(prompts[:1])
     batch.extend(1000)
     assert len(batch.tokens[0]) == 256 - len(prompts[0].ids)
@@ -218,7 +218,7 @@ def test_samples_follow_the_model(tokenizer):
     """The first token of 3,000 candidates against the model's own distribution over 8 codes."""
     small = build_tokenizer(8)
     model = build_llama(len(small), spread=0.1)
-    generator = Generator(model, small)
+    generator = SpeechLM(model, small)
     ids = build_prompt(small, "hello")
     with torch.no_grad():
         logits = next_logits(generator, ids)
@@ -246,7 +246,7 @@ def test_wrong_use(generator, prompts, tokenizer):
     with pytest.raises(ValueError, match="same generator"):
         batch.append(generator.prefill(prompts[:1], GREEDY))
     with pytest.raises(UserError, match="max_seconds"):
-        Generator(build_llama(len(tokenizer)), tokenizer, max_seconds=0)
+        SpeechLM(build_llama(len(tokenizer)), tokenizer, max_seconds=0)
     assert batch.fork([]).tokens == []
 
 
@@ -255,4 +255,4 @@ def test_broken_weights_are_told(tokenizer, prompts):
     with torch.no_grad():
         model.model.norm.weight[0] = torch.nan
     with pytest.raises(UserError, match="not numbers"):
-        Generator(model, tokenizer).prefill(prompts[:1]).extend(2)
+        SpeechLM(model, tokenizer).prefill(prompts[:1]).extend(2)

@@ -13,7 +13,7 @@ from experiments.bench.decoding import ShapeTokenizer
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.padded_decoder import decode_padded
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator, Prompt
+from llasa_core.lm.speech_lm import Prompt, SpeechLM
 
 STEPS = 25
 SHAPE: dict[str, Any] = {
@@ -51,12 +51,12 @@ def test_steps_wait_for_nothing_and_fetch_nothing(sampling: Sampling, recorded: 
     """Rows of two prompts and two lengths, forked between: 25 steps each time."""
     model = LlamaForCausalLM(LlamaConfig(**SHAPE)).eval()
     tokenizer = ShapeTokenizer(SHAPE["vocab_size"], 64)
-    generator = Generator(model, tokenizer, "meta", torch.bfloat16, sampling=sampling, memory=1 << 30)
+    generator = SpeechLM(model, tokenizer, "meta", torch.bfloat16, sampling=sampling, memory=1 << 30)
     if recorded:
         generator.record = lambda work: work
-    store = generator.new_store()
+    cache = generator.new_cache()
     prompts = [Prompt(range(20), "a"), Prompt(range(30), "b")]
-    batch = generator.prefill(prompts, store=store).fork([0, 0, 1, 1, 1])
+    batch = generator.prefill(prompts, cache=cache).fork([0, 0, 1, 1, 1])
     for turn in range(3):
         rows = batch._rows
         size = generator.rows(len(rows))

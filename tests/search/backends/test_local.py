@@ -1,4 +1,4 @@
-"""Rollouts and the engine with a real generator and codec, tiny and random."""
+"""Backend and the engine with a real generator and codec, tiny and random."""
 
 import json
 import threading
@@ -14,10 +14,10 @@ import pytest
 from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
-from search.backends.local import CONTEXT_CODES, LocalRollouts
+from search.backends.local import CONTEXT_CODES, LocalBackend
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
 from search.results.result import SearchResult
@@ -31,8 +31,8 @@ METRICS = {"wer": False, "sim": True}
 
 
 @pytest.fixture(scope="module")
-def generator(tiny_generator: Path) -> Generator:
-    return Generator.from_source(str(tiny_generator), sampling=Sampling(temperature=1.0), max_seconds=1.0)
+def generator(tiny_generator: Path) -> SpeechLM:
+    return SpeechLM.from_source(str(tiny_generator), sampling=Sampling(temperature=1.0), max_seconds=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def codec(tiny_codec: Path) -> Codec:
 
 
 @pytest.fixture
-def rollouts(generator: Generator, codec: Codec) -> Iterator[LocalRollouts]:
+def backend(generator: SpeechLM, codec: Codec) -> Iterator[LocalBackend]:
     verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
-    with LocalRollouts(generator, codec, verifiers, [Crossings("crossings:judge")]) as opened:
+    with LocalBackend(generator, codec, verifiers, [Crossings("crossings:judge")]) as opened:
         yield opened
 
 
@@ -56,51 +56,51 @@ def best_of(n: int) -> BestOfN:
     return BestOfN(n, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
 
 
-def run(rollouts: LocalRollouts, request: Request, n: int) -> SearchResult:
-    return Searcher(rollouts).run(request, best_of(n))
+def run(backend: LocalBackend, request: Request, n: int) -> SearchResult:
+    return Searcher(backend).run(request, best_of(n))
 
 
 class Told:
-    """A rollout whose answers are waited for."""
+    """A session whose answers are waited for."""
 
-    def __init__(self, rollouts: LocalRollouts, request: Request) -> None:
-        self.rollouts, self.rollout = rollouts, rollouts.open(request)
-        self.ledger = self.rollout.ledger
+    def __init__(self, backend: LocalBackend, request: Request) -> None:
+        self.backend, self.session = backend, backend.open(request)
+        self.ledger = self.session.ledger
 
     def answer(self, ask: Ask) -> Any:
-        answer = self.rollout.answer(ask)
-        self.rollouts.wait((answer,))
+        answer = self.session.answer(ask)
+        self.backend.wait((answer,))
         return answer.result()
 
 
-def test_asks_are_carried_out(rollouts: LocalRollouts, request_: Request) -> None:
-    rollout = Told(rollouts, request_)
-    root = rollout.answer(Start())
+def test_asks_are_carried_out(backend: LocalBackend, request_: Request) -> None:
+    session = Told(backend, request_)
+    root = session.answer(Start())
     assert root == Beam((), ())
-    beams = rollout.answer(Branch((root,), 3))
+    beams = session.answer(Branch((root,), 3))
     assert [beam.lineage for beam in beams] == [(), ((0, 1),), ((0, 2),)]
-    short = rollout.answer(Extend(beams, 7))
+    short = session.answer(Extend(beams, 7))
     assert all(0 < len(beam.tokens) <= 7 for beam in short)
     assert len({beam.tokens for beam in short}) == 3
-    children = rollout.answer(Branch((short[2], short[0]), 2))
+    children = session.answer(Branch((short[2], short[0]), 2))
     assert [child.tokens for child in children] == [short[i].tokens for i in (2, 2, 0, 0)]
-    longer = rollout.answer(Extend(children[:3], 5))
+    longer = session.answer(Extend(children[:3], 5))
     for child, grown in zip(children, longer, strict=False):
         assert grown.tokens[: len(child.tokens)] == child.tokens
         assert grown.lineage == child.lineage
-    scores = rollout.answer(Measure(longer, "wer", True))
+    scores = session.answer(Measure(longer, "wer", True))
     assert len(scores) == 3
     # a beam that was left lying goes on as if it had not been
-    assert rollout.answer(Extend((short[1],), 5))[0].tokens[: len(short[1].tokens)] == short[1].tokens
+    assert session.answer(Extend((short[1],), 5))[0].tokens[: len(short[1].tokens)] == short[1].tokens
 
 
 def test_a_beam_made_of_its_tokens_goes_on_like_the_one_it_was(
-    rollouts: LocalRollouts, request_: Request
+    backend: LocalBackend, request_: Request
 ) -> None:
-    """In another rollout, which has never seen it, and rewound: what is drawn depends on the lineage alone."""
-    first = Told(rollouts, request_)
+    """In another session, which has never seen it, and rewound: what is drawn depends on the lineage alone."""
+    first = Told(backend, request_)
     whole = first.answer(Extend(first.answer(Branch((first.answer(Start()),), 3)), None))[2]
-    second = Told(rollouts, request_)
+    second = Told(backend, request_)
     second.answer(Start())
     cut = rewound(whole, len(whole.tokens) // 2)
     assert second.answer(Extend((cut,), None)) == (whole,)
@@ -110,19 +110,19 @@ def test_a_beam_made_of_its_tokens_goes_on_like_the_one_it_was(
     assert other.tokens[: len(cut.tokens)] == cut.tokens and other != whole
 
 
-def test_a_beam_alone_grows_as_it_does_in_company(rollouts: LocalRollouts, request_: Request) -> None:
+def test_a_beam_alone_grows_as_it_does_in_company(backend: LocalBackend, request_: Request) -> None:
     grown = []
     for kept in ((0, 1, 2), (2,)):
-        rollout = Told(rollouts, request_)
-        beams = rollout.answer(Branch((rollout.answer(Start()),), 3))
-        beams = rollout.answer(Extend(beams, 4))
-        beams = rollout.answer(Extend(tuple(beams[i] for i in kept), None))
+        session = Told(backend, request_)
+        beams = session.answer(Branch((session.answer(Start()),), 3))
+        beams = session.answer(Extend(beams, 4))
+        beams = session.answer(Extend(tuple(beams[i] for i in kept), None))
         grown.append(beams[-1])
     assert grown[0] == grown[1]
 
 
-def test_the_same_request_gives_the_same_result(rollouts: LocalRollouts, request_: Request) -> None:
-    first, second = run(rollouts, request_, 4), run(rollouts, request_, 4)
+def test_the_same_request_gives_the_same_result(backend: LocalBackend, request_: Request) -> None:
+    first, second = run(backend, request_, 4), run(backend, request_, 4)
     assert first.winner.number == second.winner.number
     for a, b in zip(first.candidates, second.candidates, strict=True):
         assert a.tokens == b.tokens
@@ -130,19 +130,19 @@ def test_the_same_request_gives_the_same_result(rollouts: LocalRollouts, request
         np.testing.assert_array_equal(a.waveform, b.waveform)
 
 
-def test_the_first_candidates_of_more_are_those_of_fewer(rollouts: LocalRollouts, request_: Request) -> None:
-    few, many = run(rollouts, request_, 2), run(rollouts, request_, 5)
+def test_the_first_candidates_of_more_are_those_of_fewer(backend: LocalBackend, request_: Request) -> None:
+    few, many = run(backend, request_, 2), run(backend, request_, 5)
     assert [c.tokens for c in many.candidates[:2]] == [c.tokens for c in few.candidates]
     assert len({c.tokens for c in many.candidates}) == 5
 
 
-def test_another_seed_gives_other_speech(rollouts: LocalRollouts, voice: Waveform, request_: Request) -> None:
+def test_another_seed_gives_other_speech(backend: LocalBackend, voice: Waveform, request_: Request) -> None:
     other = Request(request_.text, prompt_audio=voice, prompt_text="a buzz", seed=4)
-    assert run(rollouts, request_, 1).tokens != run(rollouts, other, 1).tokens
+    assert run(backend, request_, 1).tokens != run(backend, other, 1).tokens
 
 
-def test_the_ledger_adds_up(rollouts: LocalRollouts, request_: Request, voice: Waveform) -> None:
-    result = run(rollouts, request_, 4)
+def test_the_ledger_adds_up(backend: LocalBackend, request_: Request, voice: Waveform) -> None:
+    result = run(backend, request_, 4)
     ledger = result.ledger
     tokens = sum(len(c.tokens) for c in result.candidates)
     assert ledger.tokens_generated == ledger.tokens_kept == tokens
@@ -157,15 +157,15 @@ def test_the_ledger_adds_up(rollouts: LocalRollouts, request_: Request, voice: W
     assert distinct_tokens(beams) == tokens
 
 
-def test_the_voice_is_encoded_once(rollouts: LocalRollouts, request_: Request) -> None:
-    run(rollouts, request_, 1)
-    assert run(rollouts, request_, 1).ledger.seconds_encoded == 0.0
+def test_the_voice_is_encoded_once(backend: LocalBackend, request_: Request) -> None:
+    run(backend, request_, 1)
+    assert run(backend, request_, 1).ledger.seconds_encoded == 0.0
 
 
 def test_candidates_are_decoded_behind_the_voice(
-    rollouts: LocalRollouts, codec: Codec, voice: Waveform, request_: Request
+    backend: LocalBackend, codec: Codec, voice: Waveform, request_: Request
 ) -> None:
-    result = run(rollouts, request_, 2)
+    result = run(backend, request_, 2)
     context = codec.encode(voice)[-CONTEXT_CODES:]
     for candidate in result.candidates:
         assert len(candidate.waveform) == 320 * len(candidate.tokens)
@@ -189,18 +189,18 @@ class Resynthesised(Level):
 
 
 def test_the_voice_is_said_again_by_the_codec_for_those_who_compare_with_that(
-    generator: Generator, codec: Codec, voice: Waveform, request_: Request
+    generator: SpeechLM, codec: Codec, voice: Waveform, request_: Request
 ) -> None:
     sim_r = Resynthesised("level:again")
     wer = Crossings("crossings")
-    rollout = Told(LocalRollouts(generator, codec, {"wer": wer, "sim-r": sim_r}), request_)
-    beams = rollout.answer(Extend(rollout.answer(Branch((rollout.answer(Start()),), 2)), 5))
-    rollout.answer(Measure(beams, "wer"))
+    session = Told(LocalBackend(generator, codec, {"wer": wer, "sim-r": sim_r}), request_)
+    beams = session.answer(Extend(session.answer(Branch((session.answer(Start()),), 2)), 5))
+    session.answer(Measure(beams, "wer"))
     for _ in range(2):
-        rollout.answer(Measure(beams, "sim-r"))
+        session.answer(Measure(beams, "sim-r"))
     codes = codec.encode(voice)
     said = len(codes) + sum(len(beam.tokens) for beam in beams)
-    assert rollout.ledger.seconds_decoded == pytest.approx(said / 50)
+    assert session.ledger.seconds_decoded == pytest.approx(said / 50)
     first, *others = sim_r.targets
     assert len(others) == 2 and all(other.resynthesis is first.resynthesis for other in others)
     assert first.resynthesis is not None
@@ -210,49 +210,49 @@ def test_the_voice_is_said_again_by_the_codec_for_those_who_compare_with_that(
     assert not np.array_equal(first.resynthesis, voice)
 
 
-def test_without_a_voice_there_is_nothing_to_say_again(generator: Generator, codec: Codec) -> None:
+def test_without_a_voice_there_is_nothing_to_say_again(generator: SpeechLM, codec: Codec) -> None:
     sim_r = Resynthesised("level:again")
-    rollout = Told(LocalRollouts(generator, codec, {"sim-r": sim_r}), Request("A bird."))
-    beam = rollout.answer(Extend((rollout.answer(Start()),), 5))
+    session = Told(LocalBackend(generator, codec, {"sim-r": sim_r}), Request("A bird."))
+    beam = session.answer(Extend((session.answer(Start()),), 5))
     with pytest.raises(AssertionError):
-        rollout.answer(Measure(beam, "sim-r"))
+        session.answer(Measure(beam, "sim-r"))
     assert all(target.resynthesis is None for target in sim_r.targets)
 
 
-def test_the_judge_is_reported_and_does_not_choose(rollouts: LocalRollouts, request_: Request) -> None:
-    result = run(rollouts, request_, 3)
-    unjudged = LocalRollouts(rollouts.generator, rollouts.codec, rollouts.verifiers)
+def test_the_judge_is_reported_and_does_not_choose(backend: LocalBackend, request_: Request) -> None:
+    result = run(backend, request_, 3)
+    unjudged = LocalBackend(backend.generator, backend.codec, backend.verifiers)
     without = Searcher(unjudged).run(request_, best_of(3))
     assert [c.rank for c in result.candidates] == [c.rank for c in without.candidates]
     assert all(set(c.judged) == {"crossings:judge"} for c in result.candidates)
     assert sorted(c.rank for c in result.candidates) == [0, 1, 2]
 
 
-def test_digits_are_spoken_and_judged_as_words(rollouts: LocalRollouts, request_: Request) -> None:
-    result = run(rollouts, request_, 1)
+def test_digits_are_spoken_and_judged_as_words(backend: LocalBackend, request_: Request) -> None:
+    result = run(backend, request_, 1)
     assert result.scores["wer"].evidence["transcript"] == "Seven birds in two trees"
 
 
 def test_emotions_are_judged_against_and_unknown_ones_refused_at_once(
-    generator: Generator, codec: Codec, voice: Waveform
+    generator: SpeechLM, codec: Codec, voice: Waveform
 ) -> None:
-    rollouts = LocalRollouts(generator, codec, {"emo": Mood("mood")})
+    backend = LocalBackend(generator, codec, {"emo": Mood("mood")})
     strategy = BestOfN(3, ("emo",), parse_selection("emo", {"emo": True}))
     found = {}
     for emotion in ("happy", "sad"):
         request = Request("one two", emotion=emotion, emotion_audio=voice)
-        result = Searcher(rollouts).run(request, strategy)
+        result = Searcher(backend).run(request, strategy)
         found[emotion] = [candidate.scores["emo"].value for candidate in result.candidates]
         described = result.manifest["request"]
         assert (described["emotion"], described["emotion_samples"]) == (emotion, len(voice))
         assert len(described["emotion_sha256"]) == 64
     assert found["happy"] == [-value for value in found["sad"]]
     with pytest.raises(VerifierError, match="unknown emotion 'bored'"):
-        rollouts.open(Request("one two", emotion="bored"))
+        backend.open(Request("one two", emotion="bored"))
 
 
-def test_the_result_is_json(rollouts: LocalRollouts, request_: Request) -> None:
-    result = run(rollouts, request_, 2)
+def test_the_result_is_json(backend: LocalBackend, request_: Request) -> None:
+    result = run(backend, request_, 2)
     again = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     assert again["manifest"]["strategy"]["select"] == "wer<=0.01,sim"
     assert again["manifest"]["request"]["seed"] == 3
@@ -272,9 +272,9 @@ def test_the_result_is_json(rollouts: LocalRollouts, request_: Request) -> None:
     assert again["candidates"][again["winner"]]["rank"] == 0
 
 
-def test_progress_tells_when_candidates_are_done(rollouts: LocalRollouts, request_: Request) -> None:
+def test_progress_tells_when_candidates_are_done(backend: LocalBackend, request_: Request) -> None:
     seen: list[tuple[str, int, int]] = []
-    Searcher(rollouts).run(request_, best_of(2), progress=lambda *report: seen.append(report))
+    Searcher(backend).run(request_, best_of(2), progress=lambda *report: seen.append(report))
     assert ("generate", 2, 2) in seen
     assert ("decode", 2, 2) in seen
     assert ("score sim", 2, 2) in seen
@@ -282,10 +282,10 @@ def test_progress_tells_when_candidates_are_done(rollouts: LocalRollouts, reques
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
-    generator: Generator, codec: Codec, request_: Request, threads: int
+    generator: SpeechLM, codec: Codec, request_: Request, threads: int
 ) -> None:
     verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
-    rollouts = LocalRollouts(generator, codec, verifiers, threads=threads)
+    backend = LocalBackend(generator, codec, verifiers, threads=threads)
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> str:
@@ -293,14 +293,14 @@ def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
         go_on.wait(30)
         return "done"
 
-    under_way = rollouts.listen(slow)
-    waiting = [rollouts.listen(slow) for _ in range(3)]
+    under_way = backend.listen(slow)
+    waiting = [backend.listen(slow) for _ in range(3)]
     assert begun.wait(30)
     told = ThreadPoolExecutor(2)
-    waited = told.submit(lambda: rollouts.wait(waiting))
-    opened = told.submit(lambda: rollouts.open(request_))
+    waited = told.submit(lambda: backend.wait(waiting))
+    opened = told.submit(lambda: backend.open(request_))
     time.sleep(0.3)  # until both wait
-    dropping = threading.Thread(target=rollouts.drop)
+    dropping = threading.Thread(target=backend.drop)
     dropping.start()
     time.sleep(0.3)  # until it waits for what is under way
     go_on.set()
@@ -312,17 +312,17 @@ def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
     waited.result(30)
     with pytest.raises(CancelledError):
         opened.result(30)
-    assert len(run(rollouts, request_, 1).candidates) == 1  # and it goes on
-    rollouts.close()
+    assert len(run(backend, request_, 1).candidates) == 1  # and it goes on
+    backend.close()
 
 
 def test_without_a_generator_beams_are_heard_and_not_made(
-    rollouts: LocalRollouts, codec: Codec, request_: Request
+    backend: LocalBackend, codec: Codec, request_: Request
 ) -> None:
     """What an actor of verifiers has."""
-    beams = Told(rollouts, request_)
+    beams = Told(backend, request_)
     spoken = beams.answer(Extend(beams.answer(Branch((beams.answer(Start()),), 2)), 9))
-    deaf = LocalRollouts(None, codec, rollouts.verifiers)
+    deaf = LocalBackend(None, codec, backend.verifiers)
     told = Told(deaf, request_)
     assert told.answer(Measure(spoken, "wer", True)) == beams.answer(Measure(spoken, "wer", True))
     with pytest.raises(LookupError, match="no generator"):

@@ -10,9 +10,9 @@ from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Generator
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
-from search.backends.local import LocalRollouts
+from search.backends.local import LocalBackend
 from search.cost.budget import Budget
 from search.engine import Failure, Searcher
 from search.results.result import SearchResult
@@ -27,11 +27,11 @@ METRICS = {"wer": False, "sim": True}
 
 @pytest.fixture(scope="module")
 def searcher(tiny_generator: Path, tiny_codec: Path) -> Iterator[Searcher]:
-    generator = Generator.from_source(str(tiny_generator), sampling=Sampling(1.0), max_seconds=2.0)
+    generator = SpeechLM.from_source(str(tiny_generator), sampling=Sampling(1.0), max_seconds=2.0)
     verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
     judges = [Crossings("crossings:judge")]
-    with LocalRollouts(generator, Codec.from_source(str(tiny_codec)), verifiers, judges) as rollouts:
-        yield Searcher(rollouts)
+    with LocalBackend(generator, Codec.from_source(str(tiny_codec)), verifiers, judges) as backend:
+        yield Searcher(backend)
 
 
 def best_of(n: int) -> BestOfN:
@@ -77,7 +77,7 @@ def test_results_do_not_depend_on_how_many_are_in_flight(
     """Nor on threads, which a GPU has; and no beam is computed twice because others came between."""
     strategy = build(spec, METRICS)
     alone = {request.id: searcher.run(request, strategy) for request in requests(voice)}
-    monkeypatch.setattr(searcher.rollouts, "threads", threads)
+    monkeypatch.setattr(searcher.backend, "threads", threads)
     for in_flight in (1, 3, 7):
         found = list(searcher.run_many(requests(voice), strategy, in_flight=in_flight))
         assert len(found) == len(alone)
@@ -113,10 +113,10 @@ def test_a_verifier_that_breaks_fails_its_request_alone(searcher: Searcher, voic
                 raise RuntimeError("out of order")
             return super().score(candidates, target, partial)
 
-    rollouts = searcher.rollouts
-    assert isinstance(rollouts, LocalRollouts)
-    with LocalRollouts(
-        rollouts.generator, rollouts.codec, {"wer": Crossings("crossings"), "sim": Brittle("level")}
+    backend = searcher.backend
+    assert isinstance(backend, LocalBackend)
+    with LocalBackend(
+        backend.generator, backend.codec, {"wer": Crossings("crossings"), "sim": Brittle("level")}
     ) as brittle:
         found = list(Searcher(brittle).run_many(requests(voice, 4), best_of(2)))
     assert {type(outcome).__name__ for outcome in found} == {"Failure", "SearchResult"}
@@ -133,11 +133,11 @@ def test_a_judge_that_cannot_judge_is_found_out_before_anything_is_spoken(
             raise VerifierError("needs a recording that is not there")
 
     spoken: list[str] = []
-    rollouts = searcher.rollouts
-    assert isinstance(rollouts, LocalRollouts)
+    backend = searcher.backend
+    assert isinstance(backend, LocalBackend)
     with (
-        LocalRollouts(
-            rollouts.generator, rollouts.codec, rollouts.verifiers, [Voiceless("level:judge")]
+        LocalBackend(
+            backend.generator, backend.codec, backend.verifiers, [Voiceless("level:judge")]
         ) as judged,
         pytest.raises(VerifierError, match="not there"),
     ):

@@ -13,7 +13,7 @@ import pytest
 from llasa_core.audio import read_audio
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
-from search.backends.ray.backend import RayRollouts
+from search.backends.ray.backend import RayBackend
 from search.backends.ray.options import RayOptions
 from search.engine import Failure, Searcher
 from search.results.result import SearchResult
@@ -88,26 +88,26 @@ def far(actors: int, verifiers: Sequence[str] | None = None, **options: Any) -> 
     )
 
 
-def rollouts_of(searcher: Searcher) -> RayRollouts:
-    assert isinstance(searcher.rollouts, RayRollouts)
-    return searcher.rollouts
+def backend_of(searcher: Searcher) -> RayBackend:
+    assert isinstance(searcher.backend, RayBackend)
+    return searcher.backend
 
 
 def pids(searcher: Searcher) -> list[int]:
-    return [row["pid"] for row in rollouts_of(searcher).workers() if row["pid"]]
+    return [row["pid"] for row in backend_of(searcher).workers() if row["pid"]]
 
 
 def deaths(searcher: Searcher) -> int:
-    return sum(row["restarts"] for row in rollouts_of(searcher).workers())
+    return sum(row["restarts"] for row in backend_of(searcher).workers())
 
 
 def wait_until(searcher: Searcher, met: Callable[[], bool]) -> None:
     """Looks after the actors until it is so."""
-    rollouts = rollouts_of(searcher)
+    backend = backend_of(searcher)
     ends = time.monotonic() + 120
     while not met():
-        assert time.monotonic() < ends, rollouts.workers()
-        for _ in rollouts.actors.turn():
+        assert time.monotonic() < ends, backend.workers()
+        for _ in backend.actors.turn():
             pass
 
 

@@ -16,8 +16,8 @@ from tests.search.backends.ray.helpers import (
     PARTIAL,
     TEXTS,
     assert_same,
+    backend_of,
     far,
-    rollouts_of,
     run,
     wait_until_ready,
 )
@@ -34,10 +34,9 @@ def main() -> None:
     cluster.wait_for_nodes()
     with far(2, address=cluster.address) as searcher:
         wait_until_ready(searcher, 2)
-        rollouts = rollouts_of(searcher)
+        backend = backend_of(searcher)
         nodes = {
-            rollouts.actors.ray.get(actor.handle.__ray_call__.remote(_node))
-            for actor in rollouts.actors.actors
+            backend.actors.ray.get(actor.handle.__ray_call__.remote(_node)) for actor in backend.actors.actors
         }
         assert len(nodes) == 2, "both actors are on one node"
         began = time.perf_counter()
@@ -59,7 +58,7 @@ def main() -> None:
         assert lost and lost[0] < ended, "the node was lost too late"
         for text in TEXTS:
             assert_same(found[text], expected[text])
-        states = sorted(row["state"] for row in rollouts.workers())
+        states = sorted(row["state"] for row in backend.workers())
         # there is no room for a second actor any more
         assert states == ["ready", "starting"], states
         print(

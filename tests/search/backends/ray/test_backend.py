@@ -12,8 +12,8 @@ from tests.search.backends.ray.helpers import (
     REPAIR,
     TEXTS,
     assert_same,
+    backend_of,
     far,
-    rollouts_of,
     run,
     wait_until_ready,
 )
@@ -39,7 +39,7 @@ def test_the_result_is_the_local_one(
     searcher: Searcher, expected: dict[str, dict[str, SearchResult | Failure]], spec: str
 ) -> None:
     """One request at a time, spread over all actors, and many at once."""
-    several = len(rollouts_of(searcher).workers()) == 3
+    several = len(backend_of(searcher).workers()) == 3
     for in_flight, texts in ((1, TEXTS[:1]), (None, TEXTS[:3])):
         found = run(searcher, spec, texts, in_flight)
         assert found.keys() == set(texts)
@@ -56,9 +56,9 @@ def test_the_result_is_the_local_one(
 
 
 def test_everyone_worked(searcher: Searcher) -> None:
-    rows = rollouts_of(searcher).workers()
+    rows = backend_of(searcher).workers()
     run(searcher, PARTIAL, TEXTS[:1])
-    after = rollouts_of(searcher).workers()
+    after = backend_of(searcher).workers()
     assert all(new["units"] > old["units"] for old, new in zip(rows, after, strict=True))
     for row in after:
         assert row["state"] == "ready" and row["restarts"] == row["queue"] == 0

@@ -16,12 +16,12 @@ from tests.search.backends.ray.helpers import (
     TEXTS,
     TROUBLED,
     assert_same,
+    backend_of,
     deaths,
     far,
     killed_after,
     pids,
     requests,
-    rollouts_of,
     run,
     strategy,
     wait_until,
@@ -116,4 +116,4 @@ def test_when_all_actors_are_gone_every_request_says_so(cluster: None, tmp_path:
             assert isinstance(outcome, Failure) and isinstance(outcome.error, ActorsFailed)
             assert "no Ray actor is left" in str(outcome.error)
             assert "the last to go was actor 0" in str(outcome.error)
-        assert [row["state"] for row in rollouts_of(searcher).workers()] == ["gone"]
+        assert [row["state"] for row in backend_of(searcher).workers()] == ["gone"]

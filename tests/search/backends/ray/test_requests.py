@@ -17,9 +17,9 @@ from tests.search.backends.ray.helpers import (
     TEXTS,
     TROUBLED,
     assert_same,
+    backend_of,
     deaths,
     requests,
-    rollouts_of,
     run,
     strategy,
 )
@@ -51,7 +51,7 @@ def test_exceptions_keep_their_type_and_text_and_end_no_other_request(pair: Sear
 
 
 def test_no_actor_has_more_than_its_units_however_many_requests_wait(pair: Searcher) -> None:
-    rollouts = rollouts_of(pair)
+    backend = backend_of(pair)
     most, waiting, read = 0, 0, 0
 
     def watched() -> Iterator[Request]:
@@ -64,8 +64,8 @@ def test_no_actor_has_more_than_its_units_however_many_requests_wait(pair: Searc
 
     def look(*_: object) -> None:
         nonlocal most, waiting
-        most = max(most, *(row["queue"] for row in rollouts.workers()))
-        waiting = max(waiting, len(rollouts.actors.board.waiting))
+        most = max(most, *(row["queue"] for row in backend.workers()))
+        waiting = max(waiting, len(backend.actors.board.waiting))
 
     outcomes = pair.run_many(watched(), strategy("best-of-n?n=1"), in_flight=8, progress=lambda _: look)
     next(outcomes)
@@ -74,19 +74,19 @@ def test_no_actor_has_more_than_its_units_however_many_requests_wait(pair: Searc
     assert len(rest) == 7 and all(isinstance(outcome, SearchResult) for outcome in rest)
     assert most == 3
     assert waiting >= 2  # eight requests at once, room for three on each of two actors
-    assert rollouts.in_flight == 16
+    assert backend.in_flight == 16
 
 
 def test_what_is_done_is_forgotten(pair: Searcher) -> None:
     """In the driver and in the actors, which keep nothing that they need."""
     run(pair, "best-of-n?n=2", TEXTS[:3])
-    rollouts = rollouts_of(pair)
-    assert not rollouts.open_requests and not rollouts._asked and not rollouts.actors.board.waiting
+    backend = backend_of(pair)
+    assert not backend.open_requests and not backend._asked and not backend.actors.board.waiting
     ends = time.monotonic() + 10
     kept = [-1]
     while any(kept) and time.monotonic() < ends:  # they are told without being waited for
-        states = [actor.handle.__ray_call__.remote(_kept) for actor in rollouts.actors.actors]
-        kept = rollouts.actors.ray.get(states)
+        states = [actor.handle.__ray_call__.remote(_kept) for actor in backend.actors.actors]
+        kept = backend.actors.ray.get(states)
     assert kept == [0, 0]
 
 
@@ -98,8 +98,8 @@ def test_a_loop_that_is_left_early_leaves_nothing_behind(pair: Searcher, nano: S
     outcomes = pair.run_many(requests(), strategy("best-of-n?n=2"))
     next(outcomes)
     outcomes.close()
-    rollouts = rollouts_of(pair)
-    assert not rollouts.open_requests and not rollouts._asked
+    backend = backend_of(pair)
+    assert not backend.open_requests and not backend._asked
     found = run(pair, "best-of-n?n=2", TEXTS[:2])
     expected = run(nano, "best-of-n?n=2", TEXTS[:2])
     for text in TEXTS[:2]:
@@ -110,8 +110,8 @@ def test_an_interrupt_in_the_middle_of_a_wait_is_survived(
     pair: Searcher, nano: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever it strikes: here between an answer's arrival and its being read."""
-    rollouts = rollouts_of(pair)
-    actual, calls, before = rollouts.actors.ray.get, 0, deaths(pair)
+    backend = backend_of(pair)
+    actual, calls, before = backend.actors.ray.get, 0, deaths(pair)
 
     def interrupted(*given: object, **named: object) -> object:
         nonlocal calls
@@ -121,7 +121,7 @@ def test_an_interrupt_in_the_middle_of_a_wait_is_survived(
         return actual(*given, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rollouts.actors.ray, "get", interrupted)
+        patch.setattr(backend.actors.ray, "get", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(pair, "best-of-n?n=2")
     found = run(pair, "best-of-n?n=2", TEXTS[:2])
@@ -130,36 +130,36 @@ def test_an_interrupt_in_the_middle_of_a_wait_is_survived(
         assert_same(found[text], expected[text])
     # an actor may still be at work that was dropped; its answer is read by whoever waits next
     for _ in range(60):
-        if not any(row["queue"] for row in rollouts.workers()):
+        if not any(row["queue"] for row in backend.workers()):
             break
-        assert not [unit for unit, _, _ in rollouts.actors.turn(1.0) if unit in rollouts._asked]
-    assert all(row["queue"] == 0 for row in rollouts.workers())
+        assert not [unit for unit, _, _ in backend.actors.turn(1.0) if unit in backend._asked]
+    assert all(row["queue"] == 0 for row in backend.workers())
     assert deaths(pair) == before
 
 
 def test_beams_that_move_are_made_again_from_their_tokens(pair: Searcher, nano: Searcher) -> None:
     """Two beams on one actor each; then both copies of the first: they are crowded there, and some move."""
-    rollouts = rollouts_of(pair)
-    rollout = rollouts.open(requests()[0])
+    backend = backend_of(pair)
+    session = backend.open(requests()[0])
 
     def answer(ask: object) -> tuple:  # type: ignore[type-arg]
-        future = rollout.answer(ask)  # type: ignore[arg-type]
-        rollouts.wait((future,))
+        future = session.answer(ask)  # type: ignore[arg-type]
+        backend.wait((future,))
         return future.result()  # type: ignore[no-any-return]
 
     root = answer(Start())
     first, _ = answer(Extend(answer(Branch((root,), 2)), 20))
-    assert rollout.ledger.beams_moved == rollout.ledger.tokens_reprefilled == 0
+    assert session.ledger.beams_moved == session.ledger.tokens_reprefilled == 0
     copies = answer(Branch((first,), 6))
     grown = answer(Extend(copies, 5))
-    assert rollout.ledger.beams_moved == 1
-    assert rollout.ledger.tokens_reprefilled > 0
-    assert rollout.ledger.tokens_reprefilled % 20 == 0
-    rollout.close()
-    alone = nano.rollouts.open(requests()[0])
+    assert session.ledger.beams_moved == 1
+    assert session.ledger.tokens_reprefilled > 0
+    assert session.ledger.tokens_reprefilled % 20 == 0
+    session.close()
+    alone = nano.backend.open(requests()[0])
     for ask in (Start(), Extend(copies, 5)):
         future = alone.answer(ask)
-        nano.rollouts.wait((future,))
+        nano.backend.wait((future,))
     assert future.result() == grown
 
 
@@ -172,8 +172,8 @@ def test_budgets_hold(pair: Searcher) -> None:
 
 def test_codes_are_decoded_in_the_voice_of_the_request(pair: Searcher, nano: Searcher) -> None:
     codes = [[3, 1, 4, 1, 5], [9, 2, 6]]
-    found = pair.rollouts.decode(requests()[0], codes)
-    expected = nano.rollouts.decode(requests()[0], codes)
+    found = pair.backend.decode(requests()[0], codes)
+    expected = nano.backend.decode(requests()[0], codes)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
         assert one.flags.writeable and one.flags.owndata  # not a view of Ray's store

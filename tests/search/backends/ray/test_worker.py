@@ -12,16 +12,18 @@ from llasa_core.audio import Waveform
 from llasa_core.request import Request
 from search.asks import Branch, Extend, Start, branched_beams
 from search.backends.ray.worker import Hear, Task, Worker
-from search.models import Parts
+from search.models import ModelSpec
 
 
 @pytest.fixture
 def worker(tiny_generator: Path, tiny_codec: Path) -> Iterator[Worker]:
-    parts = Parts.of(generator=str(tiny_generator), codec=str(tiny_codec), verifiers=(), max_seconds=1.0)
+    parts = ModelSpec.from_preset(
+        generator=str(tiny_generator), codec=str(tiny_codec), verifiers=(), max_seconds=1.0
+    )
     found = Worker(parts, "all", threads=1, gpu_share=0.0, imports=())
     assert found.load().error is None
     yield found
-    found.rollouts.close()
+    found.backend.close()
 
 
 def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Worker, voice: Waveform) -> None:
@@ -33,7 +35,7 @@ def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Wor
         begun.set()
         go_on.wait(30)
 
-    worker.rollouts.listen(slow)
+    worker.backend.listen(slow)
     assert begun.wait(30)
     pool = ThreadPoolExecutor(5)
     units = [pool.submit(worker.work, key, request, Start()) for key in (1, 2, 3)]

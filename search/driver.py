@@ -12,7 +12,7 @@ from typing import Any
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Start, Strategy
-from search.backends.base import Rollout
+from search.backends.base import Session
 from search.cost.budget import NO_LIMIT, Budget, Spent
 from search.results.manifest import describe_request, versions
 from search.results.result import Candidate, SearchResult
@@ -28,7 +28,7 @@ class Search:
     """What is known of one request while it is searched."""
 
     strategy: Strategy
-    rollout: Rollout
+    session: Session
     budget: Budget = NO_LIMIT
     trace: list[Step] = field(default_factory=list)
     complete: dict[str, Beam] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Search:
 
     def _extend(self, ask: Extend) -> Waiting:
         """Extend as many beams at once as the budget surely has room for, then the next; in the order of the ask."""
-        most = self.rollout.longest if ask.n_tokens is None else ask.n_tokens
+        most = self.session.longest if ask.n_tokens is None else ask.n_tokens
         found = {node_id(beam): beam for beam in ask.beams if beam.finished}
         rest = [beam for beam in dict.fromkeys(ask.beams) if not beam.finished]
         if ask.n_tokens is not None and self._affordable(most) < len(rest):
@@ -104,7 +104,7 @@ class Search:
         return tuple(found[node_id(beam)] for beam in ask.beams)
 
     def _tokens_left(self) -> int | None:
-        ledger = self.rollout.ledger
+        ledger = self.session.ledger
         return None if self.budget.tokens is None else self.budget.tokens - ledger.tokens_generated
 
     def _affordable(self, most: int) -> int:
@@ -112,19 +112,19 @@ class Search:
         left, allowed = self._tokens_left(), math.inf
         if left is not None:
             allowed = left // most
-        if self.budget.candidates is not None and most == self.rollout.longest:
+        if self.budget.candidates is not None and most == self.session.longest:
             allowed = min(allowed, self.budget.candidates - len(self.complete))
         if self.budget.flops is not None:
-            spent = sum(self.rollout.ledger.flops.values())
-            allowed = min(allowed, (self.budget.flops - spent) // self.rollout.flops_of(most))
+            spent = sum(self.session.ledger.flops.values())
+            allowed = min(allowed, (self.budget.flops - spent) // self.session.flops_of(most))
         return int(min(allowed, 1 << 30))
 
     def _check(self) -> None:
-        self.budget.check(self.rollout.ledger, len(self.complete), self.until)
+        self.budget.check(self.session.ledger, len(self.complete), self.until)
 
     def _record(self, ask: Ask) -> Waiting:
         began = time.perf_counter()
-        answer = yield self.rollout.answer(ask, self.until)
+        answer = yield self.session.answer(ask, self.until)
         now = time.perf_counter()
         self.trace.append(step_of(ask, answer, began - self.began, now - began))
         if isinstance(ask, Extend):
@@ -136,36 +136,36 @@ class Search:
 def search(
     request: Request,
     strategy: Strategy,
-    rollout: Rollout,
+    session: Session,
     judges: Sequence[str],
     models: Mapping[str, Any],
     budget: Budget = NO_LIMIT,
 ) -> Generator[Future[Any], Any, SearchResult]:
     """Everything that happens to one request, from its first ask to its result. `judges` are specs."""
     try:
-        return (yield from _searched(request, strategy, rollout, judges, models, budget))
+        return (yield from _searched(request, strategy, session, judges, models, budget))
     finally:
-        rollout.close()
+        session.close()
 
 
 def _searched(
     request: Request,
     strategy: Strategy,
-    rollout: Rollout,
+    session: Session,
     judges: Sequence[str],
     models: Mapping[str, Any],
     budget: Budget,
 ) -> Generator[Future[Any], Any, SearchResult]:
     for judge in judges:
         # what a judge cannot judge against is refused before anything is spoken, not after all the work
-        yield rollout.judge((), judge)
-    progress = Search(strategy, rollout, budget)
+        yield session.judge((), judge)
+    progress = Search(strategy, session, budget)
     choice, stopped = yield from progress.plan()
-    waveforms = yield rollout.waveforms(choice.beams)
+    waveforms = yield session.waveforms(choice.beams)
     judged: dict[str, list[Score]] = {}
     for spec in judges:
-        judged[spec] = yield rollout.judge(choice.beams, spec)
-    rollout.ledger.close(choice.beams)
+        judged[spec] = yield session.judge(choice.beams, spec)
+    session.ledger.close(choice.beams)
     ranks = {number: rank for rank, number in enumerate(choice.ranking)}
     candidates = tuple(
         Candidate(
@@ -188,5 +188,5 @@ def _searched(
         "versions": versions(),
     }
     return SearchResult(
-        request, candidates, choice.satisfied, rollout.ledger, tuple(progress.trace), manifest, stopped
+        request, candidates, choice.satisfied, session.ledger, tuple(progress.trace), manifest, stopped
     )

@@ -1,4 +1,4 @@
-"""What a search loads by name: parts of a preset, replaced, shared between searchers, and refused."""
+"""What a search loads by name: spec of a preset, replaced, shared between searchers, and refused."""
 
 from pathlib import Path
 
@@ -58,9 +58,9 @@ def test_searchers_share_their_verifiers_and_may_remember_scores(
         )
 
     plain, other = searcher(0), searcher(0)
-    crossings = plain.rollouts.verifiers["wer"]  # type: ignore[attr-defined]
+    crossings = plain.backend.verifiers["wer"]  # type: ignore[attr-defined]
     assert isinstance(crossings, Crossings)
-    assert other.rollouts.verifiers["wer"] is crossings  # type: ignore[attr-defined]
+    assert other.backend.verifiers["wer"] is crossings  # type: ignore[attr-defined]
     expected = plain.run(request_, BEST_OF_3)
     assert [count for count in crossings.calls if count] == [3, 3]
     assert set(expected.ledger.seconds_scored) == {"wer", "sim"}
