@@ -53,7 +53,7 @@ class Searcher:
     ) -> Searcher:
         """Loads the models of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
 
-        Verifiers are those of the process (`verifiers.shared`): another Searcher with the same specs loads none again.
+        Verifiers are those of the process (`verifiers.load_shared`): another Searcher with the same specs loads none again.
         remember: scores that each verifier keeps, so that audio that comes again is not judged again, in this request
         or a later one; 0, none, is right where wall times are compared.
         ray: the models are loaded and run by actors of Ray, not by this process.

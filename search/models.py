@@ -16,7 +16,7 @@ from search.backends.local import LocalBackend
 from search.results.manifest import identity, verifier_identity
 from verifiers.base import Verifier
 from verifiers.cache import Remembering
-from verifiers.instances import shared
+from verifiers.instances import load_shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class ModelSpec:
         }
 
     def _verifier(self, spec: str) -> Verifier:
-        verifier = shared(spec, self.device)
+        verifier = load_shared(spec, self.device)
         return Remembering(verifier, self.remember) if self.remember else verifier
 
 

@@ -3,13 +3,13 @@
     judge = verifiers.load("whisper")
     judge.score([waveform], Target(text="The train is late."))[0].value
 
-`shared` is `load` with one model a process, `Remembering` keeps scores. Importing this package imports no model library.
+`load_shared` is `load` with one model a process, `Remembering` keeps scores. Importing this package imports no model library.
 """
 
 from verifiers.base import Score, Target, Verifier
 from verifiers.cache import Remembering
 from verifiers.errors import VerifierError
-from verifiers.instances import shared, unload
+from verifiers.instances import load_shared, unload
 from verifiers.registry import check, directions, kinds, load
 from verifiers.selection.parse import ConstraintFirst, Ranking, Selection, parse_selection, parse_stages
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
@@ -29,9 +29,9 @@ __all__ = [
     "directions",
     "kinds",
     "load",
+    "load_shared",
     "paired_difference",
     "parse_selection",
     "parse_stages",
-    "shared",
     "unload",
 ]

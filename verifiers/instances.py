@@ -14,7 +14,7 @@ _LOCK = threading.RLock()
 _LOADED: OrderedDict[tuple[str, str], Verifier] = OrderedDict()
 
 
-def shared(spec: str, device: str = "cpu") -> Verifier:
+def load_shared(spec: str, device: str = "cpu") -> Verifier:
     """As `verifiers.load`, but the same object for the same spec and device as long as it is kept.
 
     The files are read once: `unload` a spec whose folder has changed. Threads that ask for the same verifier

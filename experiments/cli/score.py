@@ -12,7 +12,7 @@ from llasa_core.presets import find_preset
 from llasa_core.text import check_text, spell_numbers
 from verifiers import registry
 from verifiers.base import Score, Target, Verifier
-from verifiers.instances import shared
+from verifiers.instances import load_shared
 from verifiers.selection.parse import parse_selection
 from verifiers.selection.rules import Selection
 from verifiers.shared.gate import refusal
@@ -60,7 +60,7 @@ def score(arguments: argparse.Namespace) -> None:
         verifiers = []
         for done, spec in enumerate(specs):
             progress("load models", done, len(specs))
-            verifiers.append(shared(spec, arguments.device))
+            verifiers.append(load_shared(spec, arguments.device))
             for target in distinct(clips):
                 verifiers[-1].score([], target, arguments.partial)
         progress("load models", len(specs), len(specs))

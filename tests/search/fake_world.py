@@ -25,7 +25,7 @@ from verifiers.base import Score, Verifier
 from verifiers.selection.parse import Selection, parse_selection
 
 
-class FakeRollout:
+class FakeSession:
     """Beam with branch k (the last of its lineage) ends after `length(k)` tokens; every ask is recorded."""
 
     def __init__(self, length: Callable[[int], int], value: Callable[[str, Beam], float]) -> None:
@@ -61,7 +61,7 @@ class FakeRollout:
         return Beam(beam.lineage, tokens, stop == end)
 
 
-def carry_out(strategy: Strategy, world: FakeRollout) -> tuple[Choice, list[Ask]]:
+def carry_out(strategy: Strategy, world: FakeSession) -> tuple[Choice, list[Ask]]:
     """The choice of one plan whose asks the world answers, and those asks."""
     plan = strategy.plan()
     answer: Any = None

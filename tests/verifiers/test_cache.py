@@ -134,25 +134,25 @@ def test_a_real_verifier_remembers(wavlm_folder: Path) -> None:
 
 def test_a_model_is_loaded_once_for_each_spec_and_device(wavlm_folder: Path) -> None:
     spec = f"wavlm-sv:{wavlm_folder}"
-    first = verifiers.shared(f"{spec}?name=a&batch=2")
-    assert verifiers.shared(f" {spec}?batch=2&name=a") is first
-    assert verifiers.shared(spec) is not first
+    first = verifiers.load_shared(f"{spec}?name=a&batch=2")
+    assert verifiers.load_shared(f" {spec}?batch=2&name=a") is first
+    assert verifiers.load_shared(spec) is not first
     assert verifiers.load(f"{spec}?name=a&batch=2") is not first
     assert verifiers.unload(spec, device="cuda") == 0
     assert verifiers.unload(f"{spec}?batch=2&name=a") == 1
-    assert verifiers.shared(f"{spec}?name=a&batch=2") is not first
+    assert verifiers.load_shared(f"{spec}?name=a&batch=2") is not first
     assert verifiers.unload() == 2
     assert verifiers.unload() == 0
 
 
 @pytest.mark.usefixtures("plain_kinds")
 def test_only_so_many_are_kept_and_those_asked_for_last() -> None:
-    first = verifiers.shared("level:0")
+    first = verifiers.load_shared("level:0")
     for number in range(1, instances.KEPT):
-        verifiers.shared(f"level:{number}")
-    assert verifiers.shared("level:0") is first
-    verifiers.shared("level:one-more")
-    assert verifiers.shared("level:0") is first
+        verifiers.load_shared(f"level:{number}")
+    assert verifiers.load_shared("level:0") is first
+    verifiers.load_shared("level:one-more")
+    assert verifiers.load_shared("level:0") is first
     assert verifiers.unload("level:1") == 0
     assert verifiers.unload() == instances.KEPT
 
@@ -171,7 +171,7 @@ def test_threads_that_ask_at_once_get_one(monkeypatch: pytest.MonkeyPatch) -> No
 
     def ask(_: int) -> verifiers.Verifier:
         barrier.wait()
-        return verifiers.shared("level")
+        return verifiers.load_shared("level")
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(ask, range(8)))
@@ -182,5 +182,5 @@ def test_threads_that_ask_at_once_get_one(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_cannot_be_loaded_is_not_kept() -> None:
     for _ in range(2):
         with pytest.raises(VerifierError, match="unknown verifier"):
-            verifiers.shared("wisper")
+            verifiers.load_shared("wisper")
     assert verifiers.unload() == 0

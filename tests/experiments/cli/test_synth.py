@@ -188,10 +188,10 @@ def test_ctrl_c_ends_the_process_with_130(command: list[str], tmp_path: Path) ->
         "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.plain_verifiers import KINDS\nfrom verifiers import registry\n"
         "registry.BUILT_IN = {**registry.BUILT_IN, **KINDS}\n"
-        "from search.backends import local as local_rollouts\nopened = local_rollouts.LocalBackend.open\n"
+        "from search.backends import local as local\nopened = local.LocalBackend.open\n"
         "def started(self, *rest):\n"
         "    print('started', flush=True)\n    return opened(self, *rest)\n"
-        "local_rollouts.LocalBackend.open = started\n"
+        "local.LocalBackend.open = started\n"
         "from experiments.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     arguments = [

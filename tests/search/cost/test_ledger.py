@@ -6,7 +6,7 @@ import pytest
 
 from search.asks import Beam, Branch, Extend, Start
 from search.cost.ledger import Ledger, distinct_tokens
-from tests.search.fake_world import FakeRollout
+from tests.search.fake_world import FakeSession
 
 
 def test_shared_starts_count_once() -> None:
@@ -20,7 +20,7 @@ def test_shared_starts_count_once() -> None:
 
 
 def test_generated_is_kept_and_pruned() -> None:
-    world = FakeRollout(length=lambda k: 40, value=lambda name, beam: 0.0)
+    world = FakeSession(length=lambda k: 40, value=lambda name, beam: 0.0)
     root = world.answer(Start())
     beams = world.answer(Extend(world.answer(Branch((root,), 3)), 10))
     survivors = world.answer(Extend(world.answer(Branch(beams[:2], 2)), 10))

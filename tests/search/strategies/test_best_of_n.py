@@ -5,7 +5,7 @@ import pytest
 from llasa_core.errors import UserError
 from search.asks import Beam, Branch, Choice, Extend, Measure, Start
 from search.strategies.best_of_n import BestOfN
-from tests.search.fake_world import FakeRollout, branch_of, carry_out
+from tests.search.fake_world import FakeSession, branch_of, carry_out
 from verifiers.selection.parse import parse_selection
 
 WER = {0: 0.5, 1: 0.0, 2: 0.25, 3: 0.0}
@@ -17,8 +17,8 @@ def value(verifier: str, beam: Beam) -> float:
     return {"wer": WER, "sim": SIM}[verifier][branch_of(beam)]
 
 
-def search(n: int, rule: str, verifiers: tuple[str, ...] = ("wer", "sim")) -> tuple[Choice, FakeRollout]:
-    world = FakeRollout(length=lambda k: 10 + k, value=value)
+def search(n: int, rule: str, verifiers: tuple[str, ...] = ("wer", "sim")) -> tuple[Choice, FakeSession]:
+    world = FakeSession(length=lambda k: 10 + k, value=value)
     choice, _ = carry_out(
         BestOfN(n, verifiers, parse_selection(rule, {name: METRICS[name] for name in verifiers})), world
     )
