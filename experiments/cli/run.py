@@ -15,9 +15,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from experiments.cli.synth import announce_untrained_words, build_request
 from experiments.config import Settings, check_emotion, choose_metrics, from_arguments
 from experiments.files import check_folder
+from experiments.request_options import RequestOptions, announce_untrained_words, build_request
 from experiments.runs.actor_log import ActorLog
 from experiments.runs.dataset import Row, file_name, read_rows
 from experiments.runs.description import describe, prepare_folder
@@ -50,8 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.retry_failed and not arguments.resume:
         raise UserError("--retry-failed goes on with a run: add --resume")
     check_folder(arguments.output / "audio", "-o")
-    example = build_request(arguments, "a")  # what the options say for all rows
-    rows = read_rows(arguments.input, arguments)
+    options = RequestOptions.from_namespace(arguments)
+    example = build_request(options, "a")  # what the options say for all rows
+    rows = read_rows(arguments.input, options, arguments.limit)
     settings = from_arguments(arguments, rows[0])
     for row in rows:
         try:
@@ -61,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings.check_device()
     check_prompt(settings.generator_source, example)
     with Interrupts() as interrupts, Records(arguments.output) as records:
-        prepare_folder(records, describe(arguments, settings, len(rows)), resume=arguments.resume)
+        prepare_folder(
+            records, describe(arguments.input, options, settings, len(rows)), resume=arguments.resume
+        )
         skipped = {"done"} if arguments.retry_failed else {"done", "failed"}
         missing = [row for row in rows if records.status.get(row.id) not in skipped]
         announce(rows, missing, records)

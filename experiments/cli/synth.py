@@ -6,19 +6,18 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.config import Settings, from_arguments
 from experiments.files import Outputs, check_file, check_folder
-from llasa_core.audio import AudioError, read_audio, write_audio
+from experiments.request_options import RequestOptions, announce_untrained_words, build_request, inputs_of
+from llasa_core.audio import write_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
-from llasa_core.voices import VoicePrompt, find_voice
 from search.preflight import check_prompt, spoken_text
 from search.results.result import plain
 
@@ -28,13 +27,12 @@ if TYPE_CHECKING:
 
 CANDIDATE_NAME = "candidate-{:03d}.wav"
 CANDIDATE_PATTERN = re.compile(r"candidate-\d{3,}\.wav")
-MOST_WORDS = 20
-"""That are listed of those that a model was not trained on."""
 
 
 def synth(arguments: argparse.Namespace) -> None:
     """Raises UserError or VerifierError for whatever cannot work, before any model is loaded where possible."""
-    request = build_request(arguments, arguments.text)
+    options = RequestOptions.from_namespace(arguments)
+    request = build_request(options, arguments.text)
     for warning in request.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     settings = from_arguments(arguments, request)
@@ -43,7 +41,7 @@ def synth(arguments: argparse.Namespace) -> None:
 
     settings.check_device()
     check_prompt(settings.generator_source, request)
-    speak(settings, request, arguments, inputs_of(arguments))
+    speak(settings, request, arguments, inputs_of(options))
 
 
 def speak(
@@ -64,51 +62,6 @@ def speak(
     return result
 
 
-def choose_voice(arguments: argparse.Namespace) -> VoicePrompt | None:
-    """The voice to speak with: the caller's (which has no name), a shipped one, or none. Raises UserError."""
-    audio, text = arguments.prompt_audio, arguments.prompt_text
-    if arguments.no_prompt and (audio or text or arguments.voice):
-        raise UserError("--no-prompt contradicts --prompt-audio, --prompt-text and --voice: leave it out")
-    if arguments.voice and (audio or text):
-        raise UserError("--voice is a shipped prompt: give either it or --prompt-audio with --prompt-text")
-    if text and not audio:
-        raise UserError("--prompt-text without --prompt-audio: add the audio in which it is said")
-    if audio and not (text or "").strip():
-        raise UserError("--prompt-audio without --prompt-text: add the text that is said in it")
-    if audio:
-        return VoicePrompt("", text, Path(audio))
-    return None if arguments.no_prompt else find_voice(arguments.voice)
-
-
-def inputs_of(arguments: argparse.Namespace) -> dict[str, str | None]:
-    """Where the recordings of the request came from, for `replay`."""
-    voice, emotion = choose_voice(arguments), arguments.emotion_audio
-    return {
-        "voice": voice.name if voice and voice.name else None,
-        "prompt_audio": str(voice.path.absolute()) if voice and not voice.name else None,
-        "emotion_audio": emotion and str(Path(emotion).absolute()),
-    }
-
-
-def build_request(arguments: argparse.Namespace, text: str) -> Request:
-    """The request with its voice: the caller's, a shipped one, or none."""
-    voice = choose_voice(arguments)
-    try:
-        waveform = None if voice is None else read_audio(voice.path)
-        emotion = None if arguments.emotion_audio is None else read_audio(arguments.emotion_audio)
-    except AudioError as error:
-        raise UserError(str(error)) from error
-    return Request(
-        text=text,
-        language=arguments.language,
-        prompt_audio=waveform,
-        prompt_text="" if voice is None else voice.text,
-        seed=arguments.seed,
-        emotion=arguments.emotion,
-        emotion_audio=emotion,
-    )
-
-
 def check_outputs(arguments: argparse.Namespace) -> None:
     """Raises UserError unless everything asked for can be written."""
     check_file(arguments.output, "-o")
@@ -125,20 +78,6 @@ def check_outputs(arguments: argparse.Namespace) -> None:
         taken[path.absolute()] = option
     if arguments.candidates is not None:
         check_folder(arguments.candidates, "--candidates")
-
-
-def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> None:
-    """One line on stderr if the generator lists the words that it was trained on and the texts have others."""
-    words = Path(generator) / "trained_words.txt"
-    if not words.is_file():
-        return
-    trained = set(words.read_text(encoding="utf-8").lower().split())
-    spoken = (word for text in texts for word in re.findall(r"[a-z']+", text.lower()))
-    new = [word for word in dict.fromkeys(spoken) if word.strip("'") and word not in trained]
-    if new:
-        more = f" and {len(new) - MOST_WORDS} more" if len(new) > MOST_WORDS else ""
-        line = f"not among the words that this model was trained on: {', '.join(new[:MOST_WORDS])}{more}"
-        print(line, file=sys.stderr)
 
 
 def write(result: SearchResult, arguments: argparse.Namespace, outputs: Outputs, searcher: Searcher) -> None:

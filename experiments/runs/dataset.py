@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.synth import choose_voice
+from experiments.request_options import RequestOptions, choose_voice
 from experiments.runs.tables import Cells, read_table
 from llasa_core.audio import AudioError, Waveform, read_audio
 from llasa_core.errors import UserError
@@ -87,22 +86,22 @@ class Row:
         )
 
 
-def read_rows(path: Path, arguments: argparse.Namespace) -> list[Row]:
-    """The first `--limit` rows of the file; what a row does not say is as the options of the command say.
+def read_rows(path: Path, options: RequestOptions, limit: int | None = None) -> list[Row]:
+    """The first `limit` rows of the file; what a row does not say is as the options of the command say.
 
     Raises UserError that names the first row which cannot be spoken. Recordings are looked at, but not read.
     """
-    if arguments.limit is not None and arguments.limit < 1:
-        raise UserError(f"--limit {arguments.limit}: give at least 1")
-    voice = choose_voice(arguments)
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit {limit}: give at least 1")
+    voice = choose_voice(options)
     rows: list[Row] = []
     places: dict[str, str] = {}
     looked_at: set[tuple[str, Path]] = set()
     for number, (where, cells) in enumerate(read_table(path, COLUMNS), start=1):
-        if number - 1 == arguments.limit:
+        if number - 1 == limit:
             break
         try:
-            row = _row(where, number, cells, path.parent, voice, arguments)
+            row = _row(where, number, cells, path.parent, voice, options)
             _look_at_recordings(row, looked_at)
         except (UserError, AudioError) as error:
             raise UserError(f"{where}: {error}") from None
@@ -130,7 +129,7 @@ def _row(
     cells: Cells,
     folder: Path,
     voice: VoicePrompt | None,
-    arguments: argparse.Namespace,
+    options: RequestOptions,
 ) -> Row:
     found = {name: _cell(name, value) for name, value in cells.items() if name in COLUMNS}
     if unknown := cells.keys() - found.keys():
@@ -141,13 +140,13 @@ def _row(
         raise UserError(f"the id {id[:40]}... is too long for the name of a file: shorten it")
     checked = Request(
         text=found.get("text") or "",
-        language=found.get("language") or arguments.language,
-        seed=arguments.seed if found.get("seed") is None else _seed(found["seed"]),
+        language=found.get("language") or options.language,
+        seed=options.seed if found.get("seed") is None else _seed(found["seed"]),
         id=id,
-        emotion=found.get("emotion") or arguments.emotion,
+        emotion=found.get("emotion") or options.emotion,
     )
     emotion_audio = found.get("emotion_audio")
-    prompt = _prompt(found, folder, voice, arguments.no_prompt)
+    prompt = _prompt(found, folder, voice, options.no_prompt)
     return Row(
         where,
         id,
@@ -158,7 +157,7 @@ def _row(
         "" if prompt is None else check_text(prompt.text),
         None if prompt is None else prompt.name or None,
         checked.emotion,
-        folder / Path(emotion_audio).expanduser() if emotion_audio else arguments.emotion_audio,
+        folder / Path(emotion_audio).expanduser() if emotion_audio else options.emotion_audio,
     )
 
 

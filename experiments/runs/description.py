@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from experiments.cli.replay import set_threads
 from experiments.config import Settings
+from experiments.request_options import RequestOptions
 from experiments.runs.records import Records, write_whole
 from llasa_core.errors import UserError
 from search.results.manifest import content_hash, versions
@@ -23,14 +23,14 @@ SURROUNDINGS = ("versions", "threads")
 """What may have changed when a run is gone on with; each record says of its own."""
 
 
-def describe(arguments: argparse.Namespace, settings: Settings, count: int) -> dict[str, Any]:
+def describe(source: Path, request: RequestOptions, settings: Settings, count: int) -> dict[str, Any]:
     """What was asked for: all that decides the results, and the surroundings."""
     import torch
 
     recordings = {
         name: content_hash(Path(path).resolve())
         for name in ("prompt_audio", "emotion_audio")
-        if (path := getattr(arguments, name)) is not None
+        if (path := getattr(request, name)) is not None
     }
     threads = torch.get_num_threads()
     asked = plain(settings.describe(threads))
@@ -38,11 +38,11 @@ def describe(arguments: argparse.Namespace, settings: Settings, count: int) -> d
     options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "seed")
     return {
         "input": {
-            "file": str(arguments.input.absolute()),
-            "sha256": content_hash(arguments.input.resolve()),
+            "file": str(source.absolute()),
+            "sha256": content_hash(source.resolve()),
             "texts": count,
         },
-        "options": {name: getattr(arguments, name) for name in options} | recordings,
+        "options": {name: getattr(request, name) for name in options} | recordings,
         **asked,
         "versions": versions(),
         "threads": threads,

@@ -1,6 +1,5 @@
 """What rows of each kind of file ask for, and how bad ones are refused; no model is involved."""
 
-import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.cli.main import build_parser
+from experiments.request_options import RequestOptions
 from experiments.runs.dataset import Row, file_name, read_rows
 from llasa_core.audio import write_audio
 from llasa_core.errors import UserError
@@ -19,8 +19,8 @@ from llasa_core.voices import find_voice, shipped_voices
 VOICE = shipped_voices()[1]
 
 
-def options(*given: str) -> argparse.Namespace:
-    return build_parser().parse_args(["run", "in.txt", "-o", "out", *given])
+def options(*given: str) -> RequestOptions:
+    return RequestOptions.from_namespace(build_parser().parse_args(["run", "in.txt", "-o", "out", *given]))
 
 
 def written(path: Path, text: str) -> Path:
@@ -83,7 +83,7 @@ def test_a_text_file_has_one_text_a_line(tmp_path: Path) -> None:
     texts = ["One line.", "Another, with one.", "The last"]
     assert brief(rows) == [(f"00000{k}", text, 3) for k, text in enumerate(texts, start=1)]
     assert [row.where for row in rows] == [f"line {number} of {path}" for number in (1, 3, 4)]
-    assert brief(read_rows(path, options("--limit", "2", "--seed", "3"))) == brief(rows)[:2]
+    assert brief(read_rows(path, options("--seed", "3"), 2)) == brief(rows)[:2]
 
 
 def test_a_meta_list_brings_its_voices(recordings: Path) -> None:
@@ -186,7 +186,7 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=says):
             read_rows(tmp_path / name, options())
     with pytest.raises(UserError, match="--limit 0"):
-        read_rows(written(tmp_path / "in.txt", "one"), options("--limit", "0"))
+        read_rows(written(tmp_path / "in.txt", "one"), options(), 0)
 
 
 def test_bad_parquet_files_are_named(tmp_path: Path) -> None:

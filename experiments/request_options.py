@@ -1,0 +1,96 @@
+"""What a request is made of beside its text: voice, language, emotion and seed, for one text or for a whole run."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from llasa_core.audio import AudioError, read_audio
+from llasa_core.errors import UserError
+from llasa_core.request import Request
+from llasa_core.voices import VoicePrompt, find_voice
+
+MOST_WORDS = 20
+"""That are listed of those that a model was not trained on."""
+
+
+@dataclass(frozen=True)
+class RequestOptions:
+    """prompt_audio with prompt_text: the caller's voice; voice: the name of a shipped one; no_prompt: no voice at all.
+    language: of the text, ISO 639-1. emotion: a label; emotion_audio: speech with the emotion."""
+
+    language: str = "en"
+    prompt_audio: Path | None = None
+    prompt_text: str | None = None
+    voice: str | None = None
+    no_prompt: bool = False
+    emotion: str | None = None
+    emotion_audio: Path | None = None
+    seed: int = 0
+
+    @classmethod
+    def from_namespace(cls, arguments: argparse.Namespace) -> RequestOptions:
+        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+
+
+def choose_voice(options: RequestOptions) -> VoicePrompt | None:
+    """The voice to speak with: the caller's (which has no name), a shipped one, or none. Raises UserError."""
+    audio, text = options.prompt_audio, options.prompt_text
+    if options.no_prompt and (audio or text or options.voice):
+        raise UserError("--no-prompt contradicts --prompt-audio, --prompt-text and --voice: leave it out")
+    if options.voice and (audio or text):
+        raise UserError("--voice is a shipped prompt: give either it or --prompt-audio with --prompt-text")
+    if text and not audio:
+        raise UserError("--prompt-text without --prompt-audio: add the audio in which it is said")
+    if audio and not (text or "").strip():
+        raise UserError("--prompt-audio without --prompt-text: add the text that is said in it")
+    if audio:
+        return VoicePrompt("", text or "", Path(audio))
+    return None if options.no_prompt else find_voice(options.voice)
+
+
+def inputs_of(options: RequestOptions) -> dict[str, str | None]:
+    """Where the recordings of the request came from, for `replay`."""
+    voice, emotion = choose_voice(options), options.emotion_audio
+    return {
+        "voice": voice.name if voice and voice.name else None,
+        "prompt_audio": str(voice.path.absolute()) if voice and not voice.name else None,
+        "emotion_audio": str(Path(emotion).absolute()) if emotion else None,
+    }
+
+
+def build_request(options: RequestOptions, text: str) -> Request:
+    """The request with its voice: the caller's, a shipped one, or none."""
+    voice = choose_voice(options)
+    try:
+        waveform = None if voice is None else read_audio(voice.path)
+        emotion = None if options.emotion_audio is None else read_audio(options.emotion_audio)
+    except AudioError as error:
+        raise UserError(str(error)) from error
+    return Request(
+        text=text,
+        language=options.language,
+        prompt_audio=waveform,
+        prompt_text="" if voice is None else voice.text,
+        seed=options.seed,
+        emotion=options.emotion,
+        emotion_audio=emotion,
+    )
+
+
+def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> None:
+    """One line on stderr if the generator lists the words that it was trained on and the texts have others."""
+    words = Path(generator) / "trained_words.txt"
+    if not words.is_file():
+        return
+    trained = set(words.read_text(encoding="utf-8").lower().split())
+    spoken = (word for text in texts for word in re.findall(r"[a-z']+", text.lower()))
+    new = [word for word in dict.fromkeys(spoken) if word.strip("'") and word not in trained]
+    if new:
+        more = f" and {len(new) - MOST_WORDS} more" if len(new) > MOST_WORDS else ""
+        line = f"not among the words that this model was trained on: {', '.join(new[:MOST_WORDS])}{more}"
+        print(line, file=sys.stderr)
