@@ -97,7 +97,7 @@ def test_the_benchmark_measures_every_part(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from experiments import bench
+    from experiments.bench import __main__ as bench
     from llasa_core.presets import PRESETS, Preset
 
     spec = f"wavlm-sv:{write_wavlm(tmp_path / 'wavlm')}"
