@@ -75,7 +75,7 @@ def test_what_a_page_says_works(page: Path, reader: Path, capsys: pytest.Capture
         if block.reason:
             continue
         if block.language == "python":
-            exec(compile(block.text, str(page), "exec"), {"__name__": "snippet"})
+            exec(compile(block.text, str(page), "exec"), {"__name__": "snippet"})  # noqa: S102
         elif block.language == "bash":
             for words in commands(block.text):
                 if words[0] == "llasa-search":
