@@ -168,7 +168,9 @@ def test_recorded_steps_are_few_and_are_used_again(monkeypatch):
     assert generate() == first and len(graphs) == recorded
     block = runner.cache.block
     runner.make_resident(fork(runner, [root] * 40))
-    assert runner.cache.block is not block  # the block moved: what was recorded on the old one is recorded again
+    assert (
+        runner.cache.block is not block
+    )  # the block moved: what was recorded on the old one is recorded again
     assert generate() == first and len(graphs) > recorded
 
 
