@@ -59,29 +59,30 @@ class KVCache:
         slots are moved out of the way, or evicted if the limit leaves no room for them (slot -1). Returns the
         slots of each prefix.
         """
-        wanted = [sequence.cached for sequence in sequences]
-        wanted += [CachedTokens(sequences[-1].prefix) for _ in range(size - len(sequences))]
-        hints = [sequence.slot for sequence in sequences] + [-1] * (size - len(sequences))
+        prefixes = [s.prefix for s in sequences] + [sequences[-1].prefix] * (size - len(sequences))
+        wanted = [s.cached for s in sequences] + [
+            CachedTokens(prefix) for prefix in prefixes[len(sequences) :]
+        ]
         columns = max(len(tokens.ids) for tokens in wanted) + room
-        kept = [slot for slot in dict.fromkeys(s.slot for s in pinned) if 0 <= slot < len(self.cached)]
-        if not self._fits(size + len(kept), columns):
-            kept = []
+        held = [s for s in pinned if self.holds(s)]
+        if not self._fits(size + len(held), columns):
+            held = []
             for sequence in pinned:
                 sequence.slot = -1
-        self._reserve(size + len(kept), columns)
-        groups = _groups(wanted)
+        self._reserve(size + len(held), columns)
+        held = [s for s in held if s.slot < len(self.cached)]
+        groups = _groups(prefixes)
+        hints = [s.slot for s in sequences] + [-1] * (size - len(sequences))
         sources = [self._source(tokens, hint) for tokens, hint in zip(wanted, hints, strict=True)]
-        slots = _assign(wanted, sources, groups)
-        moved = self._moved(kept, size)
-        evacuated = [self.cached[slot] for slot in moved]
-        self._copy(
-            [*sources, *((slot, len(tokens.ids)) for slot, tokens in zip(moved, evacuated, strict=True))],
-            [*slots, *moved.values()],
-        )
-        for slot, tokens in zip(moved.values(), evacuated, strict=True):
-            self.cached[slot] = tokens
-        for sequence in pinned:
-            sequence.slot = moved.get(sequence.slot, sequence.slot)
+        slots = _assign(prefixes, sources, groups)
+        staying = {s.slot for s in held if s.slot >= size}
+        free = (slot for slot in range(size, len(self.cached)) if slot not in staying)
+        for sequence in held:
+            wanted.append(sequence.cached)
+            sources.append((sequence.slot, len(sequence.cached.ids)))
+            sequence.slot = sequence.slot if sequence.slot >= size else next(free)
+            slots.append(sequence.slot)
+        self._copy(sources, slots)
         for tokens, slot, (_, length) in zip(wanted, slots, sources, strict=True):
             self.cached[slot] = CachedTokens(tokens.prefix, tokens.ids[:length])
         for sequence, slot, (_, length) in zip(sequences, slots, sources, strict=False):
@@ -94,15 +95,16 @@ class KVCache:
             self.update(sequence)
         return groups
 
+    def holds(self, sequence: SpeechSequence) -> bool:
+        """Whether all keys and values that the next step of the sequence needs are in its slot."""
+        if not 0 <= sequence.slot < len(self.cached):
+            return False
+        wanted = sequence.cached
+        return self.cached[sequence.slot].common_length(wanted) == len(wanted.ids)
+
     def update(self, sequence: SpeechSequence) -> None:
         """Note that the slot of a sequence now holds the tokens that were run since it was made resident."""
         self.cached[sequence.slot] = sequence.cached
-
-    def _moved(self, pinned: Sequence[int], count: int) -> dict[int, int]:
-        """New slots for the pinned slots among the first ``count``: free ones behind them."""
-        staying = {slot for slot in pinned if slot >= count}
-        free = (slot for slot in range(count, len(self.cached)) if slot not in staying)
-        return {slot: next(free) for slot in pinned if slot < count}
 
     def _fits(self, slots: int, columns: int) -> bool:
         """Whether so many slots of so many columns are within the limit."""
@@ -158,29 +160,23 @@ class KVCache:
         self.cached = self.cached[:kept] + [CachedTokens() for _ in range(total - kept)]
 
 
-def _groups(wanted: Sequence[CachedTokens]) -> list[Group]:
+def _groups(prefixes: Sequence[Prefix]) -> list[Group]:
     """One range of slots for each prefix, in the order in which the prefixes come first."""
-    counts: dict[int, int] = {}
-    prefixes: dict[int, Prefix] = {}
-    for tokens in wanted:
-        assert tokens.prefix is not None
-        key = id(tokens.prefix)
-        counts[key] = counts.get(key, 0) + 1
-        prefixes[key] = tokens.prefix
     groups, first = [], 0
-    for key, count in counts.items():
-        groups.append(Group(first, first + count, prefixes[key]))
-        first += count
+    for prefix in dict.fromkeys(prefixes):
+        last = first + sum(other is prefix for other in prefixes)
+        groups.append(Group(first, last, prefix))
+        first = last
     return groups
 
 
 def _assign(
-    wanted: Sequence[CachedTokens], sources: Sequence[tuple[int, int]], groups: Sequence[Group]
+    prefixes: Sequence[Prefix], sources: Sequence[tuple[int, int]], groups: Sequence[Group]
 ) -> list[int]:
     """A slot for each row: its source if it is a free slot of the row's group, else another free one."""
-    slots = [-1] * len(wanted)
+    slots = [-1] * len(prefixes)
     for group in groups:
-        rows = [row for row, tokens in enumerate(wanted) if tokens.prefix is group.prefix]
+        rows = [row for row, prefix in enumerate(prefixes) if prefix is group.prefix]
         free = set(range(group.first, group.last))
         for row in rows:
             if sources[row][0] in free:

@@ -316,9 +316,7 @@ class Sequences(RuleBasedStateMachine):
 
     def is_resident(self, sequence: SpeechSequence) -> bool:
         """Whether the cache holds all of its keys and values in the slot that it names."""
-        cached, wanted = self.runner.cache.cached, sequence.cached
-        slot = sequence.slot
-        return 0 <= slot < len(cached) and cached[slot].common_length(wanted) == len(wanted.ids) > 0
+        return len(sequence.token_ids) > 1 and self.runner.cache.holds(sequence)
 
     def logits(self, runner: ModelRunner, sequence: SpeechSequence) -> torch.Tensor:
         """Logits [n_codes + 1] of the next token by the keys and values in the cache, which stays as it is."""

@@ -219,6 +219,26 @@ def test_a_prompt_is_run_once(generator, prompts, monkeypatch):
     assert sum(map(len, tokens(rows))) == 24
 
 
+def test_a_pinned_sequence_whose_slot_is_given_up_is_computed_again(tokenizer, prompts):
+    """The block gets longer and, at the limit of memory, has fewer slots."""
+    generator = SpeechLM(build_llama(len(tokenizer), positions=1024), tokenizer, sampling=FREE)
+    generator.network.bias = torch.zeros(generator.n_codes + 1).index_fill_(0, torch.tensor(-1), -torch.inf)
+    generator.memory = generator.network.bytes_per_token * (len(prompts[0].ids) + 8 * 256)
+    expected = ModelRunner(generator)
+    alone = candidates(expected, prompts[0], 10)
+    expected.extend(alone, 100)
+    runner = ModelRunner(generator)
+    rows = candidates(runner, prompts[0], 10)
+    runner.extend(rows, 100)
+    assert rows[9].slot == 9
+    runner.extend(rows[:2], 50, pinned=rows[8:])
+    assert len(runner.cache.cached) < 10
+    for k in (8, 9):
+        runner.extend([rows[k]], 30)
+        expected.extend([alone[k]], 30)
+    assert tokens(rows[8:]) == tokens(alone[8:])
+
+
 def test_a_request_that_cannot_be_computed_leaves_no_wrong_keys_behind(generator, prompts, monkeypatch):
     """Memory runs out while lost tokens are run again: what comes later is as if nothing had happened."""
     runner = ModelRunner(generator, FREE)
