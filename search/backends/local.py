@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec.codec import CODES_PER_SECOND, Codec
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.sequence import Prompt
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
@@ -179,7 +180,7 @@ class LocalSession:
 
     @property
     def longest(self) -> int:
-        return self.models.generator.max_tokens if self._root is None else self._root.batch.longest[0]
+        return self.models.generator.max_tokens if self._root is None else self._root.longest
 
     def flops_of(self, n_tokens: int) -> float:
         return GeneratorCost.of(self.models.generator.network).flops(0, n_tokens)
@@ -212,8 +213,8 @@ class LocalSession:
         self._root, self._waveforms = None, {}
 
     def _start(self) -> Future[Beam]:
-        tokenizer = self.models.generator.tokenizer
-        ids = build_prompt(tokenizer, self.spoken_text, self.request.prompt_text, self._voice)
+        lm, prompt_text = self.models.generator, self.request.prompt_text
+        ids = build_prompt(lm.tokenizer, self.spoken_text, prompt_text, self._voice, lm.vocabulary)
         prefilled = self.models.scheduler.prefill(
             Prompt(ids, self.request.id, self.request.seed), self.ledger
         )

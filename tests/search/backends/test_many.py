@@ -91,6 +91,19 @@ def test_results_do_not_depend_on_how_many_are_in_flight(
             assert result.ledger.flops["generator"] == pytest.approx(expected.ledger.flops["generator"])
 
 
+def test_the_vocabulary_is_not_read_for_a_request(
+    searcher: Searcher, voice: Waveform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = searcher.backend
+    assert isinstance(backend, LocalBackend)
+
+    def read(tokenizer: object) -> dict[str, int]:
+        raise AssertionError("the vocabulary is read again")
+
+    monkeypatch.setattr(type(backend.generator.tokenizer), "get_vocab", read)
+    assert searcher.run(requests(voice)[0], best_of(2)).candidates
+
+
 def test_a_request_that_fails_ends_no_other(searcher: Searcher, voice: Waveform) -> None:
     good = requests(voice, 4)
     poisoned = Request("word " * 1500, prompt_audio=voice, prompt_text="a buzz", id="too long")
