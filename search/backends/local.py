@@ -79,6 +79,10 @@ class LocalBackend:
         return tuple(self.held_out)
 
     @property
+    def directions(self) -> Mapping[str, bool]:
+        return {name: one.higher_is_better for name, one in {**self.verifiers, **self.held_out}.items()}
+
+    @property
     def in_flight(self) -> int:
         return IN_FLIGHT
 

@@ -127,32 +127,32 @@ class _Calls(TorchFunctionMode):
         return out
 
 
-def _matrices(args: Sequence[Any], out: Any) -> float:
+def _matrices(args: Sequence[torch.Tensor], out: torch.Tensor) -> float:
     """Each value of the result sums up as many terms as the last axis of the first factor is long."""
     return 2.0 * out.numel() * args[0].shape[-1]
 
 
-def _added_matrices(args: Sequence[Any], out: Any) -> float:
+def _added_matrices(args: Sequence[torch.Tensor], out: torch.Tensor) -> float:
     return _matrices(args[1:], out)
 
 
-def _convolution(args: Sequence[Any], out: Any) -> float:
-    if len(args) > 6 and args[6] is True:  # aten's one operation for all convolutions
+def _convolution(args: Sequence[Any], out: torch.Tensor) -> float:
+    if len(args) > 6 and args[6]:  # aten's one operation for all convolutions
         return _transposed_convolution(args, out)
-    return 2.0 * out.numel() * math.prod(args[1].shape[1:])
+    return float(2 * out.numel() * math.prod(args[1].shape[1:]))
 
 
-def _transposed_convolution(args: Sequence[Any], out: Any) -> float:
+def _transposed_convolution(args: Sequence[torch.Tensor], out: torch.Tensor) -> float:
     return 2.0 * args[0].numel() * math.prod(args[1].shape[1:])
 
 
-def _attention(args: Sequence[Any], out: Any) -> float:
+def _attention(args: Sequence[torch.Tensor], out: torch.Tensor) -> float:
     """Two products: of queries and keys, and of their weights and the values."""
     query, key = args[0], args[1]
     return 2.0 * query.shape[:-1].numel() * key.shape[-2] * (query.shape[-1] + out.shape[-1])
 
 
-Count = Callable[[Sequence[Any], Any], float]
+Count = Callable[[Sequence[torch.Tensor], torch.Tensor], float]
 """Operations of a product by its arguments and its result."""
 _PRODUCTS: Mapping[str, Count] = {
     **dict.fromkeys(("linear", "mm", "bmm", "matmul"), _matrices),
