@@ -13,9 +13,9 @@ from llasa_core.errors import UserError
 from llasa_core.lm.sampling import Sampling
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
-from search.asks import Strategy
 from search.backends.ray.options import RayOptions
 from search.cost.budget import Budget
+from search.strategies.base import Strategy
 from search.strategies.registry import build, read
 from verifiers import registry
 from verifiers.spec import nearest

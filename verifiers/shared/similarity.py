@@ -119,7 +119,10 @@ class Similarity(BaseVerifier):
         """
 
     def check_target(self, target: Target) -> None:
-        self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        """The reference is embedded here, so that its cost belongs to the voice and not to the first candidate."""
+        reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        with isolated():
+            self._remembered(reference)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
