@@ -12,7 +12,7 @@ from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import MAX_SECONDS, SpeechLM
 from llasa_core.loading import check_match
 from llasa_core.presets import find_preset, resolve_source
-from search.backends.local import LocalBackend
+from search.backends.local import Executor, LocalBackend
 from search.results.manifest import identity, verifier_identity
 from verifiers.base import Verifier
 from verifiers.cache import Remembering
@@ -61,10 +61,10 @@ class ModelSpec:
             **settings,
         )
 
-    def load(self, threads: int | None = None, *, speaks: bool = True) -> LocalBackend:
-        """Loads everything into this process, the generator only if it `speaks`. Raises as `Searcher.from_preset`."""
+    def load(self, executor: Executor | None = None, *, generates: bool = True) -> LocalBackend:
+        """Loads everything into this process, the generator only if it `generates`. Raises as `Searcher.from_preset`."""
         generator = None
-        if speaks:
+        if generates:
             generator = SpeechLM.from_source(
                 resolve_source(self.generator),
                 self.device,
@@ -77,7 +77,7 @@ class ModelSpec:
             check_match(generator.n_codes, codec.n_codes)
         verifiers = unique_names([self._verifier(spec) for spec in self.verifiers])
         judges = [self._verifier(spec) for spec in self.judges]
-        return LocalBackend(generator, codec, verifiers, judges, threads=threads)
+        return LocalBackend(generator, codec, verifiers, judges, executor=executor)
 
     def manifest(self, threads: int) -> dict[str, Any]:
         """What makes a searcher of the same models again: the models by revision or content hash."""

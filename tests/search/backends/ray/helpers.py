@@ -102,13 +102,12 @@ def deaths(searcher: Searcher) -> int:
 
 
 def wait_until(searcher: Searcher, met: Callable[[], bool]) -> None:
-    """Looks after the actors until it is so."""
+    """Polls the actors until it is so."""
     backend = backend_of(searcher)
     ends = time.monotonic() + 120
     while not met():
         assert time.monotonic() < ends, backend.workers()
-        for _ in backend.actors.turn():
-            pass
+        backend.pool.poll()
 
 
 def wait_until_ready(searcher: Searcher, count: int) -> None:
