@@ -19,7 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,9 @@ LONGEST_LINE = 1000
 class Cluster:
     """A connection. It is the process's only one: Ray has no more."""
 
-    def __init__(self, address: str | None) -> None:
-        """None: the cluster that the process is connected to, or else a new one on this machine.
+    def __init__(self, address: str | None, cpus: int | None = None) -> None:
+        """None: the cluster that the process is connected to, or else a new one on this machine, which takes
+        itself to have so many `cpus` (by default, as many as there are).
 
         Raises UserError if Ray is not installed or cannot start, or if there is no cluster at the address.
         """
@@ -53,10 +54,9 @@ class Cluster:
         self._owned = not self.ray.is_initialized()
         self._watchdog: subprocess.Popen[bytes] | None = None
         if self._owned:
-            printing: Any = importlib.import_module("ray._private.worker")
-            printing.print_worker_logs = print_log
+            _print_logs_by(print_log)
             with _own_signals():
-                folder = self._start_local() if address is None else self._join(address)
+                folder = self._start_local(cpus) if address is None else self._join(address)
             if address is None:
                 self._watchdog = _start_watchdog(folder)
         self._raylet = _process_behind(self._raylet_socket())
@@ -69,7 +69,7 @@ class Cluster:
         job._py_driver_sys_path = _Fixed(reversed([os.path.abspath(folder) for folder in sys.path]))
         return {"job_config": job, "log_to_driver": True, "logging_level": logging.ERROR}
 
-    def _start_local(self) -> str:
+    def _start_local(self, cpus: int | None) -> str:
         """The session folder of the new cluster."""
         check_address_space()
         os.environ.setdefault(NICENESS, "0")
@@ -79,7 +79,11 @@ class Cluster:
         before, constants.ENABLE_RAY_CLUSTER = constants.ENABLE_RAY_CLUSTER, False  # as on macOS: loopback
         try:
             context = self.ray.init(
-                "local", include_dashboard=False, object_store_memory=OBJECT_STORE, **self._settings()
+                "local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE,
+                **self._settings(),
             )
         except (OSError, RuntimeError, ValueError) as error:
             self.ray.shutdown()
@@ -112,6 +116,7 @@ class Cluster:
         """Raises UserError if Ray's node on this machine is dead: the next call of Ray would end this
         process."""
         if self._raylet is not None and select.select([self._raylet], [], [], 0)[0]:
+            _print_logs_by(lambda *_, **__: None)  # Ray says it in fifty lines
             raise UserError(
                 "Ray's node on this machine has died (its process raylet was killed, or memory or disk is "
                 "full): start again"
@@ -191,14 +196,22 @@ def _own_signals() -> Iterator[None]:
             signal.signal(signal.SIGTERM, handler)
 
 
+def _print_logs_by(printer: Callable[..., None]) -> None:
+    worker: Any = importlib.import_module("ray._private.worker")
+    worker.print_worker_logs = printer
+
+
 def print_log(data: Mapping[str, Any], *_: Any, **__: Any) -> None:
-    """Prints what an actor printed to stderr, a line each, without control characters. Of what Ray says
-    itself, the first line: its state follows."""
+    """Prints what an actor printed to stderr, without control characters.
+
+    Of what Ray says of a node only the first line, since its state follows, and nothing of its other parts.
+    """
     lines = [str(line) for line in data.get("lines", ())]
-    if data.get("pid") in ("raylet", "gcs_server", "autoscaler"):
+    name = f"{data.get('actor_name') or 'actor'}, process {data.get('pid')}"
+    if not isinstance(data.get("pid"), int):
+        if data.get("pid") != "raylet":
+            return
         name, lines = "Ray", [line for text in lines for line in text.splitlines()[:1]]
-    else:
-        name = f"{data.get('actor_name') or 'actor'}, process {data.get('pid')}"
     for line in lines:
         shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
         print(f"({name}) {shown[:LONGEST_LINE]}", file=sys.stderr)

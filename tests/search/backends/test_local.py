@@ -320,7 +320,8 @@ def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
 def test_opening_a_request_does_not_wait_for_the_work_of_others(
     generator: SpeechLM, codec: Codec, request_: Request, executor: Executor
 ) -> None:
-    """So that one who hands out work goes on; what cannot be scored is refused before anything is generated."""
+    """So that one who hands out work goes on; what cannot be scored is refused before anything is
+    generated."""
     verifiers = {"emo": Mood("mood")}
     good, bad = (replace(request_, emotion=emotion) for emotion in ("happy", "bored"))
     with LocalBackend(generator, codec, verifiers, executor=executor) as backend:

@@ -117,7 +117,8 @@ def wait_until_ready(searcher: Searcher, count: int) -> None:
 
 @contextmanager
 def killed_after(searcher: Searcher, seconds: float, which: int) -> Iterator[list[int]]:
-    """SIGKILL of an actor so many seconds after the block has begun; yields the pids that were killed within it."""
+    """SIGKILL of an actor so many seconds after the block has begun; yields the pids that were killed
+    within it."""
     killed: list[int] = []
     over = threading.Event()
 

@@ -1,4 +1,5 @@
-"""A search over two nodes of a Ray cluster, of which one is lost in the middle. Prints a line if nothing differs."""
+"""A search over two nodes of a Ray cluster, of which one is lost in the middle. Prints a line if nothing
+differs."""
 
 import os
 import threading

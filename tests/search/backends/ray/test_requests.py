@@ -1,4 +1,5 @@
-"""Many requests to two Ray actors: what fails fails alone, what waits is bounded, what is done is forgotten."""
+"""Many requests to two Ray actors: what fails fails alone, what waits is bounded, what is done is
+forgotten."""
 
 import time
 from collections.abc import Iterator

@@ -34,7 +34,8 @@ def until(met: Callable[[], bool]) -> None:
 
 
 def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Worker, voice: Waveform) -> None:
-    """Wherever the call of drop overtakes or is overtaken: requests 1 and 2 are dropped, 3 was asked for later."""
+    """Wherever the call of drop overtakes or is overtaken: requests 1 and 2 are dropped, 3 was asked for
+    later."""
     request = Request("Seven birds", prompt_audio=voice, prompt_text="a buzz", seed=3)
     begun, go_on = threading.Event(), threading.Event()
 
