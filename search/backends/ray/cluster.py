@@ -204,14 +204,14 @@ def _print_logs_by(printer: Callable[..., None]) -> None:
 def print_log(data: Mapping[str, Any], *_: Any, **__: Any) -> None:
     """Prints what an actor printed to stderr, without control characters.
 
-    Of what Ray says of a node only the first line, since its state follows, and nothing of its other parts.
+    Of what Ray says of a node only the first sentence, since its state follows; nothing of its other parts.
     """
     lines = [str(line) for line in data.get("lines", ())]
     name = f"{data.get('actor_name') or 'actor'}, process {data.get('pid')}"
     if not isinstance(data.get("pid"), int):
         if data.get("pid") != "raylet":
             return
-        name, lines = "Ray", [line for text in lines for line in text.splitlines()[:1]]
+        name, lines = "Ray", [line.split(". ")[0] for text in lines for line in text.splitlines()[:1]]
     for line in lines:
         shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
         print(f"({name}) {shown[:LONGEST_LINE]}", file=sys.stderr)

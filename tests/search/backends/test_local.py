@@ -97,7 +97,7 @@ def test_asks_are_carried_out(backend: LocalBackend, request_: Request) -> None:
 def test_a_beam_made_of_its_tokens_goes_on_like_the_one_it_was(
     backend: LocalBackend, request_: Request
 ) -> None:
-    """In another session, which has never seen it, and rewound: what is drawn depends on the lineage alone."""
+    """In another session, which has never seen it, and rewound: samples depend on the lineage alone."""
     first = Told(backend, request_)
     whole = first.answer(Extend(first.answer(Branch((first.answer(Start()),), 3)), None))[2]
     second = Told(backend, request_)

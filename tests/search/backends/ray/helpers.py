@@ -1,4 +1,4 @@
-"""Requests, results that are compared, and deaths at chosen moments, for the tests with a real Ray cluster."""
+"""Requests, comparison of results, and deaths at chosen moments, for the tests with a real Ray cluster."""
 
 import os
 import signal

@@ -63,7 +63,8 @@ def main() -> None:
         # there is no room for a second actor any more
         assert states == ["ready", "starting"], states
         print(
-            f"same: {len(found)} results, {ended - began - duration:.1f} s with the loss, {duration:.1f} s without"
+            f"same: {len(found)} results, {ended - began - duration:.1f} s with the loss, "
+            f"{duration:.1f} s without"
         )
     ray.shutdown()
     cluster.shutdown()

@@ -220,7 +220,8 @@ def test_too_little_address_space_is_found_before_ray_starts(monkeypatch: pytest
 def test_sigterm_stays_with_its_handler_when_ray_is_imported() -> None:
     code = (
         "import signal; from search.backends.ray.cluster import import_ray; handle = lambda *_: None; "
-        "signal.signal(signal.SIGTERM, handle); import_ray(); assert signal.getsignal(signal.SIGTERM) is handle"
+        "signal.signal(signal.SIGTERM, handle); import_ray(); "
+        "assert signal.getsignal(signal.SIGTERM) is handle"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
@@ -256,6 +257,8 @@ def test_output_of_actors_holds_no_control_characters(
     assert capsys.readouterr() == ("", f"(Worker, process 7) {shown}\n")
 
 
-def test_of_ray_s_own_messages_the_first_line_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    print_log({"pid": "raylet", "lines": ["A worker was killed: memory is low.\n[state-dump] many lines\n"]})
-    assert capsys.readouterr().err == "(Ray) A worker was killed: memory is low.\n"
+def test_of_ray_s_own_messages_the_first_sentence_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    message = "A worker was killed: memory is low. It may help to.\n[state-dump] many lines\n"
+    print_log({"pid": "raylet", "lines": [message]})
+    print_log({"pid": "autoscaler", "lines": ["Resources", "0/8 CPU"]})
+    assert capsys.readouterr().err == "(Ray) A worker was killed: memory is low\n"

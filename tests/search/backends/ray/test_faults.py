@@ -99,8 +99,10 @@ def test_a_device_that_fails_ends_its_process_and_the_work_is_done_by_another(pa
 
 
 def test_idle_actors_that_die_are_replaced(pair: Searcher) -> None:
-    for pid in (before := pids(pair)):
+    known, before = deaths(pair), pids(pair)
+    for pid in before:
         os.kill(pid, signal.SIGKILL)
+    wait_until(pair, lambda: deaths(pair) == known + 2)
     result = pair.run(requests()[0], strategy(BEST_OF, TROUBLED))
     assert len(result.candidates) == 2
     wait_until_ready(pair, 2)

@@ -73,7 +73,10 @@ def test_without_ray_everything_else_works_and_one_line_says_what_to_install(
             raise ImportError(name)
         return actual(name, *rest)
 
-    code = "import search.engine, search.backends.ray.backend, experiments.cli.main, sys; print('ray' in sys.modules)"
+    code = (
+        "import search.engine, search.backends.ray.backend, search.backends.ray.cluster, experiments.cli.main; "
+        "import sys; print('ray' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
@@ -120,7 +123,8 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
 def test_what_is_said_of_a_death_is_one_line() -> None:
     killed = (
         "The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\n\tpid: 7\n"
-        "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: ..."
+        "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit "
+        "detail: ..."
     )
     assert cause_of_death(Exception(killed)) == "its worker process has died"
     unmade = (
