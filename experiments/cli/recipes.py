@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from llasa_core.errors import UserError
-from verifiers.spec import nearest
+from experiments.documents import read_yaml
+from llasa_core.errors import UserError, nearest
+from llasa_core.paths import shown, user_path
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 OUTPUTS = set(
@@ -25,23 +26,21 @@ def shipped() -> dict[str, str]:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """The options of a shipped recipe or of a file. Raises UserError for what is none."""
-    import yaml
-
-    path = Path(name).expanduser()
+    """The options of a shipped recipe or of a file, by their names as they are written in it. Raises UserError."""
+    path = Path(name)
     if "/" not in name and path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name}.yaml"
-        if not path.is_file():
-            raise UserError(f"no recipe {name!r} is shipped{nearest(name, shipped())}; or give a YAML file")
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(
-            f"--recipe {path}: {' '.join(str(error).split())}: give a readable YAML file"
-        ) from None
+        if not user_path(path, "--recipe").is_file():
+            raise UserError(
+                f"no recipe {shown(name)!r} is shipped{nearest(name, shipped())}; or give a YAML file"
+            )
+    found = read_yaml(path, "--recipe")
     if not isinstance(found, dict):
-        raise UserError(f"--recipe {path}: write options by their long names, as in 'strategy: beam'")
-    return {str(key): value for key, value in found.items()}
+        raise UserError(f"--recipe {shown(path)}: write options by their long names, as in 'strategy: beam'")
+    for key in found:
+        if not isinstance(key, str):
+            raise UserError(f"--recipe {shown(path)}: {key!r} is no name of an option: write it as text")
+    return found
 
 
 def apply_recipe(parser: argparse.ArgumentParser, name: str) -> None:

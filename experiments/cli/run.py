@@ -13,16 +13,19 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.config import Settings, check_emotion, choose_metrics, from_arguments
-from experiments.files import check_folder
+from experiments.files import check_folder, write_whole
+from experiments.interrupts import guarded, held
 from experiments.request_options import RequestOptions, announce_untrained_words, build_request
 from experiments.runs.actor_log import ActorLog
-from experiments.runs.dataset import Row, file_name, read_rows
-from experiments.runs.description import describe, prepare_folder
-from experiments.runs.interrupts import Interrupts
-from experiments.runs.records import Records, read_records, write_whole
+from experiments.runs.dataset import Row, check_lengths, file_name, read_rows
+from experiments.runs.description import check_places, describe, prepare_folder
+from experiments.runs.records import Records
+from experiments.runs.remaining import remaining_rows
+from experiments.runs.table import NAME as TABLE
 from llasa_core.audio import AudioError, wav_bytes
 from llasa_core.errors import UserError
 from llasa_core.request import Request
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from experiments.runs.view import RunView
     from search.engine import Failure
 
-TABLE = "table.csv"
 SHOWN = 10
 """Of failures, so many are listed."""
 TRACEBACK_CHARACTERS = 4000
@@ -61,19 +63,26 @@ def run(arguments: argparse.Namespace) -> int:
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
     check_prompt(settings.generator_source, example)
-    with Interrupts() as interrupts, Records(arguments.output) as records:
+    check_lengths(rows, settings.generator_source)
+    inputs = {
+        "INPUT": arguments.input,
+        "--prompt-audio": arguments.prompt_audio,
+        "--emotion-audio": arguments.emotion_audio,
+        "--recipe": None if arguments.recipe is None else Path(arguments.recipe),
+    }
+    check_places(arguments.output, rows, inputs)
+    with guarded(), Records(arguments.output) as records:
         prepare_folder(
             records, describe(arguments.input, options, settings, len(rows)), resume=arguments.resume
         )
-        skipped = {"done"} if arguments.retry_failed else {"done", "failed"}
-        missing = [row for row in rows if records.status.get(row.id) not in skipped]
+        missing = remaining_rows(records, rows, retry_failed=arguments.retry_failed)
         announce(rows, missing, records)
         interrupted = False
         if missing:
             texts = (spoken_text(Request(row.text, language=row.language)) for row in missing)
             announce_untrained_words(settings.generator_source, texts)
             try:
-                Run(rows, missing, settings, records, interrupts).speak(arguments.in_flight)
+                Run(rows, missing, settings, records).speak(arguments.in_flight)
             except KeyboardInterrupt:
                 interrupted = True
         return conclude(records, rows, interrupted=interrupted)
@@ -81,9 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> None:
     """One line on what there is to do, and one if ids had to be changed to be names of files."""
-    status = [records.status.get(row.id) for row in rows]
+    status = statuses(records, rows)
     before = ""
-    if records.status:
+    if records.outcomes:
         before = f"{status.count('done')} done and {status.count('failed')} failed before, "
     loading = ", loading the models" if missing else ""
     print(f"{len(rows)} texts: {before}{len(missing)} to do{loading}", file=sys.stderr)
@@ -95,6 +104,12 @@ def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> N
         )
 
 
+def statuses(records: Records, rows: Sequence[Row]) -> list[str | None]:
+    """Of each row "done" or "failed"; None if it is still to do."""
+    found = (records.outcomes.get(row.id) for row in rows)
+    return [None if outcome is None else outcome.status for outcome in found]
+
+
 @dataclass(slots=True)
 class Run:
     """Searches the missing rows, and keeps what comes of each."""
@@ -103,7 +118,6 @@ class Run:
     missing: Sequence[Row]
     settings: Settings
     records: Records
-    interrupts: Interrupts
     began: float = field(default_factory=time.monotonic)
 
     def speak(self, in_flight: int | None) -> None:
@@ -115,7 +129,7 @@ class Run:
             self.began = time.monotonic()
             by_id = {row.id: row for row in self.missing}
             # those that are tried again count as not yet done
-            before = [self.records.status.get(row.id) for row in self.rows if row.id not in by_id]
+            before = statuses(self.records, [row for row in self.rows if row.id not in by_id])
             metrics = choose_metrics(self.settings.verifiers) | judge_metrics(self.settings.judges)
             actors = ActorLog(self.records.folder, session, getattr(searcher.backend, "workers", list))
             view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics, actors.look)
@@ -132,7 +146,7 @@ class Run:
 
     def take(self, outcome: SearchResult | Failure, row: Row, session: int, view: RunView) -> None:
         """One text is done, or has failed."""
-        with self.interrupts.held():
+        with held():
             if isinstance(outcome, SearchResult):
                 self.keep(row, outcome, session)
                 view.finished(outcome)
@@ -146,7 +160,7 @@ class Run:
             try:
                 request = row.request()
             except (UserError, AudioError) as error:
-                with self.interrupts.held():
+                with held():
                     self.lose(row, error, session)
                     view.lost(row.id)
                 continue
@@ -154,14 +168,16 @@ class Run:
 
     def keep(self, row: Row, result: SearchResult, session: int) -> None:
         """The audio first, then the record that says that it is there."""
-        write_whole(self.records.folder / row.file, wav_bytes(result.waveform))
+        audio_sha256 = self.records.write_audio(row.file, wav_bytes(result.waveform))
         winner, found = result.winner, result.as_dict()
         self.records.append(
             {
                 "id": row.id,
                 "status": "done",
                 "text": row.text,
+                "asked": row.asked,
                 "audio": row.file,
+                "audio_sha256": audio_sha256,
                 "seconds": round(winner.seconds, 4),
                 "scores": {name: score_as_dict(score) for name, score in winner.scores.items()},
                 "judged": {spec: score_as_dict(score) for spec, score in winner.judged.items()},
@@ -189,6 +205,7 @@ class Run:
                 "id": row.id,
                 "status": "failed",
                 "text": row.text,
+                "asked": row.asked,
                 "error": line if expected and line else f"{type(error).__name__}: {line}",
                 **({"traceback": trace} if trace else {}),
                 "session": session,
@@ -209,7 +226,7 @@ def conclude(records: Records, rows: Sequence[Row], *, interrupted: bool) -> int
     from experiments.runs.table import print_summary, summarize
 
     folder = records.folder
-    summary = summarize(read_records(folder), records.wall)
+    summary = summarize(records.counted({row.id for row in rows}), records.wall)
     write_whole(folder / TABLE, summary.as_csv())
     console = Console()
 
@@ -217,7 +234,7 @@ def conclude(records: Records, rows: Sequence[Row], *, interrupted: bool) -> int
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     print_summary(summary, console)
-    status = [records.status.get(row.id) for row in rows]
+    status = statuses(records, rows)
     done, failed = status.count("done"), status.count("failed")
     say(f"{done} of {len(rows)} texts done, {failed} failed: {folder}/records.jsonl, audio/, {TABLE}")
     for id, error in list(summary.failed.items())[:SHOWN]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.documents import read_lines
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
@@ -108,13 +109,8 @@ def read_clips(arguments: argparse.Namespace) -> list[Clip]:
 
 def read_texts(path: Path) -> dict[Path, str]:
     """Lines of `path|text`, paths relative to the folder of the list, each once. Raises UserError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(f"--texts {path} cannot be read ({reason}): give a list of lines path|text") from None
     texts: dict[Path, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in read_lines(path, "--texts"):
         if not line.strip():
             continue
         name, bar, text = line.partition("|")
