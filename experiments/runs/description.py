@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.replay import set_threads
-from experiments.config import Settings
+from experiments.config import Settings, set_threads
 from experiments.request_options import RequestOptions
 from experiments.runs.records import Records, write_whole
 from llasa_core.errors import UserError
@@ -77,7 +76,7 @@ def prepare_folder(records: Records, asked: Mapping[str, Any], *, resume: bool) 
     for name, then in told["versions"].items():
         if (now := asked["versions"].get(name)) != then:
             print(f"note: {name} was {then} and is {now}: samples may differ", file=sys.stderr)
-    set_threads(told)
+    set_threads(told.get("threads"))
 
 
 def differences(then: Any, now: Any, name: str = "") -> list[str]:

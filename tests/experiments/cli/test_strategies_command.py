@@ -83,8 +83,7 @@ def test_shipped_recipes_can_be_read(name: str, capsys: pytest.CaptureFixture[st
     for spec in recipe["verifier"]:
         registry.check(spec)
     assert build(recipe["strategy"], registry.directions(*recipe["verifier"])).describe()
-    with pytest.raises(SystemExit):
-        cli.main(["synth", "--recipe", name, "--help"])
+    assert cli.main(["synth", "--recipe", name, "--help"]) == 0
     assert name in capsys.readouterr().out
 
 
