@@ -106,8 +106,8 @@ def test_half_a_voice_prompt(refused: Callable[..., str], voice_file: Path) -> N
 
 def test_unknown_names(refused: Callable[..., str], search_parts: list[str]) -> None:
     voice = search_parts[:4]
-    assert 'did you mean "nano"' in refused(TEXT, *voice, "--preset", "nan")
-    assert 'did you mean "llasa-1b"' in refused(TEXT, *voice, "--preset", "lasa1b")
+    assert "did you mean 'nano'" in refused(TEXT, *voice, "--preset", "nan")
+    assert "did you mean 'llasa-1b'" in refused(TEXT, *voice, "--preset", "lasa1b")
     assert "did you mean 'whisper'" in refused(TEXT, *voice, "--verifier", "wisper:nano")
     assert "unknown verifier 'warble'" in refused(TEXT, *voice, "--verifier", "warble")
 
