@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(sys.argv[1:] if argv is None else list(argv))
         except BaseException as error:  # noqa: BLE001 (what is none of ours is raised again)
             # a library may have made another error of the signal
-            if interrupted := (error if isinstance(error, interrupts.Interrupted) else interrupts.came()):
+            if interrupted := interrupts.of(error):
                 line, code = str(interrupted), interrupted.exit_code
             else:
                 line, code = f"error: {_explain(error)}", EXIT_BAD_INPUT
@@ -83,10 +83,11 @@ def _explain(error: BaseException) -> str:
     from click import ClickException
 
     from llasa_core.errors import LlasaError
+    from verifiers.errors import VerifierError
 
     if isinstance(error, ClickException):
         return _usage(error)
-    if isinstance(error, LlasaError):
+    if isinstance(error, LlasaError | VerifierError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else f"cannot go on: {error.strerror}"

@@ -13,10 +13,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from llasa_core.paths import user_path
+from llasa_core.text import no_character
 
 LONGEST_SHOWN = 40
 """Characters of a value that an error repeats."""
-_NO_CHARACTERS = re.compile("[\x00\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class TextType(click.ParamType[str]):
@@ -30,13 +30,8 @@ class TextType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not isinstance(value, str):
             self.fail(f"{shown(value)}: give text (in a recipe, in quotes)", param, ctx)
-        if found := _NO_CHARACTERS.search(value):
-            self.fail(
-                f"{shown(value)}: {found[0].encode('unicode_escape').decode()} is no character: "
-                "write the text as UTF-8 again",
-                param,
-                ctx,
-            )
+        if code := no_character(value):
+            self.fail(f"{shown(value)}: {code} is no character: write the text as UTF-8 again", param, ctx)
         return value
 
     def shell_complete(

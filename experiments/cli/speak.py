@@ -40,8 +40,6 @@ class Files:
 
     def check(self, inputs: Mapping[str, Path | None]) -> None:
         """Raises UserError unless everything can be written, and over nothing that is read (`inputs`, by name)."""
-        if self.output.suffix.lower() != ".wav":
-            raise UserError(f"-o {self.output}: WAV files are written, so give a name that ends in .wav")
         places = [Destination("-o", self.output)]
         for option in ("json", "trace", "report"):
             path: Path | None = getattr(self, option)
@@ -50,6 +48,8 @@ class Files:
         if self.candidates is not None:
             places.append(Destination("--candidates", self.candidates, CANDIDATE_PATTERN))
         check_outputs(places, inputs)
+        if self.output.suffix.lower() != ".wav":
+            raise UserError(f"-o {self.output}: WAV files are written, so give a name that ends in .wav")
 
 
 def speak(

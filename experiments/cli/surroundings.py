@@ -8,8 +8,8 @@ import sys
 
 from llasa_core.errors import UserError
 
-LEAST_ADDRESS_SPACE = 4 * 2**30
-"""Bytes of addresses that Python, torch and the smallest models take."""
+LEAST_ADDRESS_SPACE = 2 * 2**30
+"""Bytes of addresses that Python, torch and the smallest models take (1.8 GiB on one thread)."""
 
 
 def prepare_streams() -> None:

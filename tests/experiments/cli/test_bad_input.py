@@ -151,7 +151,7 @@ def test_emotion(
         (["--top-p", "0"], "top-p"),
         (["--top-k", "-1"], "top-k"),
         (["--min-p", "2"], "min-p"),
-        (["--repetition-penalty", "0"], "repetition penalty"),
+        (["--repetition-penalty", "0"], "repetition-penalty 0: give"),
         (["--memory", "0"], "--memory"),
         (["--max-seconds", "0"], "max-seconds"),
         (["--max-seconds", "300"], "max-seconds"),
@@ -160,7 +160,7 @@ def test_emotion(
         (["--ray", "0"], "--ray 0"),
         (["--ray", "many"], "--ray many"),
         (["--ray-timeout", "5"], "--ray-timeout without --ray"),
-        (["--ray", "2", "--ray-timeout", "0"], "timeout=0"),
+        (["--ray", "2", "--ray-timeout", "0"], "--ray-timeout 0: give"),
         (["--ray", "2", "--ray-gpus", "1.5"], "gpus=1.5"),
     ],
 )
