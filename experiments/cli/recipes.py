@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from experiments.documents import read_yaml
 from llasa_core.errors import UserError, nearest
-from llasa_core.paths import user_path
+from llasa_core.paths import shown, user_path
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 
@@ -24,21 +25,19 @@ def recipe_path(name: str) -> Path:
     if "/" in name or name.endswith((".yaml", ".yml")):
         return user_path(name, "--recipe")
     if name not in shipped():
-        raise UserError(f"no recipe {name!r} is shipped{nearest(name, shipped())}; or give a YAML file")
+        raise UserError(
+            f"no recipe {shown(name)!r} is shipped{nearest(name, shipped())}; or give a YAML file"
+        )
     return FOLDER / f"{name}.yaml"
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """The options of a shipped recipe or of a file. Raises UserError for what is none."""
-    import yaml
-
+    """The options of a shipped recipe or of a file, by their names as they are written in it. Raises UserError."""
     path = recipe_path(name)
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(
-            f"--recipe {path}: {' '.join(str(error).split())}: give a readable YAML file"
-        ) from None
+    found = read_yaml(path, "--recipe")
     if not isinstance(found, dict):
-        raise UserError(f"--recipe {path}: write options by their long names, as in 'strategy: beam'")
-    return {str(key): value for key, value in found.items()}
+        raise UserError(f"--recipe {shown(path)}: write options by their long names, as in 'strategy: beam'")
+    for key in found:
+        if not isinstance(key, str):
+            raise UserError(f"--recipe {shown(path)}: {key!r} is no name of an option: write it as text")
+    return found

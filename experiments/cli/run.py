@@ -9,13 +9,14 @@ import click
 from experiments.cli import options
 from experiments.cli.commands import Command
 from experiments.cli.options import bundled, option
-from experiments.cli.parameters import FileType, Whole
+from experiments.cli.parameters import FileType, TextType, Whole
 from experiments.cli.recipes import recipe_path
 from experiments.cli.search_options import MOST, search, search_notes
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import SearchOptions
 from experiments.request_options import RequestOptions
 from experiments.runs.run import RunOptions, run
+from experiments.runs.tables import KINDS
 
 EXAMPLES = """\
   the best of 16 for every line, with the shipped voice:
@@ -33,7 +34,7 @@ EXAMPLES = """\
 
 @click.command(cls=Command, examples=EXAMPLES, notes=search_notes)
 @click.argument(
-    "input", type=FileType(), metavar="INPUT", help=".jsonl, .csv, .parquet, .lst (seed-tts-eval) or .txt"
+    "input", type=FileType(), metavar="INPUT", help=KINDS
 )
 @bundled(
     "folder",
@@ -56,6 +57,20 @@ EXAMPLES = """\
             is_flag=True,
             group="outputs",
             help="with --resume: try those again that failed",
+        ),
+        option(
+            "--text-column",
+            type=TextType(),
+            metavar="NAME",
+            group="texts",
+            help="the column that holds the text (default text)",
+        ),
+        option(
+            "--id-column",
+            type=TextType(),
+            metavar="NAME",
+            group="texts",
+            help="the column that holds the id (default id)",
         ),
         option("--limit", type=Whole(1, 2**53), metavar="N", group="texts", help="only the first N texts"),
         option(

@@ -16,6 +16,7 @@ from experiments.cli.parameters import FileType, TextType
 from experiments.cli.report import progress_bars, write_json
 from experiments.cli.search_options import SELECTIONS
 from experiments.cli.surroundings import check_surroundings
+from experiments.documents import read_lines
 from experiments.files import Destination, check_outputs
 from experiments.terminal import STDOUT
 from llasa_core.audio import Waveform, read_audio
@@ -215,13 +216,8 @@ def read_clips(files: Sequence[Path], given: TargetOptions) -> list[Clip]:
 
 def read_texts(path: Path) -> dict[Path, str]:
     """Lines of `path|text`, paths relative to the folder of the list, each once. Raises UserError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(f"--texts {path} cannot be read ({reason}): give a list of lines path|text") from None
     texts: dict[Path, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in read_lines(path, "--texts"):
         if not line.strip():
             continue
         name, bar, text = line.partition("|")

@@ -33,6 +33,8 @@ FOR_THE_CALL = (
     "retry_failed",
     "limit",
     "in_flight",
+    "text_column",
+    "id_column",
 )
 """What a recipe cannot set: it belongs to one call."""
 SELECTIONS = """\

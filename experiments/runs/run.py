@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 
 from experiments import interrupts
 from experiments.config import SearchOptions, Settings, check_emotion, choose_metrics
-from experiments.files import check_folder
+from experiments.files import check_folder, write_whole
 from experiments.request_options import RequestOptions, announce_untrained_words, build_request
 from experiments.runs.actor_log import ActorLog
-from experiments.runs.dataset import Row, file_name, read_rows
-from experiments.runs.description import describe, prepare_folder
-from experiments.runs.records import Records, read_records, write_whole
+from experiments.runs.dataset import Row, check_lengths, file_name, read_rows
+from experiments.runs.description import check_places, describe, prepare_folder
+from experiments.runs.records import Records
+from experiments.runs.remaining import remaining_rows
+from experiments.runs.table import NAME as TABLE
+from experiments.runs.tables import ColumnMapping
 from experiments.terminal import Terminal, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from experiments.runs.view import RunView
     from search.engine import Failure
 
-TABLE = "table.csv"
 SHOWN = 10
 """Of failures, so many are listed."""
 TRACEBACK_CHARACTERS = 4000
@@ -42,13 +44,16 @@ TRACEBACK_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class RunOptions:
-    """output: the folder. in_flight: texts searched at once; None: as many as the models need."""
+    """output: the folder. in_flight: texts searched at once; None: as many as the models need. text_column, id_column:
+    the columns of the list that hold the text and the id, where they have other names."""
 
     output: Path
     resume: bool = False
     retry_failed: bool = False
     limit: int | None = None
     in_flight: int | None = None
+    text_column: str | None = None
+    id_column: str | None = None
 
 
 def run(
@@ -68,7 +73,8 @@ def run(
         raise UserError("--retry-failed goes on with a run: add --resume")
     check_folder(options.output / "audio", "-o")
     example = build_request(request, "a")  # what the options say for all rows
-    rows = read_rows(source, request, options.limit)
+    columns = ColumnMapping(options.text_column, options.id_column)
+    rows = read_rows(source, request, options.limit, columns)
     settings = Settings.from_options(search, rows[0])
     for row in rows:
         try:
@@ -77,10 +83,12 @@ def run(
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
     check_prompt(settings.generator_source, example)
+    check_lengths(rows, settings.generator_source)
+    recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
+    check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
     with interrupts.guarded(), Records(options.output) as records:
         prepare_folder(records, describe(source, request, settings, len(rows)), resume=options.resume)
-        skipped = {"done"} if options.retry_failed else {"done", "failed"}
-        missing = [row for row in rows if records.status.get(row.id) not in skipped]
+        missing = remaining_rows(records, rows, retry_failed=options.retry_failed)
         announce(rows, missing, records)
         interrupted = None
         if missing:
@@ -95,9 +103,9 @@ def run(
 
 def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> None:
     """One line on what there is to do, and one if ids had to be changed to be names of files."""
-    status = [records.status.get(row.id) for row in rows]
+    status = statuses(records, rows)
     before = ""
-    if records.status:
+    if records.outcomes:
         before = f"{status.count('done')} done and {status.count('failed')} failed before, "
     loading = ", loading the models" if missing else ""
     say(f"{len(rows)} texts: {before}{len(missing)} to do{loading}", error=True)
@@ -107,6 +115,12 @@ def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> N
             f"{len(changed)} ids hold what names of files cannot: {changed[0].id!r} is written to {changed[0].file}",
             error=True,
         )
+
+
+def statuses(records: Records, rows: Sequence[Row]) -> list[str | None]:
+    """Of each row "done" or "failed"; None if it is still to do."""
+    found = (records.outcomes.get(row.id) for row in rows)
+    return [None if outcome is None else outcome.status for outcome in found]
 
 
 @dataclass(slots=True)
@@ -128,7 +142,7 @@ class Run:
             self.began = time.monotonic()
             by_id = {row.id: row for row in self.missing}
             # those that are tried again count as not yet done
-            before = [self.records.status.get(row.id) for row in self.rows if row.id not in by_id]
+            before = statuses(self.records, [row for row in self.rows if row.id not in by_id])
             metrics = choose_metrics(self.settings.models.verifiers) | judge_metrics(
                 self.settings.models.judges
             )
@@ -169,14 +183,16 @@ class Run:
 
     def keep(self, row: Row, result: SearchResult, session: int) -> None:
         """The audio first, then the record that says that it is there."""
-        write_whole(self.records.folder / row.file, wav_bytes(result.waveform))
+        audio_sha256 = self.records.write_audio(row.file, wav_bytes(result.waveform))
         winner, found = result.winner, result.as_dict()
         self.records.append(
             {
                 "id": row.id,
                 "status": "done",
                 "text": row.text,
+                "asked": row.asked,
                 "audio": row.file,
+                "audio_sha256": audio_sha256,
                 "seconds": round(winner.seconds, 4),
                 "scores": {name: score_as_dict(score) for name, score in winner.scores.items()},
                 "judged": {spec: score_as_dict(score) for spec, score in winner.judged.items()},
@@ -204,6 +220,7 @@ class Run:
                 "id": row.id,
                 "status": "failed",
                 "text": row.text,
+                "asked": row.asked,
                 "error": line if expected and line else f"{type(error).__name__}: {line}",
                 **({"traceback": trace} if trace else {}),
                 "session": session,
@@ -222,11 +239,11 @@ def conclude(records: Records, rows: Sequence[Row], interrupted: interrupts.Inte
     from experiments.runs.table import print_summary, summarize
 
     folder = records.folder
-    summary = summarize(read_records(folder), records.wall)
+    summary = summarize(records.counted({row.id for row in rows}), records.wall)
     write_whole(folder / TABLE, summary.as_csv())
     terminal = Terminal()
     print_summary(summary, terminal)
-    status = [records.status.get(row.id) for row in rows]
+    status = statuses(records, rows)
     done, failed = status.count("done"), status.count("failed")
     terminal.say(
         f"{done} of {len(rows)} texts done, {failed} failed: {folder}/records.jsonl, audio/, {TABLE}"
