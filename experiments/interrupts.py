@@ -82,6 +82,14 @@ def came() -> Interrupted | None:
     return None if _state.came is None else Interrupted(_state.came)
 
 
+def of(error: BaseException) -> Interrupted | None:
+    """The signal behind an error: libraries make other errors of the exception that it raised. None if there was no
+    signal."""
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        return Interrupted(signal.SIGINT)
+    return error if isinstance(error, Interrupted) else came()
+
+
 def check() -> None:
     """Raises Interrupted if a signal has come."""
     if interrupted := came():

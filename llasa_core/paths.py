@@ -48,7 +48,13 @@ def user_path(
     return found
 
 
-def regular_file(path: str | os.PathLike[str], what: str, *, error: type[LlasaError] = UserError) -> Path:
+def regular_file(
+    path: str | os.PathLike[str],
+    what: str,
+    *,
+    error: type[LlasaError] = UserError,
+    cure: str = "give the path of a file",
+) -> Path:
     """The path of a regular file that may be read, with `~` replaced.
 
     what: names it in the error ("audio file"). Raises `error`, in one line, for anything else: a path that is not
@@ -58,9 +64,9 @@ def regular_file(path: str | os.PathLike[str], what: str, *, error: type[LlasaEr
     try:
         mode = file.stat().st_mode
     except OSError:
-        raise error(f"{what} {shown(path)} does not exist") from None
+        raise error(f"{what} {shown(path)} does not exist: {cure}") from None
     if stat.S_ISDIR(mode):
-        raise error(f"{what} {shown(path)} is a folder, not a file")
+        raise error(f"{what} {shown(path)} is a folder, not a file: {cure}")
     if not stat.S_ISREG(mode):
         raise error(
             f"{what} {shown(path)} is no regular file (a pipe, a device or a socket): save it to a file"

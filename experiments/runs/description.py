@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from experiments.cli.replay import set_threads
-from experiments.config import Settings
+from experiments.config import Settings, set_threads
 from experiments.documents import Schema, checked, read_json
 from experiments.files import SCHEMA, Destination, check_outputs, check_version, file_hash, write_whole
 from experiments.request_options import RequestOptions
@@ -128,7 +127,7 @@ def _check_same(path: Path, asked: Mapping[str, Any]) -> None:
     for name, then in told["versions"].items():
         if (now := asked["versions"].get(name)) != then:
             print(f"note: {name} was {then} and is {now}: samples may differ", file=sys.stderr)
-    set_threads(told)
+    set_threads(told.get("threads"))
 
 
 def differences(then: Any, now: Any, name: str = "") -> list[str]:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.cli.main import build_parser
 from experiments.request_options import RequestOptions
 from experiments.runs.dataset import Row, check_lengths, file_name, read_rows
 from experiments.runs.tables import ColumnMapping
@@ -19,10 +18,6 @@ from llasa_core.errors import UserError
 from llasa_core.voices import find_voice, shipped_voices
 
 VOICE = shipped_voices()[1]
-
-
-def options(*given: str) -> RequestOptions:
-    return RequestOptions.from_namespace(build_parser().parse_args(["run", "in.txt", "-o", "out", *given]))
 
 
 def written(path: Path, text: str) -> Path:
@@ -76,21 +71,21 @@ def as_parquet(folder: Path) -> Path:
 
 @pytest.mark.parametrize("write", [as_jsonl, as_csv, as_parquet])
 def test_cells_keep_what_is_written_in_them(write: Callable[[Path], Path], tmp_path: Path) -> None:
-    assert brief(read_rows(write(tmp_path), options())) == WANTED
+    assert brief(read_rows(write(tmp_path), RequestOptions())) == WANTED
 
 
 def test_a_text_file_has_one_text_a_line(tmp_path: Path) -> None:
     path = written(tmp_path / "in.txt", "One line.\n\n  Another,\u2028with one.  \r\nThe last")
-    rows = read_rows(path, options("--seed", "3"))
+    rows = read_rows(path, RequestOptions(seed=3))
     texts = ["One line.", "Another, with one.", "The last"]
     assert brief(rows) == [(f"00000{k}", text, 3) for k, text in enumerate(texts, start=1)]
     assert [row.where for row in rows] == [f"line {number} of {path}" for number in (1, 3, 4)]
-    assert brief(read_rows(path, options("--seed", "3"), 2)) == brief(rows)[:2]
+    assert brief(read_rows(path, RequestOptions(seed=3), 2)) == brief(rows)[:2]
 
 
 def test_breaks_between_scenes_are_left_out(tmp_path: Path, capsys: Any) -> None:
     path = written(tmp_path / "in.txt", "One.\n\n***\nTwo.\n\u2014\n* * *\n")
-    assert brief(read_rows(path, options())) == [("000001", "One.", 0), ("000002", "Two.", 0)]
+    assert brief(read_rows(path, RequestOptions())) == [("000001", "One.", 0), ("000002", "Two.", 0)]
     note = f"note: 3 lines without a letter or digit are left out: line 3 of {path}\n"
     assert capsys.readouterr().err == note
 
@@ -100,7 +95,7 @@ def test_breaks_between_scenes_are_left_out(tmp_path: Path, capsys: Any) -> None
 def test_marks_between_cells_and_capitals_make_no_difference(mark: str, header: str, tmp_path: Path) -> None:
     lines = [header.replace(" ", mark), f'u1{mark}"One{mark} two."', f"u2{mark}Three."]
     path = written(tmp_path / "in.csv", "\n".join(lines))
-    assert brief(read_rows(path, options())) == [
+    assert brief(read_rows(path, RequestOptions())) == [
         ("u1", " ".join(f"One{mark} two.".split()), 0),
         ("u2", "Three.", 0),
     ]
@@ -118,7 +113,7 @@ def test_columns_of_other_names_are_mapped_and_others_left_out(tmp_path: Path, c
         written(tmp_path / "in.csv", "\n".join(lines)),
         parquet(tmp_path / "in.parquet", table),
     ):
-        assert brief(read_rows(path, options(), columns=MAPPED)) == [("a", "One.", 0)]
+        assert brief(read_rows(path, RequestOptions(), columns=MAPPED)) == [("a", "One.", 0)]
         told = "note: columns that are not used: 'text', 'up_votes', 'vioce' (did you mean 'voice'?)\n"
         assert capsys.readouterr().err == told
     for wrong, says in (
@@ -126,7 +121,7 @@ def test_columns_of_other_names_are_mapped_and_others_left_out(tmp_path: Path, c
         (ColumnMapping(id="no"), "--id-c"),
     ):
         with pytest.raises(UserError, match=says):
-            read_rows(written(tmp_path / "in.csv", "\n".join(lines)), options(), columns=wrong)
+            read_rows(written(tmp_path / "in.csv", "\n".join(lines)), RequestOptions(), columns=wrong)
 
 
 @pytest.mark.parametrize("below", [".", "data"])
@@ -137,23 +132,23 @@ def test_a_folder_of_parquet_files_is_one_list(below: str, tmp_path: Path) -> No
         parquet(
             folder / f"train-0000{number}-of-00002.parquet", {"text": [f"part {number}"], "audio": [b"x"]}
         )
-    assert [row.text for row in read_rows(tmp_path, options())] == ["part 0", "part 1"]
+    assert [row.text for row in read_rows(tmp_path, RequestOptions())] == ["part 0", "part 1"]
     parquet(folder / "test-00000-of-00001.parquet", {"text": ["a"]})
     with pytest.raises(UserError, match=r"several sets of texts \(test, train\)"):
-        read_rows(tmp_path, options())
+        read_rows(tmp_path, RequestOptions())
     with pytest.raises(UserError, match=r"holds no \.parquet files"):
-        read_rows(tmp_path / "..", options())
+        read_rows(tmp_path / "..", RequestOptions())
 
 
 def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
     lines = ['{"text": "fine"}', "{", '{"text": ""}', "[]", '{"text": "a", "seed": -1}']
     with pytest.raises(UserError) as caught:
-        read_rows(written(tmp_path / "in.jsonl", "\n".join(lines)), options())
+        read_rows(written(tmp_path / "in.jsonl", "\n".join(lines)), RequestOptions())
     said = str(caught.value)
     assert said.startswith("4 rows cannot be spoken: line 2 of") and "\n" not in said
     assert all(f"line {number} of" in said for number in (2, 3, 4, 5))
     with pytest.raises(UserError, match=r"^12 rows .*; and 2 more$") as caught:
-        read_rows(written(tmp_path / "in.jsonl", '{"text": "?"}\n' * 12), options())
+        read_rows(written(tmp_path / "in.jsonl", '{"text": "?"}\n' * 12), RequestOptions())
     assert str(caught.value).count("no letter or digit") == 10
 
 
@@ -161,7 +156,7 @@ def test_rows_that_are_too_long_are_named_before_a_model_is_loaded(
     tmp_path: Path, tiny_generator: Path
 ) -> None:
     texts = ["short", "word " * 1500, "fine", "more " * 2000, "a sentence of some length, " * 8]
-    rows = read_rows(written(tmp_path / "in.txt", "\n".join(texts)), options())
+    rows = read_rows(written(tmp_path / "in.txt", "\n".join(texts)), RequestOptions())
     with pytest.raises(UserError, match=r"^2 rows .*line 2 of .*shorten the text.*line 4 of "):
         check_lengths(rows, str(tiny_generator))
     check_lengths([rows[0], rows[2], rows[4]], str(tiny_generator))
@@ -174,7 +169,7 @@ def test_each_form_of_a_line_of_a_meta_list_is_read(recordings: Path) -> None:
         "\ufeffu1|Said before.|sounds/a.wav|To be said.|truth/u1.wav\n"
         f"u2|\u4f60\u597d\u3002|{absolute}|\u4e16\u754c\u2028\u3002\n\nu4|It's 5 o'clock.\n",
     )
-    found = read_rows(path, options())
+    found = read_rows(path, RequestOptions())
     assert [(row.id, row.text, row.prompt_text) for row in found[:2]] == [
         ("u1", "To be said.", "Said before."),
         ("u2", "\u4e16\u754c \u3002", "\u4f60\u597d\u3002"),
@@ -185,7 +180,7 @@ def test_each_form_of_a_line_of_a_meta_list_is_read(recordings: Path) -> None:
 
 def test_a_meta_list_brings_its_voices(recordings: Path) -> None:
     path = written(recordings / "meta.lst", "u1|said before|sounds/a.wav|To be said.\nu2|Without a voice.\n")
-    first, second = read_rows(path, options("--voice", VOICE.name))
+    first, second = read_rows(path, RequestOptions(voice=VOICE.name))
     assert (first.id, first.text, first.prompt_text, first.voice) == (
         "u1",
         "To be said.",
@@ -205,7 +200,7 @@ def test_a_row_has_its_own_voice_language_and_emotion(recordings: Path, monkeypa
     ]
     path = written(recordings / "in.jsonl", "\n".join(map(json.dumps, rows)))
     monkeypatch.chdir(recordings / "elsewhere")
-    own, named, default = read_rows(path, options("--emotion", "happy", "--language", "fr"))
+    own, named, default = read_rows(path, RequestOptions(emotion="happy", language="fr"))
     request = own.request()
     assert (request.text, request.id, request.language, request.emotion) == ("one", "000001", "de", "happy")
     assert request.prompt_audio is not None and request.prompt_text == "a buzz"
@@ -222,7 +217,7 @@ def test_a_row_has_its_own_voice_language_and_emotion(recordings: Path, monkeypa
     assert named.request().emotion_audio is not None and (named.emotion, named.language) == ("sad", "fr")
     assert default.voice == find_voice(None).name
     assert (
-        read_rows(written(recordings / "in.txt", "one"), options("--no-prompt"))[0].request().prompt_audio
+        read_rows(written(recordings / "in.txt", "one"), RequestOptions(no_prompt=True))[0].request().prompt_audio
         is None
     )
 
@@ -274,7 +269,7 @@ def test_a_row_has_its_own_voice_language_and_emotion(recordings: Path, monkeypa
 )  # fmt: skip
 def test_bad_rows_are_named(name: str, text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=says) as caught:
-        read_rows(written(tmp_path / name, text), options())
+        read_rows(written(tmp_path / name, text), RequestOptions())
     assert "\n" not in str(caught.value)
 
 
@@ -287,9 +282,9 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         ("no.csv", "does not exist"),
     ):
         with pytest.raises(UserError, match=says):
-            read_rows(tmp_path / name, options())
+            read_rows(tmp_path / name, RequestOptions())
     with pytest.raises(UserError, match="--limit 0"):
-        read_rows(written(tmp_path / "in.txt", "one"), options(), 0)
+        read_rows(written(tmp_path / "in.txt", "one"), RequestOptions(), 0)
 
 
 def test_bad_parquet_files_are_named(tmp_path: Path) -> None:
@@ -300,16 +295,16 @@ def test_bad_parquet_files_are_named(tmp_path: Path) -> None:
         ({"text": [["a"]]}, "give text"),
     ):
         with pytest.raises(UserError, match=says):
-            read_rows(parquet(tmp_path / "in.parquet", columns), options())
+            read_rows(parquet(tmp_path / "in.parquet", columns), RequestOptions())
     with pytest.raises(UserError, match="no Parquet file"):
-        read_rows(written(tmp_path / "in.parquet", "text\none\n"), options())
+        read_rows(written(tmp_path / "in.parquet", "text\none\n"), RequestOptions())
 
 
 def test_dates_out_of_range_are_no_traceback(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     dates = pyarrow.array([2**62], pyarrow.timestamp("us"))
     with pytest.raises(UserError, match=r"in\.parquet"):
-        read_rows(parquet(tmp_path / "in.parquet", {"text": ["a"], "id": dates}), options())
+        read_rows(parquet(tmp_path / "in.parquet", {"text": ["a"], "id": dates}), RequestOptions())
 
 
 @pytest.mark.timeout(20)
@@ -321,7 +316,7 @@ def test_pipes_and_devices_are_refused_and_never_waited_for(kind: str, tmp_path:
     names = [f"pipe{kind}", f"zero{kind}", f"loop{kind}", f"{'x' * 300}{kind}", f"a\0b{kind}"]
     for name in (*(tmp_path / name for name in names), Path(f"~nosuchuser/x{kind}")):
         with pytest.raises(UserError) as caught:
-            read_rows(name, options())
+            read_rows(name, RequestOptions())
         assert "\n" not in str(caught.value) and str(caught.value).isprintable()
 
 
@@ -332,14 +327,14 @@ def test_recordings_of_rows_are_regular_files(column: str, file: str, tmp_path: 
     os.mkfifo(tmp_path / "pipe.wav")
     path = written(tmp_path / "in.jsonl", json.dumps({"text": "a", column: file, "prompt_text": "b"}))
     with pytest.raises(UserError, match=r"^line 1 of") as caught:
-        read_rows(path, options())
+        read_rows(path, RequestOptions())
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_pyarrow_is_answered_with_what_installs_it(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"pip install 'llasa-search\[parquet\]'"):
-        read_rows(written(tmp_path / "in.parquet", ""), options())
+        read_rows(written(tmp_path / "in.parquet", ""), RequestOptions())
 
 
 def test_recordings_of_rows_are_looked_at(tmp_path: Path, voice: Any) -> None:
@@ -347,9 +342,9 @@ def test_recordings_of_rows_are_looked_at(tmp_path: Path, voice: Any) -> None:
     row = {"text": "a", "prompt_audio": "short.wav", "prompt_text": "b"}
     path = written(tmp_path / "in.jsonl", json.dumps({"text": "fine"}) + "\n" + json.dumps(row))
     with pytest.raises(UserError, match=r"line 2 of .*in\.jsonl: the prompt audio lasts 0\.10 s"):
-        read_rows(path, options())
+        read_rows(path, RequestOptions())
     with pytest.raises(UserError, match="--no-prompt contradicts"):
-        read_rows(path, options("--no-prompt"))
+        read_rows(path, RequestOptions(no_prompt=True))
 
 
 def test_ids_stay_in_the_folder() -> None:
