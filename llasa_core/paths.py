@@ -77,14 +77,24 @@ def regular_file(
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file whole or not at all: beside it first, then renamed. Raises OSError, and leaves nothing then."""
+    """Writes a file whole or not at all: beside it first, then renamed; it is on the disk when this returns.
+
+    Raises OSError, and leaves nothing then; a kill leaves `.llasa-search-*.part`.
+    """
     file = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{file.name[:100]}.", suffix=".part", dir=file.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".llasa-search-", suffix=".part", dir=file.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
+            stream.flush()
+            os.fsync(handle)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

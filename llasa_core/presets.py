@@ -20,6 +20,7 @@ class Preset:
     """Sources of a generator, a codec and verifiers, with the sampling that suits them.
 
     A source is a packaged name, a local folder or a hub id; verifiers and judges are specs of the verifier registry.
+    optional: specs of further verifiers; whoever names one of these kinds without a source means this one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Preset:
     generator_licence: str
     codec_licence: str
     sampling: Sampling = field(default_factory=Sampling)
+    optional: tuple[str, ...] = ()
 
 
 def _llasa(size: str) -> Preset:
@@ -41,6 +43,7 @@ def _llasa(size: str) -> Preset:
         judges=("hubert-ctc:facebook/hubert-large-ls960-ft",),
         generator_licence="CC BY-NC 4.0",
         codec_licence="CC BY-NC 4.0",
+        optional=("emotion2vec:iic/emotion2vec_plus_large",),
     )
 
 
@@ -56,6 +59,7 @@ PRESETS: dict[str, Preset] = {
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
             sampling=Sampling(temperature=0.8, top_p=0.95),
+            optional=("emotion2vec:nano",),
         ),
         _llasa("1B"),
         _llasa("3B"),
