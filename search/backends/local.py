@@ -220,7 +220,9 @@ class LocalSession:
         answer: Future[Beam] = Future()
 
         def started(found: Future[Root]) -> None:
-            if error := found.exception():
+            if found.cancelled():
+                answer.cancel()
+            elif error := found.exception():
                 answer.set_exception(error)
             else:
                 self._root = found.result()
