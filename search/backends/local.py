@@ -21,7 +21,7 @@ from search.backends.scheduler import Root, Scheduler
 from search.cost.flops import GeneratorCost, Meter
 from search.cost.ledger import Ledger
 from search.preflight import spoken_text
-from verifiers.base import Score, Target, Verifier, needs
+from verifiers.base import Score, Target, Verifier
 
 T = TypeVar("T")
 CONTEXT_CODES = 100
@@ -161,7 +161,7 @@ class LocalSession:
             emotion=request.emotion,
             emotion_reference=request.emotion_audio,
         )
-        if audio is not None and any("resynthesis" in needs(v) for v in models.verifiers.values()):
+        if audio is not None and any("resynthesis" in v.needs for v in models.verifiers.values()):
             target = self._said_again(target, voice)
         for verifier in models.verifiers.values():
             # what cannot be judged against is refused before anything is spoken
@@ -237,7 +237,7 @@ class LocalSession:
         distinct = {beam.tokens: beam for beam in beams}
         waveforms = self._decode(tuple(distinct.values()))
         target = self._target
-        if target.reference is not None and target.resynthesis is None and "resynthesis" in needs(verifier):
+        if target.reference is not None and target.resynthesis is None and "resynthesis" in verifier.needs:
             target = self._target = self._said_again(target, self._voice)
         self._progress(f"score {name}", 0, len(beams))
         with self.ledger.timed(f"{role} {name}"):

@@ -36,6 +36,14 @@ class Trouble:
         self.spec = str(spec)
         self.folder = Path(spec.source)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.about.needs
+
+    @classmethod
+    def needs_of(cls, spec: Spec) -> tuple[str, ...]:
+        return cls.about.needs
+
     @classmethod
     def check_spec(cls, spec: Spec) -> None:
         spec.values({})
