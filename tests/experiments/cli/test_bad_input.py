@@ -179,7 +179,7 @@ def test_outputs(refused: Callable[..., str], search_parts: list[str], tmp_path:
     assert "ends in .wav" in refused(TEXT, *search_parts, "-o", "out.mp3")
     assert "cannot write in /proc" in refused(TEXT, *search_parts, "--json", "/proc/result.json")
     assert "no folder" in refused(TEXT, *search_parts, "--candidates", str(tmp_path / "file"))
-    assert "two names" in refused(TEXT, *search_parts, "--json", "out.wav")
+    assert "give two" in refused(TEXT, *search_parts, "--json", "out.wav")
 
 
 @pytest.mark.usefixtures("plain_kinds")

@@ -110,7 +110,7 @@ def test_a_budget_is_kept_and_reported(
         (["--budget", "tokens=0"], "whole number from 1"),
         (["--budget", "seconds=0"], "more than 0"),
         (["--recipe", "narratoin"], "did you mean 'narration'"),
-        (["--recipe", "none/such.yaml"], "give a readable YAML file"),
+        (["--recipe", "none/such.yaml"], "--recipe none/such.yaml does not exist"),
     ],
 )
 def test_bad_options_are_answered_in_one_line(
