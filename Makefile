@@ -10,7 +10,7 @@ TEXT ?= The morning train is late again.
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_VERBOSITY ?= error
 
-.PHONY: help install demo test test-slow check format bench clean
+.PHONY: help install demo house test test-slow check format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: check  ## everything that a change has to pass, without the slow tests
 
 test-slow: $(STAMP)  ## the slow tests: released model shapes with random weights
 	$(BIN)/pytest -m slow
+
+house: $(STAMP)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
+	$(BIN)/python -m tests.house $(BEFORE) .
 
 format: $(STAMP)  ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
