@@ -26,6 +26,7 @@ def test_candidates_are_cut_by_the_seed() -> None:
     assert all(length % 320 == 0 and 8_000 <= length <= 24_000 for length in lengths)
 
 
+@pytest.mark.models
 def test_it_measures_both_ways(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +50,7 @@ def test_it_measures_both_ways(
 
 
 @pytest.mark.parametrize("program", ["bench", "bench_verifiers"])
+@pytest.mark.processes
 def test_it_starts_as_a_program(program: str) -> None:
     """Whatever order it imports its libraries in: a torchaudio that does not fit torch must not stop it."""
     command = [sys.executable, "-m", f"experiments.{program}", "--help"]

@@ -146,6 +146,7 @@ def test_replay_refuses_what_has_changed(
     assert "no manifest" in capsys.readouterr().err
 
 
+@pytest.mark.models
 def test_the_study_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two sentences on the shipped models; the second call has one sentence left to do."""
     out = ["--out", str(tmp_path), "--widths", "1", "--only", "best-of-n (wer)"]

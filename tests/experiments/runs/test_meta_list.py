@@ -119,6 +119,7 @@ def test_other_verifiers_are_refused(tmp_path: Path) -> None:
         evaluate_wer([Item("u1", "a")], [beep(tmp_path / "u1.wav")], load("signal"), "en")
 
 
+@pytest.mark.models
 def test_the_shipped_voices_by_the_packaged_recogniser(tmp_path: Path) -> None:
     """From the list to the figure with a real recogniser."""
     voices = shipped_voices()[:3]

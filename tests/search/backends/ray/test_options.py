@@ -61,6 +61,7 @@ def test_numbers_that_cannot_be_are_errors(options: dict[str, Any], message: str
         RayOptions(**options)
 
 
+@pytest.mark.processes
 def test_without_ray_everything_else_works_and_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -115,6 +116,7 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
     assert not device_failed(UserError("bad input"), "cuda")
 
 
+@pytest.mark.ray
 def test_who_handles_sigterm_still_does_with_ray() -> None:
     code = (
         "import signal; from search.backends.ray.options import import_ray; handle = lambda *_: None; "
