@@ -62,8 +62,8 @@ def align(o: Options) -> None:
 
 def decoder(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.data.encode import encode_corpus, load_codes
     from experiments.nano.train.codec import refine_decoder
+    from experiments.nano.train.encode import encode_corpus, load_codes
 
     source, codes = o.work / "codec" / "model", o.work / "codec" / "codes.npz"
     encode_corpus(o.work / "corpus", source, codes)
@@ -80,15 +80,15 @@ def joint(o: Options) -> None:
 
 
 def encode(o: Options) -> None:
-    from experiments.nano.data.encode import encode_corpus
+    from experiments.nano.train.encode import encode_corpus
 
     encode_corpus(o.work / "corpus", o.work / "joint" / "model", o.work / "codes.npz")
 
 
 def generator(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.data.encode import load_codes
     from experiments.nano.data.prepare import prepare
+    from experiments.nano.train.encode import load_codes
     from experiments.nano.train.generator import Recipe, train_generator
 
     corpus = Corpus(o.work / "corpus")
@@ -115,8 +115,8 @@ def extra(o: Options) -> None:
 
 def resynthesis(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.data.encode import load_codes
     from experiments.nano.data.extra import build_resynthesis
+    from experiments.nano.train.encode import load_codes
     from llasa_core.codec.codec import Codec
 
     codec, codes = Codec.from_source(str(o.work / "joint" / "model")), load_codes(o.work / "codes.npz")
@@ -170,11 +170,11 @@ def ship(o: Options) -> None:
 
 
 def evaluate(o: Options) -> None:
-    from experiments.nano.data.encode import load_codes
     from experiments.nano.evaluate.codec import evaluate_codec
     from experiments.nano.evaluate.emotion import evaluate_emotion
     from experiments.nano.evaluate.generator import figures, judge, markdown, search
     from experiments.nano.evaluate.verifiers import evaluate as evaluate_verifiers
+    from experiments.nano.train.encode import load_codes
     from llasa_core.codec.codec import Codec
 
     corpus, again, others = _corpora(o)

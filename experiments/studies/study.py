@@ -158,10 +158,10 @@ def record_of(result: SearchResult, name: str, spec: str, width: int, hear: Any)
 def independent_ear() -> Any:
     """What pocketsphinx hears in a waveform, or None where it is not installed."""
     try:
-        from experiments.nano.data.judge import vocabulary_judge
+        from experiments.nano.evaluate.sphinx import Sphinx
     except ImportError:
         return None
-    return vocabulary_judge(held_out_sentences(3000, TEXT_SEED + 1)).transcribe
+    return Sphinx.of_vocabulary(held_out_sentences(3000, TEXT_SEED + 1)).transcribe
 
 
 def append(path: Path, record: dict[str, Any]) -> None:

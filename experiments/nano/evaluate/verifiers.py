@@ -19,7 +19,7 @@ from rich.progress import track
 
 from experiments.nano.data import texts, voices
 from experiments.nano.data.corpus import Corpus
-from experiments.nano.data.listening import NONSPEECH
+from experiments.nano.train.listening import NONSPEECH
 from llasa_core.audio import Waveform
 from verifiers.base import Target
 from verifiers.registry import load
