@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import torch
-
 from llasa_core.errors import UserError
-from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import MAX_SECONDS
 from llasa_core.request import Request
 from search.asks import Strategy
 from search.backends.base import Backend, Progress, no_progress
@@ -27,8 +23,8 @@ if TYPE_CHECKING:
 class Searcher:
     """Runs strategies over requests.
 
-    The verifiers of the backend search; their judges score the final candidates only, are never shown to the strategy,
-    and are reported beside. `models` goes into the manifest of each result.
+    The verifiers of the backend search; their judges score the final candidates only, are never shown to
+    the strategy, and are reported beside. `models` goes into the manifest of each result.
     """
 
     def __init__(self, backend: Backend, models: Mapping[str, Any] | None = None) -> None:
@@ -37,48 +33,22 @@ class Searcher:
 
     @classmethod
     def from_preset(
-        cls,
-        preset: str = "nano",
-        *,
-        generator: str | None = None,
-        codec: str | None = None,
-        verifiers: Sequence[str] | None = None,
-        judges: Sequence[str] = (),
-        sampling: Sampling | None = None,
-        device: str = "cpu",
-        max_seconds: float = MAX_SECONDS,
-        memory: int | None = None,
-        remember: int = 0,
-        ray: RayOptions | None = None,
+        cls, preset: str = "nano", *, ray: RayOptions | None = None, **overrides: Any
     ) -> Searcher:
-        """Loads the models of a preset, each of which can be replaced by a folder or hub id (verifiers: by specs).
+        """Loads the models of a preset; `overrides` are fields of `ModelSpec`, such as
+        verifiers=["whisper"], device="cuda".
 
-        Verifiers are those of the process (`verifiers.load_shared`): another Searcher with the same specs loads none again.
-        remember: scores that each verifier keeps, so that audio that comes again is not judged again, in this request
-        or a later one; 0, none, is right where wall times are compared.
         ray: the models are loaded and run by actors of Ray, not by this process.
-
-        Raises UserError or VerifierError for an unknown name, a folder that lacks files, a generator and a codec
-        that differ in the number of codes, or two verifiers of one name.
+        Raises as `ModelSpec.from_preset` and `ModelSpec.load`.
         """
-        spec = ModelSpec.from_preset(
-            preset,
-            generator=generator,
-            codec=codec,
-            verifiers=verifiers,
-            judges=judges,
-            sampling=sampling,
-            device=device,
-            max_seconds=max_seconds,
-            memory=memory,
-            remember=remember,
-        )
-        return cls.load(spec, ray)
+        return cls.load(ModelSpec.from_preset(preset, **overrides), ray)
 
     @classmethod
     def load(cls, spec: ModelSpec, ray: RayOptions | None = None) -> Searcher:
-        """Loads these models, or has actors of Ray load them. Raises as `from_preset` does."""
+        """Loads these models, or has actors of Ray load them. Raises as `ModelSpec.load`."""
         if ray is None:
+            import torch
+
             return cls(spec.load(), spec.manifest(torch.get_num_threads()))
         from search.backends.ray.backend import RayBackend
 
@@ -122,11 +92,12 @@ class Searcher:
         in_flight: int | None = None,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
     ) -> Generator[SearchResult | Failure, None, None]:
-        """Searches many requests, `in_flight` at a time, in shared batches; each outcome as soon as it is there.
+        """Searches many requests, `in_flight` at a time, in shared batches; each outcome as soon as it is
+        there.
 
         `in_flight`: by default as many as keep the models busy (8; with Ray, 8 for each actor).
-        What a request comes to does not depend on the others, and one that fails ends no other. `requests` is read as
-        room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
+        What a request comes to does not depend on the others, and one that fails ends no other. `requests`
+        is read as room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
         """
         if in_flight is None:
             in_flight = self.backend.in_flight

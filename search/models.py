@@ -1,68 +1,138 @@
-"""What a search loads, by name: the same parts can be loaded here or in another process."""
+"""The one description of the models of a search, from the command line to actors and manifests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import MAX_SECONDS, SpeechLM
-from llasa_core.loading import check_match
 from llasa_core.presets import find_preset, resolve_source
-from search.backends.local import LocalBackend
-from search.results.manifest import identity, verifier_identity
-from verifiers.base import Verifier
-from verifiers.cache import Remembering
-from verifiers.instances import load_shared
+from llasa_core.prompt import CONTEXT_TOKENS
+from search.bounds import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search.backends.local import LocalBackend
+    from verifiers.base import Verifier
+
+MAX_SECONDS = 20.0
+"""The longest candidate, unless told otherwise."""
+LONGEST_SECONDS = CONTEXT_TOKENS / 50
+"""What the context holds without a word of prompt, at 50 speech tokens a second."""
+MOST_MEMORY = 2**50
+"""Bytes: a pebibyte, more than any machine has."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Names, folders or hub ids of models, specs of verifiers, and how the models are run. Can be pickled.
+    """Names, folders or hub ids of models, specs of verifiers, and how the models are run. Can be pickled;
+    loads nothing.
 
-    `memory` in bytes; `remember`: scores that each verifier keeps.
+    judges: specs of the held-out judges. max_seconds: the longest candidate. memory: bytes for keys and
+    values, None for what the device has. remember: how many scores each verifier keeps, so that audio that
+    comes again is not judged again; 0, none, is right where wall times are compared.
+
+    Raises UserError for a number out of range.
     """
 
     preset: str
     generator: str
     codec: str
     verifiers: tuple[str, ...]
-    judges: tuple[str, ...]
-    sampling: Sampling
+    judges: tuple[str, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
     device: str = "cpu"
     max_seconds: float = MAX_SECONDS
     memory: int | None = None
     remember: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.max_seconds <= LONGEST_SECONDS:
+            raise UserError(
+                f"max_seconds={shown(self.max_seconds)}: give more than 0 and at most {LONGEST_SECONDS:g}, "
+                "which fill the context of the model"
+            )
+        if self.memory is not None and not 0 < self.memory <= MOST_MEMORY:
+            raise UserError(f"memory={shown(self.memory)} bytes: give more than 0 and at most {MOST_MEMORY}")
+        if self.remember < 0:
+            raise UserError(f"remember={shown(self.remember)}: give 0 or more scores to keep")
+
     @classmethod
-    def from_preset(
-        cls,
-        preset: str = "nano",
-        *,
-        generator: str | None = None,
-        codec: str | None = None,
-        verifiers: Sequence[str] | None = None,
-        judges: Sequence[str] = (),
-        sampling: Sampling | None = None,
-        **settings: Any,
-    ) -> ModelSpec:
-        """Those of a preset but for what is given. Raises UserError for an unknown preset."""
+    def from_preset(cls, preset: str = "nano", **overrides: Any) -> ModelSpec:
+        """The models of a preset, without judges, but for the fields in `overrides` that are not None.
+
+        Raises UserError for an unknown preset or a number out of range.
+        """
         chosen = find_preset(preset)
+        fields: dict[str, Any] = {
+            "generator": chosen.generator,
+            "codec": chosen.codec,
+            "verifiers": chosen.verifiers,
+            "sampling": chosen.sampling,
+        }
+        fields |= {name: value for name, value in overrides.items() if value is not None}
+        for name in ("verifiers", "judges"):
+            fields[name] = tuple(fields.get(name, ()))
+        return cls(preset, **fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as plain JSON values."""
+        return {**asdict(self), "verifiers": list(self.verifiers), "judges": list(self.judges)}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> ModelSpec:
+        """From `to_dict()`, or from what `manifest()` returned: an identity stands for its source or spec
+        there.
+
+        Expects checked values (`search.results.manifest.read_manifest`).
+        """
         return cls(
-            preset,
-            generator or chosen.generator,
-            codec or chosen.codec,
-            tuple(chosen.verifiers if verifiers is None else verifiers),
-            tuple(judges),
-            sampling or chosen.sampling,
-            **settings,
+            preset=given["preset"],
+            generator=_name(given["generator"]),
+            codec=_name(given["codec"]),
+            verifiers=tuple(map(_name, given["verifiers"])),
+            judges=tuple(map(_name, given["judges"])),
+            sampling=Sampling(**given["sampling"]),
+            device=given["device"],
+            max_seconds=given["max_seconds"],
+            memory=given.get("memory"),
+            remember=given.get("remember", 0),
         )
 
+    def manifest(self, threads: int) -> dict[str, Any]:
+        """What makes the same models again, each by revision or content hash; `threads` of the processor
+        they ran on.
+
+        How much memory they have and how many scores they remember changes no result, and is left out.
+        """
+        from search.results.manifest import identity, verifier_identity
+
+        found = self.to_dict()
+        del found["memory"], found["remember"]
+        return {
+            **found,
+            "generator": identity(resolve_source(self.generator)),
+            "codec": identity(resolve_source(self.codec)),
+            "verifiers": [verifier_identity(spec) for spec in self.verifiers],
+            "judges": [verifier_identity(spec) for spec in self.judges],
+            "threads": threads,
+        }
+
     def load(self, threads: int | None = None, *, speaks: bool = True) -> LocalBackend:
-        """Loads everything into this process, the generator only if it `speaks`. Raises as `Searcher.from_preset`."""
+        """Loads everything into this process, the generator only if it `speaks`.
+
+        Verifiers are those of the process (`verifiers.load_shared`): the same spec is loaded once.
+        Raises UserError or VerifierError for a source that is not there or lacks files, a generator and a
+        codec that differ in the number of codes, or two verifiers of one name.
+        """
+        from llasa_core.codec.codec import Codec
+        from llasa_core.lm.speech_lm import SpeechLM
+        from llasa_core.loading import check_match
+        from search.backends.local import LocalBackend
+
         generator = None
         if speaks:
             generator = SpeechLM.from_source(
@@ -79,21 +149,10 @@ class ModelSpec:
         judges = [self._verifier(spec) for spec in self.judges]
         return LocalBackend(generator, codec, verifiers, judges, threads=threads)
 
-    def manifest(self, threads: int) -> dict[str, Any]:
-        """What makes a searcher of the same models again: the models by revision or content hash."""
-        return {
-            "preset": self.preset,
-            "generator": identity(resolve_source(self.generator)),
-            "codec": identity(resolve_source(self.codec)),
-            "verifiers": [verifier_identity(spec) for spec in self.verifiers],
-            "judges": [verifier_identity(spec) for spec in self.judges],
-            "sampling": asdict(self.sampling),
-            "device": self.device,
-            "threads": threads,
-            "max_seconds": self.max_seconds,
-        }
-
     def _verifier(self, spec: str) -> Verifier:
+        from verifiers.cache import Remembering
+        from verifiers.instances import load_shared
+
         verifier = load_shared(spec, self.device)
         return Remembering(verifier, self.remember) if self.remember else verifier
 
@@ -109,3 +168,8 @@ def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:
             )
         by_name[verifier.name] = verifier
     return by_name
+
+
+def _name(entry: str | Mapping[str, str]) -> str:
+    """The source or spec of an identity."""
+    return entry if isinstance(entry, str) else entry.get("spec") or entry["source"]
