@@ -14,11 +14,11 @@ from llasa_core.errors import LlasaError
 from verifiers.errors import VerifierError
 
 
-class Seconds(click.FloatRange):
-    """More than 0 and at most `longest`; "nan" is no number of seconds."""
+class Positive(click.FloatRange):
+    """More than 0 and at most `most`; "nan" is no number."""
 
-    def __init__(self, longest: float) -> None:
-        super().__init__(0, longest, min_open=True)
+    def __init__(self, most: float) -> None:
+        super().__init__(0, most, min_open=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         found = super().convert(value, param, ctx)

@@ -23,7 +23,7 @@ import click
 
 from experiments.bench.timing import tell
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
-from experiments.programs import COUNT, Seconds, guarded
+from experiments.programs import COUNT, Positive, guarded
 from experiments.studies.study import requests
 from llasa_core.presets import find_preset
 from search.backends.ray.backend import RayBackend
@@ -194,7 +194,7 @@ def trend(values: Sequence[float]) -> str:
 @click.option("--strategy", default="best-of-n?n=4&select=wer,sim", help="A strategy's spec.")
 @click.option(
     "--kill-every",
-    type=Seconds(1e6),
+    type=Positive(1e6),
     default=20.0,
     metavar="S",
     help="Seconds (20).",

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from experiments.bench.timing import Ratio, tell, timed
 from experiments.files import Outputs, check_file
-from experiments.programs import COUNT, THREADS, Seconds, guarded
+from experiments.programs import COUNT, THREADS, Positive, guarded
 from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio, seconds
 from llasa_core.codec.features import HOP
 from llasa_core.presets import find_preset
@@ -58,7 +58,7 @@ class Speed:
 @click.option(
     "--seconds",
     "length",
-    type=Seconds(60),
+    type=Positive(60),
     default=3.0,
     help="Of a candidate (3).",
 )
