@@ -62,6 +62,7 @@ class SearchResult:
     trace: tuple[Step, ...]
     manifest: Mapping[str, Any]
     stopped: str = ""
+    directions: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def winner(self) -> Candidate:
