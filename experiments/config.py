@@ -1,81 +1,115 @@
-"""Everything of a search but its request: models, verifiers, strategy, sampling, limits."""
+"""What a search is made with, beside its request: models, strategy, budget, and where the work is done."""
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from experiments.cli.ray_options import ray_of
-from llasa_core.errors import UserError
-from llasa_core.lm.sampling import Sampling
+from llasa_core.errors import UserError, nearest
 from llasa_core.presets import Preset, find_preset, resolve_source
-from llasa_core.prompt import CONTEXT_TOKENS
 from search.asks import Strategy
 from search.backends.ray.options import RayOptions
-from search.cost.budget import Budget
-from search.strategies.registry import build, read
+from search.bounds import LARGEST, shown
+from search.cost.budget import NO_LIMIT, Budget
+from search.models import MAX_SECONDS, ModelSpec
+from search.strategies.registry import build
 from verifiers import registry
-from verifiers.spec import nearest
 
 if TYPE_CHECKING:
     from search.engine import Searcher
-    from search.models import ModelSpec
+
+WHOLE = ("candidates", "tokens")
+"""Limits of a budget that are whole numbers."""
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How to search, as a user says it: what is None or empty is the preset's, or has its own default.
+
+    strategy, budget: a spec or a mapping. memory: in GiB.
+    """
+
+    strategy: str | Mapping[str, Any] = "best-of-n"
+    budget: str | Mapping[str, float] | None = None
+    preset: str = "nano"
+    generator: str | None = None
+    codec: str | None = None
+    verifiers: Sequence[str] = ()
+    judges: Sequence[str] = ()
+    no_judge: bool = False
+    device: str = "cpu"
+    max_seconds: float = MAX_SECONDS
+    memory: float | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    ray: RayOptions | None = None
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What makes a searcher and a strategy. Sources and specs as in `Searcher.from_preset`; memory in bytes.
+    """What makes a searcher and a strategy. ray: how actors of Ray do the work; None: this process does."""
 
-    ray: how actors of Ray do the work; None: this process does.
-    """
-
-    preset: str
-    generator: str | None
-    codec: str | None
-    verifiers: tuple[str, ...]
-    judges: tuple[str, ...]
+    models: ModelSpec
     strategy: Strategy
-    budget: Budget
-    sampling: Sampling
-    device: str
-    max_seconds: float
-    memory: int | None
+    budget: Budget = NO_LIMIT
     ray: RayOptions | None = None
+
+    @classmethod
+    def from_options(cls, options: SearchOptions, request: Wanted) -> Settings:
+        """Raises UserError or VerifierError for whatever cannot work; loads no model."""
+        preset = find_preset(options.preset)
+        verifiers = choose_verifiers(options.verifiers, preset, request)
+        judges = choose_judges(options, preset)
+        for spec in (*verifiers, *judges):
+            registry.check(spec)
+        check_emotion((*verifiers, *judges), request)
+        sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
+        models = ModelSpec.from_preset(
+            options.preset,
+            generator=options.generator,
+            codec=options.codec,
+            verifiers=verifiers,
+            judges=judges,
+            sampling=replace(preset.sampling, **sampling),
+            device=options.device,
+            max_seconds=options.max_seconds,
+            memory=None if options.memory is None else int(options.memory * 2**30),
+        )
+        strategy = build(options.strategy, choose_metrics(verifiers))
+        return cls(models, strategy, read_budget(options.budget), options.ray)
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> Settings:
+        """Those that a result was made with. Raises UserError if the manifest lacks any."""
+        try:
+            models = ModelSpec.from_dict(manifest["models"])
+            strategy = build(manifest["strategy"], choose_metrics(models.verifiers))
+            return cls(models, strategy, Budget(**manifest["budget"]))
+        except (KeyError, TypeError) as error:
+            raise UserError(
+                f"this is no manifest of a result ({error}): give the file that --json wrote"
+            ) from None
 
     @property
     def generator_source(self) -> str:
         """Folder or hub id of the generator."""
-        return resolve_source(self.generator or find_preset(self.preset).generator)
+        return resolve_source(self.models.generator)
 
     def check_device(self) -> None:
         """Raises UserError for a device that is not there. With Ray it has to be where the actors are: they look."""
         from llasa_core.loading import check_device
 
         if self.ray is None:
-            check_device(self.device)
-
-    @property
-    def models(self) -> ModelSpec:
-        """What has to be loaded."""
-        from search.models import ModelSpec
-
-        return ModelSpec.from_preset(
-            self.preset,
-            generator=self.generator,
-            codec=self.codec,
-            verifiers=self.verifiers,
-            judges=self.judges,
-            sampling=self.sampling,
-            device=self.device,
-            max_seconds=self.max_seconds,
-            memory=self.memory,
-        )
+            check_device(self.models.device)
 
     def searcher(self) -> Searcher:
-        """Loads the models."""
+        """Loads the models, or has actors load them. Raises as `Searcher.load` does."""
         from search.engine import Searcher
 
         return Searcher.load(self.models, self.ray)
@@ -100,137 +134,65 @@ class Wanted(Protocol):
     def emotion_audio(self) -> object | None: ...
 
 
-def from_arguments(arguments: argparse.Namespace, request: Wanted) -> Settings:
-    """Raises UserError or VerifierError for whatever cannot work; loads no model."""
-    preset = find_preset(arguments.preset)
-    verifiers = choose_verifiers(arguments.verifier, preset, request)
-    strategy = choose_strategy(arguments, choose_metrics(verifiers))
-    judges = choose_judges(arguments, preset)
-    for spec in (*verifiers, *judges):
-        registry.check(spec)
-    check_emotion((*verifiers, *judges), request)
-    check_max_seconds(arguments.max_seconds)
-    return Settings(
-        arguments.preset,
-        arguments.generator,
-        arguments.codec,
-        verifiers,
-        judges,
-        strategy,
-        read_budget(arguments.budget),
-        choose_sampling(arguments, preset),
-        arguments.device,
-        arguments.max_seconds,
-        read_memory(arguments.memory),
-        ray_of(arguments),
-    )
-
-
-def from_manifest(manifest: Mapping[str, Any]) -> Settings:
-    """The settings that a result was made with. Raises UserError if the manifest lacks any."""
-    try:
-        models = manifest["models"]
-        verifiers = tuple(entry["spec"] for entry in models["verifiers"])
-        return Settings(
-            models["preset"],
-            models["generator"]["source"],
-            models["codec"]["source"],
-            verifiers,
-            tuple(entry["spec"] for entry in models["judges"]),
-            build(manifest["strategy"], choose_metrics(verifiers)),
-            Budget(**manifest["budget"]),
-            Sampling(**models["sampling"]),
-            models["device"],
-            models["max_seconds"],
-            None,
-        )
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f"this is no manifest of a result ({error}): give the file that --json wrote"
-        ) from None
-
-
-def choose_strategy(arguments: argparse.Namespace, metrics: Mapping[str, bool]) -> Strategy:
-    """The strategy by name or spec, with -n and --select where the spec does not say otherwise."""
-    name, given = read(arguments.strategy)
-    for option in ("n", "select"):
-        value = getattr(arguments, option)
-        if value is not None and given.setdefault(option, value) != value:
-            dashes = "-" if len(option) == 1 else "--"
-            raise UserError(
-                f"{dashes}{option} {value} contradicts {option}={given[option]} of the strategy {name}"
-            )
-    return build({"name": name, **given}, metrics)
+def with_source(spec: str, preset: Preset) -> str:
+    """A verifier that is named by its kind alone (`whisper`, `emotion2vec?measure=label`) with the source that the
+    preset has for this kind, so that the verifiers suit the models."""
+    kind, question, options = spec.partition("?")
+    for known in (*preset.verifiers, *preset.judges, *preset.optional):
+        if known.startswith(f"{kind}:"):
+            return f"{known.partition('?')[0]}{question}{options}"
+    return spec
 
 
 def read_budget(given: str | Mapping[str, float] | None) -> Budget:
     """`tokens=5000,seconds=20`, or the same as a mapping. Raises UserError for anything else."""
     if given is None:
-        return Budget()
-    kinds = {field.name: int if field.name in ("candidates", "tokens") else float for field in fields(Budget)}
+        return NO_LIMIT
     pairs = given.items() if isinstance(given, Mapping) else (_pair(part) for part in given.split(","))
+    names = [field.name for field in fields(Budget)]
     limits: dict[str, Any] = {}
     for name, value in pairs:
-        if name not in kinds:
-            raise UserError(f"--budget: no limit of {name!r}{nearest(name, kinds)}")
+        if name not in names:
+            raise UserError(f"--budget: no limit of {name!r}{nearest(name, names)}")
         try:
-            limits[name] = kinds[name](value)
-        except (TypeError, ValueError):
-            raise UserError(f"--budget {name}={value}: give a number") from None
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        whole = name in WHOLE
+        if not 0 < number < math.inf or (whole and (number > LARGEST or number != int(number))):
+            wanted = f"a whole number from 1 to {LARGEST}" if whole else "a number, more than 0"
+            raise UserError(f"--budget {name}={shown(value)}: give {wanted}")
+        limits[name] = int(number) if whole else number
     return Budget(**limits)
 
 
 def _pair(part: str) -> tuple[str, str]:
     name, sign, value = part.partition("=")
     if not sign:
-        raise UserError(f"--budget {part}: write it as tokens=5000 or seconds=20, with commas between")
+        raise UserError(f"--budget {shown(part)}: write it as tokens=5000 or seconds=20, with commas between")
     return name.strip(), value.strip()
 
 
-def choose_sampling(arguments: argparse.Namespace, preset: Preset) -> Sampling:
-    """The preset's settings, with what the caller gave instead."""
-    given = {
-        name: getattr(arguments, name)
-        for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-    }
-    return replace(preset.sampling, **{name: value for name, value in given.items() if value is not None})
-
-
-def check_max_seconds(seconds: float) -> None:
-    """Raises UserError for a length that does not fit in any context."""
-    limit = CONTEXT_TOKENS / 50
-    if not 0 < seconds <= limit:
-        raise UserError(f"--max-seconds {seconds:g}: give more than 0 and at most {limit:g}")
-
-
-def read_memory(gibibytes: float | None) -> int | None:
-    """In bytes. Raises UserError for a limit that is none."""
-    if gibibytes is None:
-        return None
-    if not (math.isfinite(gibibytes) and gibibytes > 0):
-        raise UserError(f"--memory {gibibytes:g}: give more than 0, in GiB, such as 2")
-    return int(gibibytes * 2**30)
-
-
-def choose_judges(arguments: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
+def choose_judges(options: SearchOptions, preset: Preset) -> tuple[str, ...]:
     """The caller's held-out judges, the preset's, or none."""
-    if arguments.no_judge and arguments.judge:
+    if options.no_judge and options.judges:
         raise UserError("--no-judge contradicts --judge: leave one out")
-    if arguments.judge or arguments.no_judge:
-        return tuple(arguments.judge or ())
+    if options.judges or options.no_judge:
+        return tuple(with_source(spec, preset) for spec in options.judges)
     return preset.judges
 
 
-def choose_verifiers(given: Sequence[str] | None, preset: Preset, request: Wanted) -> tuple[str, ...]:
+def choose_verifiers(given: Sequence[str], preset: Preset, request: Wanted) -> tuple[str, ...]:
     """The caller's specs, or the preset's that can judge this request: without a voice there is no similarity."""
-    if given:
-        for spec in given:
-            if request.prompt_audio is None and compares_voices(spec):
-                raise UserError(f"{spec} compares with a voice prompt, and there is none: drop --no-prompt")
-        return tuple(given)
-    return tuple(
-        spec for spec in preset.verifiers if request.prompt_audio is not None or not compares_voices(spec)
-    )
+    if not given:
+        return tuple(
+            spec for spec in preset.verifiers if request.prompt_audio is not None or not compares_voices(spec)
+        )
+    specs = tuple(with_source(spec, preset) for spec in given)
+    for spec in specs:
+        if request.prompt_audio is None and compares_voices(spec):
+            raise UserError(f"{spec} compares with a voice prompt, and there is none: drop --no-prompt")
+    return specs
 
 
 def compares_voices(spec: str) -> bool:
@@ -264,3 +226,11 @@ def choose_metrics(specs: Sequence[str]) -> dict[str, bool]:
             )
         metrics |= found
     return metrics
+
+
+def set_threads(threads: int | None) -> None:
+    """As many threads as when a result was made: sums over several threads round otherwise."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.terminal import say
 from llasa_core.audio import AudioError, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
@@ -31,10 +30,6 @@ class RequestOptions:
     emotion: str | None = None
     emotion_audio: Path | None = None
     seed: int = 0
-
-    @classmethod
-    def from_namespace(cls, arguments: argparse.Namespace) -> RequestOptions:
-        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
 
 
 def choose_voice(options: RequestOptions) -> VoicePrompt | None:
@@ -93,4 +88,4 @@ def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> Non
     if new:
         more = f" and {len(new) - MOST_WORDS} more" if len(new) > MOST_WORDS else ""
         line = f"not among the words that this model was trained on: {', '.join(new[:MOST_WORDS])}{more}"
-        print(line, file=sys.stderr)
+        say(line, error=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llasa_core.errors import UserError
+from llasa_core.errors import UserError, first_line
+from llasa_core.hub import is_hub_id, problem
 from llasa_core.presets import resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
 
@@ -30,12 +32,43 @@ def check_device(device: str) -> None:
     import torch
 
     try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        # A copy back: nothing can be computed on the device "meta".
+        torch.zeros(1, device=torch.device(device)).cpu()
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        known = re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device)
+        reason = first_line(error) if known else "there is none of that name"
         raise UserError(
             f'device "{device}" cannot be used ({reason}): give cpu, or cuda where there is one'
         ) from None
+
+
+def refuse_code(source: str, *files: str, revision: str | None = None) -> None:
+    """Raises UserError if JSON files of a model name code that is to be run: it never is, whoever wrote it.
+
+    source: a folder or hub id. transformers would run what `auto_map` and `custom_pipelines` name, and would fetch an
+    attention kernel from the hub.
+    """
+    from transformers.utils import cached_file
+
+    for name in files:
+        file = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
+        found = _names_of_code(json.loads(Path(file).read_text("utf-8"))) if file else []
+        if found:
+            raise UserError(
+                f"{name} of {source} names code of its own ({found[0]}), which is never run: "
+                "give a model that transformers itself knows"
+            )
+
+
+def _names_of_code(config: Any) -> list[str]:
+    found: list[str] = []
+    for key, value in config.items() if isinstance(config, dict) else ():
+        if key in ("auto_map", "custom_pipelines") and value:
+            found.append(key)
+        elif key.endswith("attn_implementation") and "/" in str(value):
+            found.append(f"{key} {value}")
+        found += _names_of_code(value)
+    return found
 
 
 def load_tokenizer(source: str) -> Any:
@@ -43,11 +76,12 @@ def load_tokenizer(source: str) -> Any:
     import transformers
 
     resolved = resolve_source(source)
-    return _attempt(
-        resolved,
-        "tokenizer",
-        lambda: transformers.AutoTokenizer.from_pretrained(resolved, trust_remote_code=False),
-    )
+
+    def load() -> Any:
+        refuse_code(resolved, "config.json", "tokenizer_config.json")
+        return transformers.AutoTokenizer.from_pretrained(resolved, trust_remote_code=False)
+
+    return _attempt(resolved, "tokenizer", load)
 
 
 def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype, device: str) -> Any:
@@ -62,7 +96,7 @@ def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype
     check_device(device)
 
     def load() -> tuple[Any, dict[str, Any]]:
-        found = transformers.AutoConfig.from_pretrained(resolved).model_type
+        found = _config(resolved).model_type
         if found != model_type:
             raise UserError(
                 f'{source} is a "{found}" model, not "{model_type}": give a {model_type} folder or hub id'
@@ -81,11 +115,16 @@ def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype
 
 def context_tokens(source: str) -> int:
     """Tokens of context of a generator, from its config alone: at most the 2048 that Llasa was trained with."""
+    resolved = resolve_source(source)
+    config = _attempt(resolved, "config", lambda: _config(resolved))
+    return min(CONTEXT_TOKENS, int(config.max_position_embeddings))
+
+
+def _config(resolved: str) -> Any:
     import transformers
 
-    resolved = resolve_source(source)
-    config = _attempt(resolved, "config", lambda: transformers.AutoConfig.from_pretrained(resolved))
-    return min(CONTEXT_TOKENS, int(config.max_position_embeddings))
+    refuse_code(resolved, "config.json")
+    return transformers.AutoConfig.from_pretrained(resolved, trust_remote_code=False)
 
 
 def check_match(generator_codes: int, codec_codes: int) -> None:
@@ -118,34 +157,28 @@ def _check_loaded(source: str, info: Mapping[str, Any]) -> None:
 def _attempt(resolved: str, part: str, load: Callable[[], Loaded]) -> Loaded:
     """Runs `load`; what transformers says about damaged or absent files becomes one UserError."""
     try:
-        with _quiet():
+        with quiet_transformers():
             return load()
     except UserError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        reason = _first_line(error)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        failure: Exception = error
     except Exception as error:
         # safetensors, tokenizers and huggingface_hub raise their own direct subclasses of Exception.
         origin = type(error).__module__.split(".")[0]
         if origin not in {"builtins", "safetensors", "safetensors_rust", "huggingface_hub"}:
             raise
-        reason = _first_line(error)
-    cure = (
-        "fetch or export the folder again"
-        if Path(resolved).is_dir()
-        else "check the name and the connection, or give a local folder"
-    )
-    raise UserError(f"cannot load the {part} of {resolved} ({reason}): {cure}") from None
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].strip().rstrip(".:") if lines else type(error).__name__
+        failure = error
+    if is_hub_id(resolved) and not Path(resolved).is_dir():
+        raise UserError(f"cannot load the {part}: {problem(resolved, failure)}") from None
+    raise UserError(
+        f"cannot load the {part} of {resolved} ({first_line(failure)}): fetch or export the folder again"
+    ) from None
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No reports and progress bars of transformers on stderr meanwhile: what matters is raised."""
+def quiet_transformers() -> Iterator[None]:
+    """transformers without reports and progress bars on stderr: what they would say is checked and raised."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -48,7 +48,13 @@ def user_path(
     return found
 
 
-def regular_file(path: str | os.PathLike[str], what: str, *, error: type[LlasaError] = UserError) -> Path:
+def regular_file(
+    path: str | os.PathLike[str],
+    what: str,
+    *,
+    error: type[LlasaError] = UserError,
+    cure: str = "give the path of a file",
+) -> Path:
     """The path of a regular file that may be read, with `~` replaced.
 
     what: names it in the error ("audio file"). Raises `error`, in one line, for anything else: a path that is not
@@ -58,9 +64,9 @@ def regular_file(path: str | os.PathLike[str], what: str, *, error: type[LlasaEr
     try:
         mode = file.stat().st_mode
     except OSError:
-        raise error(f"{what} {shown(path)} does not exist") from None
+        raise error(f"{what} {shown(path)} does not exist: {cure}") from None
     if stat.S_ISDIR(mode):
-        raise error(f"{what} {shown(path)} is a folder, not a file")
+        raise error(f"{what} {shown(path)} is a folder, not a file: {cure}")
     if not stat.S_ISREG(mode):
         raise error(
             f"{what} {shown(path)} is no regular file (a pipe, a device or a socket): save it to a file"
@@ -71,14 +77,24 @@ def regular_file(path: str | os.PathLike[str], what: str, *, error: type[LlasaEr
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file whole or not at all: beside it first, then renamed. Raises OSError, and leaves nothing then."""
+    """Writes a file whole or not at all: beside it first, then renamed; it is on the disk when this returns.
+
+    Raises OSError, and leaves nothing then; a kill leaves `.llasa-search-*.part`.
+    """
     file = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{file.name[:100]}.", suffix=".part", dir=file.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".llasa-search-", suffix=".part", dir=file.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
+            stream.flush()
+            os.fsync(handle)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

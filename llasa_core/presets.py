@@ -1,19 +1,18 @@
 """Named sets of models, and where a source comes from. No flag tells one preset from another: only names do."""
 
-import difflib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llasa_core.errors import UserError
+from llasa_core.errors import UserError, nearest
+from llasa_core.hub import cached, is_hub_id
 from llasa_core.lm.sampling import Sampling
+from llasa_core.paths import user_path
 
 PACKAGED = {
     "nano/generator": Path(__file__).parent / "nano" / "generator",
     "nano/codec": Path(__file__).parent / "nano" / "codec",
 }
 """Sources that are shipped inside this package."""
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,7 @@ class Preset:
     """Sources of a generator, a codec and verifiers, with the sampling that suits them.
 
     A source is a packaged name, a local folder or a hub id; verifiers and judges are specs of the verifier registry.
+    optional: specs of further verifiers; whoever names one of these kinds without a source means this one.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Preset:
     generator_licence: str
     codec_licence: str
     sampling: Sampling = field(default_factory=Sampling)
+    optional: tuple[str, ...] = ()
 
 
 def _llasa(size: str) -> Preset:
@@ -42,6 +43,7 @@ def _llasa(size: str) -> Preset:
         judges=("hubert-ctc:facebook/hubert-large-ls960-ft",),
         generator_licence="CC BY-NC 4.0",
         codec_licence="CC BY-NC 4.0",
+        optional=("emotion2vec:iic/emotion2vec_plus_large",),
     )
 
 
@@ -57,6 +59,7 @@ PRESETS: dict[str, Preset] = {
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
             sampling=Sampling(temperature=0.8, top_p=0.95),
+            optional=("emotion2vec:nano",),
         ),
         _llasa("1B"),
         _llasa("3B"),
@@ -69,9 +72,7 @@ def find_preset(name: str) -> Preset:
     """The preset of that name. Raises UserError with the nearest name for an unknown one."""
     if preset := PRESETS.get(name):
         return preset
-    near = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.4)
-    hint = f'did you mean "{near[0]}"? There are' if near else "give one of"
-    raise UserError(f'unknown preset "{name}": {hint} {", ".join(PRESETS)}')
+    raise UserError(f"unknown preset {name!r}{nearest(name, PRESETS)}")
 
 
 def resolve_source(source: str) -> str:
@@ -79,7 +80,7 @@ def resolve_source(source: str) -> str:
 
     Raises UserError for something that is neither a folder with a config.json nor shaped like a hub id.
     """
-    folder = PACKAGED.get(source, Path(source).expanduser())
+    folder = PACKAGED[source] if source in PACKAGED else user_path(source, "model")
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise UserError(
@@ -90,7 +91,7 @@ def resolve_source(source: str) -> str:
         raise UserError(
             f'the packaged model "{source}" is missing from this installation: reinstall llasa-search'
         )
-    if folder.exists() or not _HUB_ID.fullmatch(source):
+    if folder.exists() or not is_hub_id(source):
         raise UserError(f'"{source}" is no model folder and no hub id: give a folder or OWNER/NAME')
     return source
 
@@ -112,9 +113,6 @@ def source_status(source: str) -> SourceStatus:
         return SourceStatus("missing", str(PACKAGED.get(source, source)), False)
     if resolved != source or Path(source).is_dir():
         return SourceStatus("packaged" if source in PACKAGED else "folder", resolved, True)
-    from huggingface_hub import try_to_load_from_cache
-
-    cached = try_to_load_from_cache(source, "config.json")
-    if isinstance(cached, str):
-        return SourceStatus("hub cache", str(Path(cached).parent), True)
+    if config := cached(source):
+        return SourceStatus("hub cache", str(config.parent), True)
     return SourceStatus("hub", f"https://huggingface.co/{source}", False)

@@ -19,15 +19,27 @@ _MAX_DIGITS = 15
 """Longer numbers are read digit by digit."""
 
 
+def no_character(text: str) -> str | None:
+    """The first code in the text that no encoding and no tokenizer takes for a character: half of a surrogate pair, a
+    NUL, or a non-character such as U+FFFE. None if there is no such code."""
+    for character in text:
+        code = ord(character)
+        if code == 0 or 0xD800 <= code <= 0xDFFF or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE:
+            return f"U+{code:04X}"
+    return None
+
+
 def check_text(text: str) -> str:
     """The text with its white space normalised, and typographic apostrophes within words as the typewriter's.
 
-    Raises UserError if there is nothing to say (empty, or punctuation only) or if the text holds one of the
-    model's own markers such as `<|s_7|>`, which would break the prompt.
+    Raises UserError if there is nothing to say (empty, or punctuation only), or if the text holds what is no character
+    or one of the model's own markers such as `<|s_7|>`, which would break the prompt.
     """
     if not isinstance(text, str):
         raise UserError(f"the text has to be a string, not {type(text).__name__}: give the words to speak")
     text = _APOSTROPHE.sub("'", " ".join(text.split()))
+    if code := no_character(text):
+        raise UserError(f"the text holds {code}, which is no character: write it as UTF-8 again")
     if not text:
         raise UserError("the text is empty: give the words to speak")
     if not any(character.isalnum() for character in text):

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from rich.console import Console
+import click
 from rich.table import Table
 
+from experiments.cli.commands import Command
+from experiments.terminal import Terminal
 from llasa_core.presets import PRESETS, Preset, SourceStatus, source_status
 from llasa_core.voices import shipped_voices
 from verifiers import catalogue
@@ -21,21 +23,31 @@ class Part:
     licence: str
 
 
-def print_models() -> None:
+EXAMPLES = """\
+  what each preset is made of, and whether it is here:
+    llasa-search models
+  then, for instance:
+    llasa-search synth "The train is late." --preset nano --voice kal
+"""
+
+
+@click.command(cls=Command, examples=EXAMPLES)
+def command() -> None:
+    """List the models of each preset, where they are or would come from, their licences, and the shipped voices."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("preset", "part", "source", "here", "licence"):
         table.add_column(heading, overflow="fold")
     for preset in PRESETS.values():
         for part in preset_parts(preset):
             table.add_row(part.preset, part.role, part.source, part.state, part.licence)
-    console = Console()
-    console.print(table)
+    terminal = Terminal()
+    terminal.print(table)
     voices = ", ".join(voice.name for voice in shipped_voices())
-    console.print(f"voices: {voices or 'none shipped'}", highlight=False)
+    terminal.say(f"voices: {voices or 'none shipped'}")
 
 
 def preset_parts(preset: Preset) -> list[Part]:
-    """Generator, codec, verifiers and judges of a preset."""
+    """Generator, codec, verifiers and judges of a preset, and the verifiers that are used when they are named."""
     parts = [
         Part(preset.name, role, source, describe(source_status(source)), licence)
         for role, source, licence in (
@@ -43,7 +55,11 @@ def preset_parts(preset: Preset) -> list[Part]:
             ("codec", preset.codec, preset.codec_licence),
         )
     ]
-    for role, specs in (("verifier", preset.verifiers), ("judge", preset.judges)):
+    for role, specs in (
+        ("verifier", preset.verifiers),
+        ("judge", preset.judges),
+        ("optional", preset.optional),
+    ):
         for spec in specs:
             release = catalogue.release(spec)
             parts.append(Part(preset.name, role, spec, release.state, release.licence))

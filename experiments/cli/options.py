@@ -1,126 +1,188 @@
-"""Options that `synth` and `run` share: how to search, with what models and voice; and what their help says of it."""
+"""Options that several commands share. Each group of them reaches its command as one frozen dataclass, and no object of
+click goes further than this package."""
 
-import argparse
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from experiments.cli.ray_options import add_ray
-from experiments.cli.recipes import shipped
-from search.strategies.registry import explain
+import click
 
-SELECTIONS = """\
-how a selection is written (--select), by the names of the metrics:
-  "wer<=0,sim"                    among those with WER 0 the most similar; if there is none, the lowest WER
-  "sim" or "wer,sim"              the best by one metric; where that is equal, by the next
-  "weighted(sim=1,wer=2)"         the largest sum, each metric in its own units and in its better direction
-  "ranks(sim,wer)"                the best mean of the places by each metric, which needs no units;
-                                  with weights: "ranks(sim=2,wer=1)"
-  "pareto(sim,wer)"               those that no other one beats by all metrics, the even compromise first
-  "wer<=0.02,sim>=0.8,ranks(...)" bounds, with any of these behind them
-Candidates that could not be judged come last; of equal ones the likelier, then the earlier one is taken.
-"""
+from experiments.cli.commands import Option
+from experiments.cli.parameters import DeviceType, FileType, TextType, Whole
+from experiments.cli.speak import Files
+from experiments.request_options import RequestOptions
+from llasa_core.request import MAX_SEED
+from llasa_core.voices import shipped_voices
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Decorator = Callable[[Function], Function]
 
 
-class Collected(argparse.Action):
-    """Collects the values of a repeatable option; the first one given replaces the default."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        before = getattr(namespace, self.dest)
-        kept = [] if before is None or before is parser.get_default(self.dest) else before
-        setattr(namespace, self.dest, [*kept, values])
+def option(*names: str, group: str, type: click.ParamType[Any] | None = None, **rest: Any) -> Decorator[Any]:
+    """An option under a heading of the help."""
+    return click.option(*names, cls=Option, group=group, type=type, **rest)
 
 
-def add_search(parser: argparse.ArgumentParser) -> None:
-    """Everything of a search but its text and where the results go."""
-    parser.add_argument(
-        "-n",
-        type=int,
-        metavar="N",
-        help="candidates, or continuations of each beam (default: the strategy's)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same speech (default 0)")
-    parser.add_argument(
-        "--recipe",
-        metavar="NAME|YAML",
-        help="options from a file, by their long names; those given here win (shipped: see below)",
-    )
-    add_voice(parser)
-    add_models(parser)
-    add_choice(parser)
-    add_ray(parser)
+def bundled(into: str, make: Callable[..., Any], options: Iterable[Decorator[Any]]) -> Decorator[Any]:
+    """Adds the options to a command, which gets `make(**values)` as its argument `into`."""
+
+    def decorate(function: Function) -> Any:
+        @functools.wraps(function)
+        def call(**values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            return function(**values, **{into: make(**own)})
+
+        before = len(getattr(call, "__click_params__", ()))
+        for add in reversed(list(options)):
+            add(call)
+        names = [param.name for param in call.__click_params__[before:]]  # type: ignore[attr-defined]
+        return call
+
+    return decorate
 
 
-def add_voice(parser: argparse.ArgumentParser) -> None:
-    voice = parser.add_argument_group("voice")
-    voice.add_argument("--prompt-audio", type=Path, metavar="WAV", help="the voice to speak with")
-    voice.add_argument("--prompt-text", metavar="TEXT", help="what is said in it")
-    voice.add_argument("--voice", metavar="NAME", help="a shipped voice prompt (default: the first one)")
-    voice.add_argument("--no-prompt", action="store_true", help="let the model choose a voice")
-    voice.add_argument("--language", default="en", metavar="CODE", help="of the text (default en)")
-    emotion = parser.add_argument_group(
-        "emotion", "what emotion verifiers judge against, such as emotion2vec"
-    )
-    emotion.add_argument("--emotion", metavar="LABEL", help="such as happy; for emotion2vec?measure=label")
-    emotion.add_argument("--emotion-audio", type=Path, metavar="WAV", help="speech with it, in any voice")
-
-
-def add_models(parser: argparse.ArgumentParser) -> None:
-    models = parser.add_argument_group("models")
-    models.add_argument("--preset", default="nano", help="see `llasa-search models` (default nano)")
-    models.add_argument("--generator", metavar="SOURCE", help="a folder or hub id instead of the preset's")
-    models.add_argument("--codec", metavar="SOURCE", help="a folder or hub id instead of the preset's")
-    models.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default cpu)")
-
-
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    choice = parser.add_argument_group("search")
-    choice.add_argument(
-        "--strategy",
-        default="best-of-n",
-        metavar="NAME[?OPTION=VALUE&...]",
-        help="how candidates are made and pruned (default best-of-n): see below",
-    )
-    choice.add_argument(
-        "--budget",
-        metavar="LIMIT=N,...",
-        help="for each text: stop at so many candidates=, tokens=, seconds= or flops=; the best until then wins",
-    )
-    choice.add_argument(
-        "--verifier", action=Collected, metavar="SPEC", help="searches; repeatable (default: the preset's)"
-    )
-    choice.add_argument(
-        "--judge",
-        action=Collected,
-        metavar="SPEC",
-        help="held out: reported, not searched with; repeatable (default: the preset's)",
-    )
-    choice.add_argument("--no-judge", action="store_true", help="leave out the preset's held-out judge")
-    choice.add_argument(
-        "--select", metavar="RULE", help='which candidate is the best, such as "wer<=0,sim": see below'
-    )
-    choice.add_argument("--temperature", type=float, help="default: the preset's")
-    choice.add_argument("--top-p", type=float, help="default: the preset's")
-    choice.add_argument("--top-k", type=int, help="only the K likeliest codes (default: all)")
-    choice.add_argument("--min-p", type=float, help="none below this share of the likeliest (default: off)")
-    choice.add_argument("--repetition-penalty", type=float, help="on codes already said (default 1: off)")
-    choice.add_argument(
-        "--memory",
-        type=float,
-        metavar="GIB",
-        help="for keys and values; candidates that do not fit are spoken after the others (default: most of what is free)",
-    )
-    choice.add_argument(
-        "--max-seconds", type=float, default=20.0, metavar="S", help="cut candidates off there (default 20)"
+def request() -> Decorator[Any]:
+    """The voice, emotion and seed, as `request: RequestOptions`."""
+    prompt_audio, recorded_emotion = recording_options()
+    return bundled(
+        "request",
+        RequestOptions,
+        [
+            prompt_audio,
+            option(
+                "--prompt-text", type=TextType(), metavar="TEXT", group="voice", help="what is said in it"
+            ),
+            option(
+                "--voice",
+                type=TextType(lambda: (voice.name for voice in shipped_voices())),
+                metavar="NAME",
+                group="voice",
+                help="a shipped voice prompt (default: the first one)",
+            ),
+            option("--no-prompt", is_flag=True, group="voice", help="let the model choose a voice"),
+            language("voice"),
+            emotion("emotion"),
+            recorded_emotion,
+            option(
+                "--seed",
+                type=Whole(0, MAX_SEED),
+                default=0,
+                metavar="N",
+                group="search",
+                help="same seed, same speech (default 0)",
+            ),
+        ],
     )
 
 
-def search_help() -> str:
-    """What the strategies and recipes are, and how a selection is written."""
-    recipes = "\n".join(f"  {name:<18}{line}" for name, line in shipped().items())
-    return f"{explain()}\n{SELECTIONS}\nrecipes (--recipe):\n{recipes}\n"
+def language(group: str) -> Decorator[Any]:
+    return option(
+        "--language",
+        type=TextType(),
+        default="en",
+        metavar="CODE",
+        group=group,
+        help="of the text (default en)",
+    )
+
+
+def emotion(group: str) -> Decorator[Any]:
+    return option(
+        "--emotion",
+        type=TextType(),
+        metavar="LABEL",
+        group=group,
+        help="what emotion is judged against: happy ...",
+    )
+
+
+def emotion_audio(group: str) -> Decorator[Any]:
+    return option(
+        "--emotion-audio",
+        type=FileType(),
+        metavar="WAV",
+        group=group,
+        help="a recording of the emotion, in any voice",
+    )
+
+
+def recording_options() -> list[Decorator[Any]]:
+    """--prompt-audio and --emotion-audio."""
+    prompt_audio = option(
+        "--prompt-audio", type=FileType(), metavar="WAV", group="voice", help="a recording of the voice"
+    )
+    return [prompt_audio, emotion_audio("emotion")]
+
+
+class _Recordings(Protocol):
+    @property
+    def prompt_audio(self) -> Path | None: ...
+    @property
+    def emotion_audio(self) -> Path | None: ...
+
+
+def recordings(given: _Recordings) -> dict[str, Path | None]:
+    """The recordings that are read, by option."""
+    return {"--prompt-audio": given.prompt_audio, "--emotion-audio": given.emotion_audio}
+
+
+def outputs(default: Path) -> Decorator[Any]:
+    """What is written of one search, as `files: Files`."""
+    group = "outputs"
+    return bundled(
+        "files",
+        Files,
+        [
+            option(
+                "-o",
+                "--output",
+                type=FileType(),
+                default=default,
+                metavar="WAV",
+                group=group,
+                help=f"the winner (default {default})",
+            ),
+            json_file("scores, cost, and the manifest that `replay` makes it again from"),
+            option("--candidates", type=FileType(), metavar="DIR", group=group, help="every candidate"),
+            option("--trace", type=FileType(), metavar="FILE", group=group, help="each step, as JSON lines"),
+            option(
+                "--report",
+                type=FileType(),
+                metavar="HTML",
+                group=group,
+                help="a page with the search tree, to look at and listen to",
+            ),
+        ],
+    )
+
+
+def device(group: str) -> Decorator[Any]:
+    return option(
+        "--device",
+        type=DeviceType(),
+        default="cpu",
+        metavar="NAME",
+        group=group,
+        help="cpu, cuda, cuda:1 ... (default cpu)",
+    )
+
+
+def verifier(text: str, group: str) -> Decorator[Any]:
+    return option(
+        "--verifier", "verifiers", type=TextType(kinds), multiple=True, metavar="SPEC", group=group, help=text
+    )
+
+
+def json_file(text: str, group: str = "outputs") -> Decorator[Any]:
+    return option(
+        "--json", type=FileType(stdout=True), metavar="FILE", group=group, help=f"{text}; - is stdout"
+    )
+
+
+def kinds() -> Iterable[str]:
+    from verifiers.registry import kinds
+
+    return kinds()

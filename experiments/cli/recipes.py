@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from llasa_core.errors import UserError
-from verifiers.spec import nearest
+from experiments.documents import read_yaml
+from llasa_core.errors import UserError, nearest
+from llasa_core.paths import shown, user_path
 
 FOLDER = Path(__file__).parents[1] / "recipes"
-OUTPUTS = set(
-    "help recipe text output json trace report candidates input resume retry_failed limit in_flight".split()
-)
-"""What a recipe cannot set: that belongs to one call."""
 
 
 def shipped() -> dict[str, str]:
@@ -24,41 +20,24 @@ def shipped() -> dict[str, str]:
     }
 
 
-def read_recipe(name: str) -> dict[str, Any]:
-    """The options of a shipped recipe or of a file. Raises UserError for what is none."""
-    import yaml
-
-    path = Path(name).expanduser()
-    if "/" not in name and path.suffix not in (".yaml", ".yml"):
-        path = FOLDER / f"{name}.yaml"
-        if not path.is_file():
-            raise UserError(f"no recipe {name!r} is shipped{nearest(name, shipped())}; or give a YAML file")
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+def recipe_path(name: str) -> Path:
+    """Where a recipe is. Raises UserError for a name without a folder or suffix that is none of the shipped ones."""
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return user_path(name, "--recipe")
+    if name not in shipped():
         raise UserError(
-            f"--recipe {path}: {' '.join(str(error).split())}: give a readable YAML file"
-        ) from None
+            f"no recipe {shown(name)!r} is shipped{nearest(name, shipped())}; or give a YAML file"
+        )
+    return FOLDER / f"{name}.yaml"
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """The options of a shipped recipe or of a file, by their names as they are written in it. Raises UserError."""
+    path = recipe_path(name)
+    found = read_yaml(path, "--recipe")
     if not isinstance(found, dict):
-        raise UserError(f"--recipe {path}: write options by their long names, as in 'strategy: beam'")
-    return {str(key): value for key, value in found.items()}
-
-
-def apply_recipe(parser: argparse.ArgumentParser, name: str) -> None:
-    """Make a recipe's options the defaults of a parser. Raises UserError for an option that it does not have."""
-    known = {action.dest for action in parser._actions} - OUTPUTS
-    values: dict[str, Any] = {}
-    for key, value in read_recipe(name).items():
-        option = key.replace("-", "_")
-        if option not in known:
-            raise UserError(f"--recipe {name}: no option {key!r}{nearest(option, known)}")
-        if option in ("verifier", "judge"):
-            value = [value] if isinstance(value, str) else [str(item) for item in value]
-        elif (
-            option not in ("strategy", "budget")
-            and isinstance(value, int | float)
-            and not isinstance(value, bool)
-        ):
-            value = str(value)  # read like one that is typed
-        values[option] = value
-    parser.set_defaults(**values)
+        raise UserError(f"--recipe {shown(path)}: write options by their long names, as in 'strategy: beam'")
+    for key in found:
+        if not isinstance(key, str):
+            raise UserError(f"--recipe {shown(path)}: {key!r} is no name of an option: write it as text")
+    return found

@@ -3,49 +3,85 @@ is the same to the sample."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.synth import check_outputs, speak
-from experiments.config import Settings, from_manifest
+import click
+
+from experiments.cli import options
+from experiments.cli.commands import Command
+from experiments.cli.parameters import FileType, TextType
+from experiments.cli.speak import Files, speak
+from experiments.cli.surroundings import check_surroundings
+from experiments.config import Settings, set_threads
 from experiments.runs.records import read_records
+from experiments.terminal import STDOUT, say
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.voices import find_voice
+from search.models import ModelSpec
 from search.results.manifest import describe_request, identity, verifier_identity, versions
 
+EXIT_DIFFERENT = 1
+EXAMPLES = """\
+  a result that `synth --json` wrote:
+    llasa-search replay late.json -o again.wav
+  the seventh text of a run, and the page of its search:
+    llasa-search replay spoken --id 7 --report page.html
+"""
 
-def replay(arguments: argparse.Namespace) -> bool:
-    """Speaks again what a manifest describes. True if the winner is the same to the sample, or none is known.
 
-    Raises UserError for a file that is no manifest, and for recordings or models that are not those it names.
+@dataclass(frozen=True)
+class Recordings:
+    """Where the recordings of the request are now."""
+
+    prompt_audio: Path | None = None
+    emotion_audio: Path | None = None
+
+
+@click.command(cls=Command, examples=EXAMPLES)
+@click.argument(
+    "manifest", metavar="RESULT", type=FileType(), help="a result of --json, or the folder of a run"
+)
+@options.option(
+    "--id", type=TextType(), metavar="ID", group="options", help="which text of the run: its id or number"
+)
+@options.bundled("recordings", Recordings, options.recording_options())
+@options.outputs(Path("replayed.wav"))
+def command(manifest: Path, id: str | None, recordings: Recordings, files: Files) -> int:
+    """Make a result again, and say whether it is the same sample for sample (exit code 0) or not (1).
+
+    RESULT is a file that --json wrote, its manifest alone, or with --id the folder of a run.
     """
-    found = read_manifest(arguments.manifest, arguments.id)
-    manifest = found.get("manifest", found)
-    settings = from_manifest(manifest)
-    request = request_of(manifest, arguments)
-    check_models(manifest["models"], settings)
-    check_outputs(arguments)
-    for name, then in manifest["versions"].items():
+    found = read_manifest(manifest, id)
+    told = found.get("manifest", found)
+    settings = Settings.from_manifest(told)
+    request = request_of(told, recordings)
+    files.check({"RESULT": manifest, **options.recordings(recordings)})
+    check_surroundings()
+    settings.check_device()
+    check_models(told["models"], settings.models)
+    for name, then in told["versions"].items():
         if (now := versions().get(name)) != then:
-            print(f"note: {name} was {then} and is {now}: samples may differ")
-    set_threads(manifest["models"])
-    inputs = {
-        name: manifest.get("inputs", {}).get(name) for name in ("voice", "prompt_audio", "emotion_audio")
-    }
-    result = speak(settings, request, arguments, inputs)
+            say(f"note: {name} was {then} and is {now}: samples may differ", error=True)
+    set_threads(told["models"].get("threads"))
+    inputs = {name: told.get("inputs", {}).get(name) for name in ("voice", "prompt_audio", "emotion_audio")}
+    result = speak(settings, request, files, inputs)
     expected = found.get("waveform_sha256")
     if expected is None:
-        return True
-    same = bool(hashlib.sha256(result.waveform.tobytes()).hexdigest() == expected)
-    print("the same, sample for sample" if same else "NOT the same as the result of the manifest")
-    return same
+        return 0
+    same = hashlib.sha256(result.waveform.tobytes()).hexdigest() == expected
+    say(
+        "the same, sample for sample" if same else "NOT the same as the result of the manifest",
+        error=files.json == STDOUT,
+    )
+    return 0 if same else EXIT_DIFFERENT
 
 
 def read_manifest(path: Path, id: str | None = None) -> dict[str, Any]:
@@ -68,9 +104,10 @@ def find_record(folder: Path, id: str) -> dict[str, Any]:
     """What became of a text of a run. Raises UserError if that was no speech."""
     ids: dict[str, None] = {}
     found: dict[str, Any] = {}
+    numbered = id.zfill(6)  # what `run` calls a row without an id
     for record in read_records(folder):
         ids[record["id"]] = None
-        if record["id"] == id:
+        if record["id"] == id or (record["id"] == numbered and found.get("id") != id):
             found = record
     if not found:
         near = get_close_matches(id, ids, n=1, cutoff=0.1)
@@ -83,10 +120,10 @@ def find_record(folder: Path, id: str) -> dict[str, Any]:
     return found
 
 
-def request_of(manifest: Mapping[str, Any], arguments: argparse.Namespace) -> Request:
+def request_of(manifest: Mapping[str, Any], recordings: Recordings) -> Request:
     """The request, with its recordings from where they were or from where the caller says."""
     told, inputs = manifest["request"], manifest.get("inputs", {})
-    prompt = arguments.prompt_audio or inputs.get("prompt_audio")
+    prompt = recordings.prompt_audio or inputs.get("prompt_audio")
     if prompt is None and inputs.get("voice"):
         prompt = find_voice(inputs["voice"]).path
     request = Request(
@@ -96,7 +133,7 @@ def request_of(manifest: Mapping[str, Any], arguments: argparse.Namespace) -> Re
         prompt_text=told["prompt_text"],
         emotion=told["emotion"],
         emotion_audio=_recording(
-            "emotion", arguments.emotion_audio or inputs.get("emotion_audio"), told["emotion_samples"]
+            "emotion", recordings.emotion_audio or inputs.get("emotion_audio"), told["emotion_samples"]
         ),
         seed=told["seed"],
         id=told["id"],
@@ -115,9 +152,9 @@ def _recording(role: str, path: str | Path | None, samples: int) -> Waveform | N
     return read_audio(Path(path))
 
 
-def check_models(told: Mapping[str, Any], settings: Settings) -> None:
+def check_models(told: Mapping[str, Any], models: ModelSpec) -> None:
     """Raises UserError if a model is not the one of the manifest."""
-    for role, source in (("generator", settings.generator), ("codec", settings.codec)):
+    for role, source in (("generator", models.generator), ("codec", models.codec)):
         if identity(str(source)) != told[role]:
             raise UserError(f"the {role} {source} is not the one of the manifest: its content has changed")
     for role in ("verifiers", "judges"):
@@ -126,11 +163,3 @@ def check_models(told: Mapping[str, Any], settings: Settings) -> None:
                 raise UserError(
                     f"the verifier {entry['spec']} is not the one of the manifest: its content has changed"
                 )
-
-
-def set_threads(told: Mapping[str, Any]) -> None:
-    """As many as then: sums over several threads round otherwise."""
-    import torch
-
-    if threads := told.get("threads"):
-        torch.set_num_threads(int(threads))

@@ -1,23 +1,45 @@
 """What the terminal shows: progress on stderr, a short table on stdout."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from experiments.files import Outputs
+from experiments.terminal import STDOUT, Terminal, print_json
 from search.backends.base import Progress as Report
-from search.results.result import Candidate, SearchResult
+from search.results.result import SearchResult
 from verifiers.base import Score
+
+MOST_DECIMALS = 6
+"""Of a score: models differ by less from machine to machine."""
+
+
+def write_json(value: Any, file: Path) -> None:
+    """To a file, whole or not at all, or to stdout. Raises UserError if it cannot be written."""
+    if file == STDOUT:
+        print_json(value)
+        return
+    with Outputs() as outputs:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        outputs.stage(file).write_text(text + "\n", encoding="utf-8")
+        outputs.publish()
 
 
 @contextmanager
 def progress_bars() -> Iterator[Report]:
     """Yields a callback (stage, done, total) that draws one bar a stage on stderr."""
-    columns = (TextColumn("{task.description:<24}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    columns = (
+        TextColumn("{task.description:<24}", markup=False),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Terminal(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
@@ -28,20 +50,21 @@ def progress_bars() -> Iterator[Report]:
         yield report
 
 
-def print_result(result: SearchResult, output: Path) -> None:
-    """The candidates from best to worst, the winner, and what it cost."""
-    console = Console(soft_wrap=False)
-    console.print(candidate_table(result))
+def print_result(result: SearchResult, output: Path, *, replaced: bool = False, stderr: bool = False) -> None:
+    """The candidates from best to worst, the winner, and what it cost. replaced: there was another file of that name."""
+    terminal = Terminal(stderr=stderr)
+    terminal.print(candidate_table(result))
     winner = result.winner
     heard = [str(text) for score in winner.scores.values() if (text := score.evidence.get("transcript"))]
-    console.print(f"winner: candidate {winner.number}, {winner.seconds:.2f} s, in {output}", highlight=False)
+    note = " (replaced what was there)" if replaced else ""
+    terminal.say(f"winner: candidate {winner.number}, {winner.seconds:.2f} s, in {output}{note}")
     if heard:
-        console.print(f"heard:  {heard[0].strip()}", highlight=False, markup=False)
+        terminal.say(f"heard:  {heard[0].strip()}")
     if result.stopped:
-        console.print(f"stopped: {result.stopped}", highlight=False)
+        terminal.say(f"stopped: {result.stopped}")
     if not result.satisfied:
-        console.print("no candidate met all constraints: this one misses them least", highlight=False)
-    console.print(cost_line(result), highlight=False, soft_wrap=True)
+        terminal.say("no candidate met all constraints: this one misses them least")
+    terminal.say(cost_line(result))
 
 
 def candidate_table(result: SearchResult) -> Table:
@@ -54,8 +77,18 @@ def candidate_table(result: SearchResult) -> Table:
         table.add_column(f"judge {spec.split('?')[0]}", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("tokens", justify="right")
-    for candidate in sorted(result.candidates, key=lambda candidate: candidate.rank):
-        table.add_row(*_cells(candidate), style="bold" if candidate.rank == 0 else "")
+    candidates = sorted(result.candidates, key=lambda candidate: candidate.rank)
+    scores = [format_scores([c.scores[name] for c in candidates]) for name in result.winner.scores]
+    scores += [format_scores([c.judged[spec] for c in candidates]) for spec in result.winner.judged]
+    for candidate, *cells in zip(candidates, *scores, strict=True):
+        table.add_row(
+            "*" if candidate.rank == 0 else "",
+            str(candidate.number),
+            *cells,
+            f"{candidate.seconds:.2f}{' (cut off)' if candidate.cut_off else ''}",
+            str(len(candidate.tokens)),
+            style="bold" if candidate.rank == 0 else "",
+        )
     return table
 
 
@@ -68,16 +101,13 @@ def cost_line(result: SearchResult) -> str:
     )
 
 
-def _cells(candidate: Candidate) -> list[str]:
-    scores = [*candidate.scores.values(), *candidate.judged.values()]
-    return [
-        "*" if candidate.rank == 0 else "",
-        str(candidate.number),
-        *map(format_score, scores),
-        f"{candidate.seconds:.2f}{' (cut off)' if candidate.cut_off else ''}",
-        str(len(candidate.tokens)),
-    ]
-
-
-def format_score(score: Score) -> str:
-    return f"{score.value:.3f}" if score.usable else f"- ({score.reason})"
+def format_scores(scores: Sequence[Score]) -> list[str]:
+    """A column of scores, with as many decimals as tell values apart that differ: three to six."""
+    values = [score.value for score in scores if score.usable]
+    apart = len({f"{value:.{MOST_DECIMALS}f}" for value in values})
+    digits = next(
+        n
+        for n in range(3, MOST_DECIMALS + 1)
+        if len({f"{value:.{n}f}" for value in values}) == apart or n == MOST_DECIMALS
+    )
+    return [f"{score.value:.{digits}f}" if score.usable else f"- ({score.reason})" for score in scores]

@@ -1,232 +1,99 @@
-"""`llasa-search run`: speaks every text of a file into a folder, and goes on where it was stopped.
-
-Whatever becomes of a text is one record, which is the last thing that is written of it: what has a record is finished,
-what has none will be done again. Nothing else is kept of how far a run is.
-"""
+"""`llasa-search run`: speaks every text of a file into a folder, and goes on where it was stopped."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from experiments.config import Settings, check_emotion, choose_metrics, from_arguments
-from experiments.files import check_folder
-from experiments.request_options import RequestOptions, announce_untrained_words, build_request
-from experiments.runs.actor_log import ActorLog
-from experiments.runs.dataset import Row, file_name, read_rows
-from experiments.runs.description import describe, prepare_folder
-from experiments.runs.interrupts import Interrupts
-from experiments.runs.records import Records, read_records, write_whole
-from llasa_core.audio import AudioError, wav_bytes
-from llasa_core.errors import UserError
-from llasa_core.request import Request
-from search.preflight import check_prompt, spoken_text
-from search.results.result import SearchResult, score_as_dict
-from verifiers.errors import VerifierError
+import click
 
-if TYPE_CHECKING:
-    from experiments.runs.view import RunView
-    from search.engine import Failure
+from experiments.cli import options
+from experiments.cli.commands import Command
+from experiments.cli.options import bundled, option
+from experiments.cli.parameters import FileType, TextType, Whole
+from experiments.cli.recipes import recipe_path
+from experiments.cli.search_options import MOST, search, search_notes
+from experiments.cli.surroundings import check_surroundings
+from experiments.config import SearchOptions
+from experiments.request_options import RequestOptions
+from experiments.runs.run import RunOptions, run
+from experiments.runs.tables import KINDS
 
-TABLE = "table.csv"
-SHOWN = 10
-"""Of failures, so many are listed."""
-TRACEBACK_CHARACTERS = 4000
+EXAMPLES = """\
+  the best of 16 for every line, with the shipped voice:
+    llasa-search run sentences.txt -o spoken -n 16
+  go on after Ctrl-C, a kill or a full disk; then try those again that failed:
+    llasa-search run sentences.txt -o spoken -n 16 --resume
+    llasa-search run sentences.txt -o spoken -n 16 --resume --retry-failed
+  seed-tts-eval by the paper's best search, 16 texts at once; first ten of them to see that it works:
+    llasa-search run meta.lst -o zero-shot --preset llasa-1b --device cuda --recipe paper-partial-prm \\
+        --in-flight 16 --limit 10
+  the seventh of them again, sample for sample:
+    llasa-search replay spoken --id 7 -o again.wav
+"""
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Exit code: 0 all texts are spoken, 1 some failed, 130 interrupted.
+@click.command(cls=Command, examples=EXAMPLES, notes=search_notes)
+@click.argument(
+    "input", type=FileType(), metavar="INPUT", help=KINDS
+)
+@bundled(
+    "folder",
+    RunOptions,
+    [
+        option(
+            "-o",
+            "--output",
+            type=FileType(),
+            required=True,
+            metavar="DIR",
+            group="outputs",
+            help="audio/ID.wav, records.jsonl, table.csv",
+        ),
+        option(
+            "--resume", is_flag=True, group="outputs", help="go on with what DIR holds: nothing is done twice"
+        ),
+        option(
+            "--retry-failed",
+            is_flag=True,
+            group="outputs",
+            help="with --resume: try those again that failed",
+        ),
+        option(
+            "--text-column",
+            type=TextType(),
+            metavar="NAME",
+            group="texts",
+            help="the column that holds the text (default text)",
+        ),
+        option(
+            "--id-column",
+            type=TextType(),
+            metavar="NAME",
+            group="texts",
+            help="the column that holds the id (default id)",
+        ),
+        option("--limit", type=Whole(1, 2**53), metavar="N", group="texts", help="only the first N texts"),
+        option(
+            "--in-flight",
+            type=Whole(1, MOST),
+            metavar="N",
+            group="texts",
+            help="texts searched at once, in shared batches; no result depends on it "
+            "(default 8, with --ray 8 for each actor)",
+        ),
+    ],
+)
+@options.request()
+@search()
+def command(
+    input: Path, folder: RunOptions, request: RequestOptions, search: SearchOptions, recipe: str | None
+) -> int:
+    """Speak every text of a file, with the options of synth for all of them.
 
-    Raises UserError or VerifierError, before any model is loaded, for whatever cannot work; and for a disk that is full.
+    A row says what differs for it: text (required), id, prompt_audio with prompt_text, or voice (a shipped one),
+    language, emotion, emotion_audio, seed; paths are relative to INPUT. A .txt file has one text a line, a .lst file is
+    a meta.lst of seed-tts-eval (id|prompt_text|prompt_audio|text). The id (without one, the row's number) names the
+    file and, with the seed, decides the randomness: a result depends on no other row.
     """
-    if arguments.in_flight is not None and arguments.in_flight < 1:
-        raise UserError(f"--in-flight {arguments.in_flight}: give at least 1")
-    if arguments.retry_failed and not arguments.resume:
-        raise UserError("--retry-failed goes on with a run: add --resume")
-    check_folder(arguments.output / "audio", "-o")
-    options = RequestOptions.from_namespace(arguments)
-    example = build_request(options, "a")  # what the options say for all rows
-    rows = read_rows(arguments.input, options, arguments.limit)
-    settings = from_arguments(arguments, rows[0])
-    for row in rows:
-        try:
-            check_emotion((*settings.verifiers, *settings.judges), row)
-        except UserError as error:
-            raise UserError(f"{row.where}: {error}") from None
-    settings.check_device()
-    check_prompt(settings.generator_source, example)
-    with Interrupts() as interrupts, Records(arguments.output) as records:
-        prepare_folder(
-            records, describe(arguments.input, options, settings, len(rows)), resume=arguments.resume
-        )
-        skipped = {"done"} if arguments.retry_failed else {"done", "failed"}
-        missing = [row for row in rows if records.status.get(row.id) not in skipped]
-        announce(rows, missing, records)
-        interrupted = False
-        if missing:
-            texts = (spoken_text(Request(row.text, language=row.language)) for row in missing)
-            announce_untrained_words(settings.generator_source, texts)
-            try:
-                Run(rows, missing, settings, records, interrupts).speak(arguments.in_flight)
-            except KeyboardInterrupt:
-                interrupted = True
-        return conclude(records, rows, interrupted=interrupted)
-
-
-def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> None:
-    """One line on what there is to do, and one if ids had to be changed to be names of files."""
-    status = [records.status.get(row.id) for row in rows]
-    before = ""
-    if records.status:
-        before = f"{status.count('done')} done and {status.count('failed')} failed before, "
-    loading = ", loading the models" if missing else ""
-    print(f"{len(rows)} texts: {before}{len(missing)} to do{loading}", file=sys.stderr)
-    changed = [row for row in rows if file_name(row.id) != row.id]
-    if changed:
-        print(
-            f"{len(changed)} ids hold what names of files cannot: {changed[0].id!r} is written to {changed[0].file}",
-            file=sys.stderr,
-        )
-
-
-@dataclass(slots=True)
-class Run:
-    """Searches the missing rows, and keeps what comes of each."""
-
-    rows: Sequence[Row]
-    missing: Sequence[Row]
-    settings: Settings
-    records: Records
-    interrupts: Interrupts
-    began: float = field(default_factory=time.monotonic)
-
-    def speak(self, in_flight: int | None) -> None:
-        """Raises KeyboardInterrupt when that has come, with everything finished kept."""
-        from experiments.runs.view import RunView
-
-        session = self.records.sessions + 1
-        with closing(self.settings.searcher()) as searcher:
-            self.began = time.monotonic()
-            by_id = {row.id: row for row in self.missing}
-            # those that are tried again count as not yet done
-            before = [self.records.status.get(row.id) for row in self.rows if row.id not in by_id]
-            metrics = choose_metrics(self.settings.verifiers) | judge_metrics(self.settings.judges)
-            actors = ActorLog(self.records.folder, session, getattr(searcher.backend, "workers", list))
-            view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics, actors.look)
-            outcomes = searcher.run_many(
-                self.requests(view, session),
-                self.settings.strategy,
-                budget=self.settings.budget,
-                in_flight=in_flight,
-                progress=view.watch,
-            )
-            with view, actors, closing(outcomes):
-                for outcome in outcomes:
-                    self.take(outcome, by_id[outcome.request.id], session, view)
-
-    def take(self, outcome: SearchResult | Failure, row: Row, session: int, view: RunView) -> None:
-        """One text is done, or has failed."""
-        with self.interrupts.held():
-            if isinstance(outcome, SearchResult):
-                self.keep(row, outcome, session)
-                view.finished(outcome)
-            else:
-                self.lose(row, outcome.error, session)
-                view.lost(row.id)
-
-    def requests(self, view: RunView, session: int) -> Iterator[Request]:
-        """Made as there is room for them; a recording that turns out to be no good fails its own row."""
-        for row in self.missing:
-            try:
-                request = row.request()
-            except (UserError, AudioError) as error:
-                with self.interrupts.held():
-                    self.lose(row, error, session)
-                    view.lost(row.id)
-                continue
-            yield request
-
-    def keep(self, row: Row, result: SearchResult, session: int) -> None:
-        """The audio first, then the record that says that it is there."""
-        write_whole(self.records.folder / row.file, wav_bytes(result.waveform))
-        winner, found = result.winner, result.as_dict()
-        self.records.append(
-            {
-                "id": row.id,
-                "status": "done",
-                "text": row.text,
-                "audio": row.file,
-                "seconds": round(winner.seconds, 4),
-                "scores": {name: score_as_dict(score) for name, score in winner.scores.items()},
-                "judged": {spec: score_as_dict(score) for spec, score in winner.judged.items()},
-                "satisfied": result.satisfied,
-                "stopped": result.stopped,
-                "cut_off": winner.cut_off,
-                "tokens": len(winner.tokens),
-                "candidates": len(result.candidates),
-                "warnings": list(result.request.warnings),
-                "ledger": found["ledger"],
-                "waveform_sha256": found["waveform_sha256"],
-                "session": session,
-                "elapsed": round(time.monotonic() - self.began, 3),
-                "manifest": {**found["manifest"], "inputs": row.inputs},
-            }
-        )
-
-    def lose(self, row: Row, error: Exception, session: int) -> None:
-        """Its error in a line; of one that nobody foresaw also where it came from."""
-        expected = isinstance(error, UserError | AudioError | VerifierError)
-        trace = "" if expected else "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
-        line = " ".join(str(error).split())
-        self.records.append(
-            {
-                "id": row.id,
-                "status": "failed",
-                "text": row.text,
-                "error": line if expected and line else f"{type(error).__name__}: {line}",
-                **({"traceback": trace} if trace else {}),
-                "session": session,
-                "elapsed": round(time.monotonic() - self.began, 3),
-            }
-        )
-
-
-def judge_metrics(specs: Sequence[str]) -> dict[str, bool]:
-    """Whether higher is better, by spec."""
-    return {spec: next(iter(choose_metrics((spec,)).values())) for spec in specs}
-
-
-def conclude(records: Records, rows: Sequence[Row], *, interrupted: bool) -> int:
-    """Prints what the run came to so far and writes the table; the exit code."""
-    from rich.console import Console
-
-    from experiments.runs.table import print_summary, summarize
-
-    folder = records.folder
-    summary = summarize(read_records(folder), records.wall)
-    write_whole(folder / TABLE, summary.as_csv())
-    console = Console()
-
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    print_summary(summary, console)
-    status = [records.status.get(row.id) for row in rows]
-    done, failed = status.count("done"), status.count("failed")
-    say(f"{done} of {len(rows)} texts done, {failed} failed: {folder}/records.jsonl, audio/, {TABLE}")
-    for id, error in list(summary.failed.items())[:SHOWN]:
-        say(f"failed: {id}: {error}")
-    if len(summary.failed) > SHOWN:
-        say(f"and {len(summary.failed) - SHOWN} more, in {folder}/records.jsonl")
-    if interrupted:
-        say("interrupted: the same command with --resume goes on")
-        return 130
-    if failed:
-        say("--resume --retry-failed tries them again")
-    return 1 if failed else 0
+    check_surroundings()
+    return run(input, folder, request, search, recipe=recipe_path(recipe) if recipe else None)

@@ -1,11 +1,24 @@
 """`llasa-search score`: judges audio files. Everything given is checked before any model is loaded."""
 
-import argparse
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from experiments.cli import options
+from experiments.cli.commands import Command
+from experiments.cli.options import option
+from experiments.cli.parameters import FileType, TextType
+from experiments.cli.report import progress_bars, write_json
+from experiments.cli.search_options import SELECTIONS
+from experiments.cli.surroundings import check_surroundings
+from experiments.documents import read_lines
+from experiments.files import Destination, check_outputs
+from experiments.terminal import STDOUT
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
@@ -32,6 +45,31 @@ OPTIONS = {
 """What gives each field of a target."""
 
 
+EXAMPLES = """\
+  word errors and likeness of the voice, by the models that are shipped:
+    llasa-search score a.wav b.wav --text "the train is late" --reference voice.wav
+  the best of many readings, first:
+    llasa-search score all/*.wav --text "the train is late" --reference voice.wav --select "wer<=0,sim"
+  the mean word error rate of a test set with its 95 % interval (list.txt: lines of path|text):
+    llasa-search score --texts list.txt --verifier whisper:large-v3 --device cuda
+  everything that a verifier says of one file, on stdout:
+    llasa-search score a.wav --verifier hubert-ctc:nano --text "the train is late" --json -
+"""
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """What the audio should be. text: of all files; texts: a list of lines path|text."""
+
+    text: str | None = None
+    texts: Path | None = None
+    language: str = "en"
+    reference: Path | None = None
+    resynthesis: Path | None = None
+    emotion: str | None = None
+    emotion_audio: Path | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
     """An audio file and what it should be."""
@@ -41,66 +79,136 @@ class Clip:
     target: Target
 
 
-def score(arguments: argparse.Namespace) -> None:
-    """Raises UserError, AudioError or VerifierError for whatever cannot be judged."""
-    clips = read_clips(arguments)
-    specs = choose_verifiers(arguments.verifier, clips[0].target)
+TARGET = [
+    option(
+        "--text",
+        type=TextType(),
+        metavar="TEXT",
+        group="what the audio should be",
+        help="what is said, in all files; digits of English are spelled out",
+    ),
+    option(
+        "--texts",
+        type=FileType(),
+        metavar="FILE",
+        group="what the audio should be",
+        help="lines of path|text, paths relative to FILE; without WAV arguments all of its files are judged",
+    ),
+    options.language("what the audio should be"),
+    option(
+        "--reference",
+        type=FileType(),
+        metavar="WAV",
+        group="what the audio should be",
+        help="whose voice it should be",
+    ),
+    option(
+        "--resynthesis",
+        type=FileType(),
+        metavar="WAV",
+        group="what the audio should be",
+        help="the reference as the codec says it again (SIM-r)",
+    ),
+    options.emotion("what the audio should be"),
+    options.emotion_audio("what the audio should be"),
+]
+
+
+@click.command(cls=Command, examples=EXAMPLES, notes=lambda: SELECTIONS)
+@click.argument(
+    "files", nargs=-1, type=FileType(), metavar="[WAV]...", help="what is judged (WAV, FLAC, ...)"
+)
+@options.json_file("everything, evidence too, instead of a table")
+@options.verifier(
+    "what judges, repeatable; `llasa-search verifiers` lists them "
+    "(default: those of the nano preset that have what they need)",
+    "verifiers",
+)
+@option(
+    "--select",
+    type=TextType(),
+    metavar="RULE",
+    group="verifiers",
+    help="show the best first, such as wer<=0,sim: see below",
+)
+@option("--partial", is_flag=True, group="verifiers", help="the audio breaks off somewhere in the text")
+@options.device("verifiers")
+@options.bundled("target", TargetOptions, TARGET)
+def command(
+    files: tuple[Path, ...],
+    json: Path | None,
+    verifiers: tuple[str, ...],
+    select: str | None,
+    partial: bool,
+    device: str,
+    target: TargetOptions,
+) -> None:
+    """Judge audio files against a text, a voice or an emotion: a table on stdout, or JSON with all the evidence."""
+    clips = read_clips(files, target)
+    specs = choose_verifiers(verifiers, clips[0].target)
     directions = {spec: registry.directions(spec) for spec in specs}
-    selection = choose_selection(arguments.select, directions)
-    for spec in specs:
-        registry.check(spec)
+    selection = choose_selection(select, directions)
+    if json is not None and json != STDOUT:
+        read = {str(clip.file): clip.file for clip in clips}
+        recordings = {
+            "--texts": target.texts,
+            "--reference": target.reference,
+            "--resynthesis": target.resynthesis,
+        }
+        check_outputs(
+            [Destination("--json", json)], {**read, **recordings, "--emotion-audio": target.emotion_audio}
+        )
+    check_surroundings()
 
     # These import torch: bad input above is answered without waiting for it.
-    from experiments.cli.report import progress_bars
     from experiments.cli.score_report import Report, print_report
     from verifiers.shared.loading import check_device
 
-    check_device(arguments.device)
+    check_device(device)
     with progress_bars() as progress:
-        verifiers = []
+        loaded = []
         for done, spec in enumerate(specs):
             progress("load models", done, len(specs))
-            verifiers.append(load_shared(spec, arguments.device))
-            for target in distinct(clips):
-                verifiers[-1].score([], target, arguments.partial)
+            loaded.append(load_shared(spec, device))
+            for wanted in distinct(clips):
+                loaded[-1].score([], wanted, partial)
         progress("load models", len(specs), len(specs))
-        scores = {}
-        for verifier in verifiers:
-            scores[verifier.spec] = judge(verifier, clips, arguments.partial, progress)
-    metrics = {verifier.spec: verifier.name for verifier in verifiers}
+        scores = {verifier.spec: judge(verifier, clips, partial, progress) for verifier in loaded}
+    metrics = {verifier.spec: verifier.name for verifier in loaded}
     ranking = None
     if selection is not None:
         ranking = selection.rank({metrics[spec]: own for spec, own in scores.items()})
-    files = [(clip.file, clip.waveform, clip.target.text) for clip in clips]
-    print_report(Report(files, metrics, scores, selection, ranking), as_json=arguments.json)
-
-
-def read_clips(arguments: argparse.Namespace) -> list[Clip]:
-    """The files with their targets: one text for all, one for each, or none."""
-    if arguments.text is not None and arguments.texts is not None:
-        raise UserError("--text contradicts --texts: give one text for all files, or a list of them")
-    language = arguments.language
-    common = Target(
-        text=None if arguments.text is None else spoken(arguments.text, language),
-        language=language,
-        reference=read_optional(arguments.reference),
-        resynthesis=read_optional(arguments.resynthesis),
-        emotion=arguments.emotion,
-        emotion_reference=read_optional(arguments.emotion_audio),
+    report = Report(
+        [(clip.file, clip.waveform, clip.target.text) for clip in clips], metrics, scores, selection, ranking
     )
-    files = list(arguments.files)
+    if json is None:
+        print_report(report)
+    else:
+        write_json(report.as_dict(), json)
+
+
+def read_clips(files: Sequence[Path], given: TargetOptions) -> list[Clip]:
+    """The files with their targets: one text for all, one for each, or none."""
+    if given.text is not None and given.texts is not None:
+        raise UserError("--text contradicts --texts: give one text for all files, or a list of them")
+    common = Target(
+        text=None if given.text is None else spoken(given.text, given.language),
+        language=given.language,
+        reference=read_optional(given.reference),
+        resynthesis=read_optional(given.resynthesis),
+        emotion=given.emotion,
+        emotion_reference=read_optional(given.emotion_audio),
+    )
     targets: dict[str | None, Target] = {common.text: common}
-    texts: Mapping[Path, str] = {}
-    if arguments.texts is not None:
-        texts = read_texts(arguments.texts)
-        files = files or list(texts)
+    texts: Mapping[Path, str] = {} if given.texts is None else read_texts(given.texts)
+    files = files or list(texts)
     if not files:
         raise UserError("no audio files to judge: give their paths, or a list of them with --texts")
     clips = []
     for file in files:
         text = common.text
-        if arguments.texts is not None:
-            text = text_of(file, texts, arguments.texts, language)
+        if given.texts is not None:
+            text = text_of(file, texts, given.texts, given.language)
         target = targets.setdefault(text, replace(common, text=text))
         clips.append(Clip(file, read_audio(file), target))
     return clips
@@ -108,13 +216,8 @@ def read_clips(arguments: argparse.Namespace) -> list[Clip]:
 
 def read_texts(path: Path) -> dict[Path, str]:
     """Lines of `path|text`, paths relative to the folder of the list, each once. Raises UserError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(f"--texts {path} cannot be read ({reason}): give a list of lines path|text") from None
     texts: dict[Path, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in read_lines(path, "--texts"):
         if not line.strip():
             continue
         name, bar, text = line.partition("|")
@@ -147,7 +250,7 @@ def read_optional(path: Path | None) -> Waveform | None:
     return None if path is None else read_audio(path)
 
 
-def choose_verifiers(given: Sequence[str] | None, target: Target) -> list[str]:
+def choose_verifiers(given: Sequence[str], target: Target) -> list[str]:
     """The caller's specs, canonical, or those of the nano preset that have what they need.
 
     Raises UserError if one of the caller's does not, if one is given twice, or if none is left.
@@ -214,7 +317,7 @@ def distinct(clips: Sequence[Clip]) -> list[Target]:
     return list({id(clip.target): clip.target for clip in clips}.values())
 
 
-def judge(verifier: Verifier, clips: Sequence[Clip], partial: bool, progress: "Progress") -> list[Score]:
+def judge(verifier: Verifier, clips: Sequence[Clip], partial: bool, progress: Progress) -> list[Score]:
     """Scores in the order of the clips; those with the same target in one call."""
     scores: dict[int, Score] = {}
     for target in distinct(clips):

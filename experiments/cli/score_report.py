@@ -1,6 +1,5 @@
 """What `llasa-search score` prints: a table with means, or everything as JSON."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from experiments.cli.report import format_score
+from experiments.cli.report import format_scores
+from experiments.terminal import Terminal
 from llasa_core.audio import Waveform, seconds
 from search.results.result import score_as_dict
 from verifiers.base import Score
@@ -80,12 +78,9 @@ class Report:
         return found
 
 
-def print_report(report: Report, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    console = Console()
-    console.print(score_table(report))
+def print_report(report: Report) -> None:
+    terminal = Terminal()
+    terminal.print(score_table(report))
     lines = mean_lines(report) if len(report.files) > 1 else heard_lines(report)
     if report.ranking is not None:
         if not report.ranking.satisfied:
@@ -93,7 +88,7 @@ def print_report(report: Report, *, as_json: bool) -> None:
         if report.ranking.front:
             lines.append(f"front: {', '.join(str(report.files[row][0]) for row in report.ranking.front)}")
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        terminal.say(line)
 
 
 def score_table(report: Report) -> Table:
@@ -102,10 +97,10 @@ def score_table(report: Report) -> Table:
     for spec in report.metrics:
         table.add_column(report.heading(spec), justify="right", overflow="fold")
     table.add_column("seconds", justify="right")
-    for row in report.order:
+    columns = [format_scores([own[row] for row in report.order]) for own in report.scores.values()]
+    for row, *cells in zip(report.order, *columns, strict=True):
         file, waveform, _ = report.files[row]
-        cells = [format_score(own[row]) for own in report.scores.values()]
-        table.add_row(Text(str(file)), *map(Text, cells), f"{seconds(waveform):.2f}")
+        table.add_row(str(file), *cells, f"{seconds(waveform):.2f}")
     return table
 
 

@@ -1,31 +1,45 @@
 """`llasa-search verifiers`: what can judge, what each needs, and what of it can run here now."""
 
-import json
+from pathlib import Path
 
-from rich.console import Console
+import click
 from rich.table import Table
 
+from experiments.cli import options
+from experiments.cli.commands import Command
+from experiments.cli.report import write_json
+from experiments.files import Destination, check_outputs
+from experiments.terminal import STDOUT, Terminal
 from verifiers import catalogue
 from verifiers.catalogue import Kind
 
+EXAMPLES = """\
+  everything that can judge, and the command that installs what is missing:
+    llasa-search verifiers
+  the same for a program:
+    llasa-search verifiers --json - | jq '.[].kind'
+"""
 
-def print_verifiers(as_json: bool) -> None:
-    """A table of all kinds with the weights that they are released with, or the same as JSON."""
+
+@click.command(cls=Command, examples=EXAMPLES)
+@options.json_file("all of it, instead of tables")
+def command(json: Path | None) -> None:
+    """List what can judge, what each kind needs, and what of it can run here now."""
+    if json is not None and json != STDOUT:
+        check_outputs([Destination("--json", json)], {})
     kinds = catalogue.describe()
-    if as_json:
-        print(json.dumps([kind.as_dict() for kind in kinds], indent=2, ensure_ascii=False))
+    if json is not None:
+        write_json([kind.as_dict() for kind in kinds], json)
         return
-    console = Console()
-    console.print(kind_table(kinds))
-    console.print()
-    console.print(release_table(kinds))
+    terminal = Terminal()
+    terminal.print(kind_table(kinds))
+    terminal.print()
+    terminal.print(release_table(kinds))
     for kind in kinds:
         if kind.install:
-            needs = f"{kind.kind} needs {', '.join(kind.missing)}: "
-            console.print(needs + kind.install, highlight=False, markup=False, soft_wrap=True)
+            terminal.say(f"{kind.kind} needs {', '.join(kind.missing)}: {kind.install}")
         if kind.problem:
-            said = f"{kind.kind} ({kind.target}): {kind.problem}"
-            console.print(said, highlight=False, markup=False, soft_wrap=True)
+            terminal.say(f"{kind.kind} ({kind.target}): {kind.problem}")
 
 
 def kind_table(kinds: list[Kind]) -> Table:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from experiments.runs.records import unwritable
+from experiments.files import Log
 
 NAME = "actors.jsonl"
 EVERY = 30.0
@@ -30,6 +29,7 @@ class ActorLog:
         self.path = folder / NAME
         self.session = session
         self.workers = workers
+        self._log: Log | None = None
         self._began = self._told = time.monotonic()
 
     def look(self) -> Rows:
@@ -42,11 +42,9 @@ class ActorLog:
     def _write(self, rows: Rows) -> None:
         self._told = time.monotonic()
         line = {"session": self.session, "elapsed": round(self._told - self._began, 1), "actors": rows}
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
-        except OSError as error:
-            raise unwritable(self.path, error) from None
+        if self._log is None:
+            self._log = Log(self.path)
+        self._log.append(line)
 
     def __enter__(self) -> Self:
         self._began = self._told = time.monotonic()
@@ -56,5 +54,9 @@ class ActorLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         stopped = kind is None or issubclass(kind, KeyboardInterrupt | GeneratorExit)
-        if stopped and (rows := self.workers()):
-            self._write(rows)
+        try:
+            if stopped and (rows := self.workers()):
+                self._write(rows)
+        finally:
+            if self._log is not None:
+                self._log.close()

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from experiments.files import file_hash
 from experiments.request_options import RequestOptions, choose_voice
-from experiments.runs.tables import Cells, read_table
+from experiments.runs.tables import COLUMNS, Cells, ColumnMapping, Table
 from llasa_core.audio import AudioError, Waveform, read_audio
 from llasa_core.errors import UserError
+from llasa_core.loading import context_tokens
+from llasa_core.paths import regular_file, shown, user_path
+from llasa_core.prompt import MIN_ROOM
 from llasa_core.request import (
     MAX_EMOTION_SECONDS,
     MAX_PROMPT_SECONDS,
@@ -23,19 +29,13 @@ from llasa_core.request import (
 )
 from llasa_core.text import check_text
 from llasa_core.voices import VoicePrompt, find_voice
-from verifiers.spec import nearest
+from search.preflight import check_prompt, spoken_text
 
-COLUMNS = (
-    "id",
-    "text",
-    "prompt_audio",
-    "prompt_text",
-    "voice",
-    "language",
-    "emotion",
-    "emotion_audio",
-    "seed",
-)
+SHOWN = 10
+"""Of problems, and of columns that are not used, so many are named."""
+OVERHEAD = MIN_ROOM + 50 * round(MAX_PROMPT_SECONDS) + 200
+"""Tokens for the least speech, the longest voice prompt, and the words of the chat template."""
+NAMED = ColumnMapping()
 MAX_NAME_BYTES = 200
 """Of a file's name, which has to leave room for what is put around it while it is written."""
 _UNSAFE = re.compile(r"^\.|[^\w.\- ]")
@@ -44,7 +44,9 @@ _UNSAFE = re.compile(r"^\.|[^\w.\- ]")
 @dataclass(frozen=True, slots=True)
 class Row:
     """One text to speak. where: `line 3 of list.csv`. voice: the name of the prompt, if it is a shipped one.
-    Recordings are read when the request is made."""
+
+    Recordings are decoded when the request is made; the hashes are those of their files when the list was read.
+    """
 
     where: str
     id: str
@@ -56,6 +58,22 @@ class Row:
     voice: str | None = None
     emotion: str | None = None
     emotion_audio: Path | None = None
+    prompt_sha256: str | None = None
+    emotion_sha256: str | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All that decides what is spoken, but for the settings of the run."""
+        return {
+            "text": self.text,
+            "language": self.language,
+            "seed": self.seed,
+            "voice": self.voice,
+            "prompt_text": self.prompt_text,
+            "prompt_sha256": self.prompt_sha256,
+            "emotion": self.emotion,
+            "emotion_sha256": self.emotion_sha256,
+        }
 
     @property
     def file(self) -> str:
@@ -86,32 +104,87 @@ class Row:
         )
 
 
-def read_rows(path: Path, options: RequestOptions, limit: int | None = None) -> list[Row]:
-    """The first `limit` rows of the file; what a row does not say is as the options of the command say.
+def read_rows(
+    path: Path, options: RequestOptions, limit: int | None = None, columns: ColumnMapping = NAMED
+) -> list[Row]:
+    """The first `limit` rows of the list; what a row does not say is as the options of the command say.
 
-    Raises UserError that names the first row which cannot be spoken. Recordings are looked at, but not read.
+    What is passed over (columns that mean nothing, lines without anything to say) is told on stderr. Raises UserError
+    that names the rows which cannot be spoken. Recordings are looked at, but not decoded.
     """
     if limit is not None and limit < 1:
         raise UserError(f"--limit {limit}: give at least 1")
     voice = choose_voice(options)
+    table = Table(path, columns)
     rows: list[Row] = []
+    problems: list[str] = []
     places: dict[str, str] = {}
     looked_at: set[tuple[str, Path]] = set()
-    for number, (where, cells) in enumerate(read_table(path, COLUMNS), start=1):
+    for number, (where, cells) in enumerate(table.rows(), start=1):
         if number - 1 == limit:
             break
+        if isinstance(cells, UserError):
+            problems.append(str(cells))
+            continue
         try:
-            row = _row(where, number, cells, path.parent, voice, options)
+            row = _row(where, number, cells, table.folder, voice, options)
+            if row.id in places:
+                raise UserError(f"the id {row.id!r} is that of {places[row.id]} too: give each its own")
             _look_at_recordings(row, looked_at)
+            row = _with_hashes(row)
         except (UserError, AudioError) as error:
-            raise UserError(f"{where}: {error}") from None
-        if row.id in places:
-            raise UserError(f"{where}: the id {row.id!r} is that of {places[row.id]} too: give each its own")
+            problems.append(f"{where}: {error}")
+            continue
         places[row.id] = where
         rows.append(row)
+    _refuse(problems)
     if not rows:
-        raise UserError(f"{path} holds no texts: give at least one")
+        raise UserError(f"{shown(path)} holds no texts: give at least one")
+    _tell_what_is_passed_over(table)
     return rows
+
+
+def check_lengths(rows: Sequence[Row], generator: str) -> None:
+    """Raises UserError that names the rows whose text and voice prompt leave the generator no room for speech."""
+    problems: list[str] = []
+    surely_fits = context_tokens(generator) - OVERHEAD
+    for row in rows:
+        # No tokenizer makes more tokens of a text than the text has bytes.
+        text = spoken_text(Request(row.text, language=row.language))
+        if len(f"{text} {row.prompt_text}".encode()) <= surely_fits:
+            continue
+        try:
+            check_prompt(generator, row.request())
+        except (UserError, AudioError) as error:
+            problems.append(f"{row.where}: {error}")
+        if len(problems) > SHOWN:
+            break
+    _refuse(problems)
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    """Raises one UserError for all problems, if there are any."""
+    if not problems:
+        return
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    count = f"{len(problems)} rows cannot be spoken: " if len(problems) > 1 else ""
+    raise UserError(f"{count}{'; '.join(problems[:SHOWN])}{more}")
+
+
+def _tell_what_is_passed_over(table: Table) -> None:
+    if table.unused:
+        near = {name: get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.7) for name in table.unused}
+        named = [
+            f"{name!r} (did you mean {found[0]!r}?)" if found and found[0] != name.lower() else repr(name)
+            for name, found in near.items()
+        ]
+        more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+        print(f"note: columns that are not used: {', '.join(named[:SHOWN])}{more}", file=sys.stderr)
+    if table.silent:
+        count = len(table.silent)
+        print(
+            f"note: {count} lines without a letter or digit are left out: {table.silent[0]}", file=sys.stderr
+        )
 
 
 def file_name(id: str) -> str:
@@ -131,10 +204,7 @@ def _row(
     voice: VoicePrompt | None,
     options: RequestOptions,
 ) -> Row:
-    found = {name: _cell(name, value) for name, value in cells.items() if name in COLUMNS}
-    if unknown := cells.keys() - found.keys():
-        name = min(unknown)
-        raise UserError(f"there is no column {name!r}{nearest(name, COLUMNS)}")
+    found = {name: _cell(name, value) for name, value in cells.items()}
     id = found.get("id") or f"{number:06d}"
     if len(file_name(id).encode()) > MAX_NAME_BYTES:
         raise UserError(f"the id {id[:40]}... is too long for the name of a file: shorten it")
@@ -157,7 +227,7 @@ def _row(
         "" if prompt is None else check_text(prompt.text),
         None if prompt is None else prompt.name or None,
         checked.emotion,
-        folder / Path(emotion_audio).expanduser() if emotion_audio else options.emotion_audio,
+        _audio_file(folder, emotion_audio, "emotion") if emotion_audio else options.emotion_audio,
     )
 
 
@@ -173,12 +243,16 @@ def _prompt(
     if name:
         return find_voice(name)
     if audio and text:
-        return VoicePrompt("", text, folder / Path(audio).expanduser())
+        return VoicePrompt("", text, _audio_file(folder, audio, "prompt"))
     if audio:
         raise UserError("prompt_audio without prompt_text: add the text that is said in it")
     if text:
         raise UserError("prompt_text without prompt_audio: add the audio in which it is said")
     return default
+
+
+def _audio_file(folder: Path, path: str, role: str) -> Path:
+    return regular_file(folder / user_path(path, f"{role} audio"), f"{role} audio")
 
 
 def _cell(name: str, value: Any) -> str | None:
@@ -190,7 +264,7 @@ def _cell(name: str, value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and name in ("id", "seed"):
         value = str(value)
     if not isinstance(value, str):
-        raise UserError(f"{name} is {value!r}: give text")
+        raise UserError(f"{name} is {repr(value)[:60]}: give text")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -199,8 +273,8 @@ def _cell(name: str, value: Any) -> str | None:
 
 
 def _seed(text: str | None) -> int:
-    if text is None or not (text.isascii() and text.isdigit()):
-        raise UserError(f"the seed {text!r} is not a whole number from 0 to 2^63 - 1: give one")
+    if text is None or not (text.isascii() and text.isdigit() and len(text.lstrip("0")) < 20):
+        raise UserError(f"the seed {str(text)[:30]!r} is not a whole number from 0 to 2^63 - 1: give one")
     return int(text)
 
 
@@ -223,6 +297,15 @@ def _look_at_recordings(row: Row, looked_at: set[tuple[str, Path]]) -> None:
             fits = False
         if not fits:
             row.request()
+
+
+def _with_hashes(row: Row) -> Row:
+    prompt, emotion = row.prompt_audio, row.emotion_audio
+    return replace(
+        row,
+        prompt_sha256=None if prompt is None else file_hash(prompt),
+        emotion_sha256=None if emotion is None else file_hash(emotion),
+    )
 
 
 def _recording(path: Path | None) -> Waveform | None:

@@ -1,34 +1,62 @@
-"""run.json: what a run was asked for. A run is gone on with only by asking for the same."""
+"""run.json: what a run was asked for. A run is gone on with only by asking for the same, with the same or another list."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from experiments.cli.replay import set_threads
-from experiments.config import Settings
+from pydantic import Field
+
+from experiments.config import Settings, set_threads
+from experiments.documents import Schema, checked, read_json
+from experiments.files import SCHEMA, Destination, check_outputs, check_version, file_hash, write_whole
 from experiments.request_options import RequestOptions
-from experiments.runs.records import Records, write_whole
+from experiments.runs.dataset import Row
+from experiments.runs.records import NAME as RECORDS
+from experiments.runs.records import Records
+from experiments.runs.table import NAME as TABLE
 from llasa_core.errors import UserError
-from search.results.manifest import content_hash, versions
+from llasa_core.paths import shown
+from search.results.manifest import versions
 from search.results.result import plain
 
 NAME = "run.json"
+ACTORS = "actors.jsonl"
 SHOWN = 10
 """Of what is different, so much is listed."""
-SURROUNDINGS = ("versions", "threads")
+SURROUNDINGS = ("versions", "threads", "input", "schema")
 """What may have changed when a run is gone on with; each record says of its own."""
 
 
+class Source(Schema):
+    """The list: where it was, and how many of its texts were asked for."""
+
+    file: str
+    texts: int
+
+
+class Description(Schema):
+    """run.json."""
+
+    version: Literal[1] = Field(alias="schema")
+    input: Source
+    options: dict[str, Any]
+    strategy: dict[str, Any]
+    budget: dict[str, Any]
+    models: dict[str, Any]
+    versions: dict[str, str]
+    threads: int = Field(ge=1, le=4096)
+
+
 def describe(source: Path, request: RequestOptions, settings: Settings, count: int) -> dict[str, Any]:
-    """What was asked for: all that decides the results, and the surroundings."""
+    """What was asked for: all that decides the results but the list, and the surroundings."""
     import torch
 
     recordings = {
-        name: content_hash(Path(path).resolve())
+        name: file_hash(Path(path))
         for name in ("prompt_audio", "emotion_audio")
         if (path := getattr(request, name)) is not None
     }
@@ -37,11 +65,8 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     del asked["models"]["threads"]  # it stands among the surroundings
     options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "seed")
     return {
-        "input": {
-            "file": str(source.absolute()),
-            "sha256": content_hash(source.resolve()),
-            "texts": count,
-        },
+        "schema": SCHEMA,
+        "input": {"file": str(source.absolute()), "texts": count},
         "options": {name: getattr(request, name) for name in options} | recordings,
         **asked,
         "versions": versions(),
@@ -49,27 +74,52 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     }
 
 
+def check_places(folder: Path, rows: Sequence[Row], inputs: Mapping[str, Path | None]) -> None:
+    """Raises UserError if a run into the folder would write over what it reads, or over files that are not a run's."""
+    option = "-o"
+    names = [RECORDS, NAME, TABLE, ACTORS, *(row.file for row in rows)]
+    recordings = {
+        f"the recording of {row.where}": path
+        for row in rows
+        for path in (row.prompt_audio, row.emotion_audio)
+        if path is not None and path.parent.resolve() in (folder.resolve(), (folder / "audio").resolve())
+    }
+    read = {path.resolve(): name for name, path in {**inputs, **recordings}.items() if path is not None}
+    for name in names:
+        if name_read := read.get((folder / name).resolve()):
+            raise UserError(
+                f"{option} {shown(folder)}: {name} would write over {name_read}: choose another folder"
+            )
+    check_outputs([Destination(option, folder / name) for name in names[:4]], {})
+    if (folder / NAME).exists():
+        check_version(read_json(folder / NAME, "the description of a run"), shown(folder / NAME))
+        return
+    for name in names[1:]:
+        if (folder / name).exists():
+            raise UserError(
+                f"{option} {shown(folder)} holds {name}, which is not of a run: move it away, or choose another folder"
+            )
+
+
 def prepare_folder(records: Records, asked: Mapping[str, Any], *, resume: bool) -> None:
     """Writes run.json, or holds it against what is asked for now. Raises UserError if the one run is not the other."""
     path = records.folder / NAME
-    if not records.status:
-        write_whole(path, json.dumps(asked, indent=2, ensure_ascii=False).encode() + b"\n")
-        return
-    if not resume:
-        raise UserError(
-            f"{records.folder} holds {len(records.status)} texts of an earlier run: go on with --resume, "
-            "or choose another folder with -o"
-        )
-    try:
-        told = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot go on: {path} cannot be read ({error}); choose another folder with -o"
-        ) from None
-    found = differences(
-        {**told, "input": told["input"]["sha256"]}, {**asked, "input": asked["input"]["sha256"]}
-    )
-    if found:
+    if records.outcomes:
+        if not resume:
+            raise UserError(
+                f"{shown(records.folder)} holds {len(records.outcomes)} texts of an earlier run: go on with --resume, "
+                "or choose another folder with -o"
+            )
+        _check_same(path, asked)
+    records.prepare()
+    write_whole(path, json.dumps(asked, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _check_same(path: Path, asked: Mapping[str, Any]) -> None:
+    """Raises UserError unless the run of before is what is asked for now; as many threads as then."""
+    told = check_version(read_json(path, "the description of the run"), shown(path))
+    checked(Description, told, shown(path))
+    if found := differences(told, asked):
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise UserError(
             f"cannot go on: {'; '.join(found[:SHOWN])}{more}; ask for the same, or choose another folder with -o"
@@ -77,7 +127,7 @@ def prepare_folder(records: Records, asked: Mapping[str, Any], *, resume: bool) 
     for name, then in told["versions"].items():
         if (now := asked["versions"].get(name)) != then:
             print(f"note: {name} was {then} and is {now}: samples may differ", file=sys.stderr)
-    set_threads(told)
+    set_threads(told.get("threads"))
 
 
 def differences(then: Any, now: Any, name: str = "") -> list[str]:
@@ -88,6 +138,4 @@ def differences(then: Any, now: Any, name: str = "") -> list[str]:
         return [line for part in parts for line in part]
     if then == now:
         return []
-    if name == "input":
-        return ["the content of INPUT is another one"]
-    return [f"{name} was {json.dumps(then)} and is {json.dumps(now)}"]
+    return [f"{name} was {json.dumps(then)[:80]} and is {json.dumps(now)[:80]}"]

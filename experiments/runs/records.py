@@ -1,29 +1,117 @@
-"""The folder of a run: records that are only ever appended, files that are there whole or not at all, one writer."""
+"""The folder of a run: what became of each text, in a log that only grows, and the files beside it."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import ConfigDict, Field
+
+from experiments.documents import Schema, checked
+from experiments.files import LEFTOVER, Log, read_log, write_whole
 from llasa_core.errors import UserError
+from llasa_core.paths import shown
 
 NAME = "records.jsonl"
 AUDIO = "audio"
-PART = ".part"
-"""Files that are being written are `.NAME.*.part` until they are whole."""
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class Asked(Schema):
+    """As `Row.asked`."""
+
+    text: str
+    language: str
+    seed: int
+    voice: str | None
+    prompt_text: str
+    prompt_sha256: str | None
+    emotion: str | None
+    emotion_sha256: str | None
+
+
+class Evidence(Schema):
+    """What the table counts of a recogniser's evidence, of which there is more."""
+
+    model_config = ConfigDict(extra="allow")
+    words: Count = 0
+    substitutions: Count = 0
+    deletions: Count = 0
+    insertions: Count = 0
+
+
+class Score(Schema):
+    value: float | None
+    usable: bool
+    reason: str
+    evidence: Evidence
+
+
+class Ledger(Schema):
+    """What the table counts of a ledger, in which there is more."""
+
+    model_config = ConfigDict(extra="allow")
+    tokens_generated: Count
+
+
+class Record(Schema):
+    """What every record holds: elapsed is seconds since its process, the session, began to speak."""
+
+    version: Literal[1] = Field(alias="schema")
+    id: str
+    text: str
+    asked: Asked
+    session: Count
+    elapsed: Seconds
+
+
+class Done(Record):
+    """A text that was spoken. audio: the file, relative to the folder; the hash is of its content."""
+
+    status: Literal["done"]
+    audio: str
+    audio_sha256: str
+    seconds: Seconds
+    scores: dict[str, Score]
+    judged: dict[str, Score]
+    satisfied: bool
+    stopped: str
+    cut_off: bool
+    tokens: Count
+    candidates: Count
+    warnings: list[str]
+    ledger: Ledger
+    waveform_sha256: str
+    manifest: dict[str, Any]
+
+
+class Failed(Record):
+    """A text that could not be spoken, and why."""
+
+    status: Literal["failed"]
+    error: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the last record of an id says. audio, audio_sha256: "" if it failed."""
+
+    status: str
+    asked: Mapping[str, Any]
+    audio: str
+    audio_sha256: str
 
 
 class Records:
     """records.jsonl, locked for this process until the block is left or the process ends, however it ends.
 
-    Opening makes the folder, cuts off a last line that a kill or a full disk tore, and reads what became of each id:
-    `status` ("done" or "failed") by id, of the last record that it has. `wall` is the seconds that earlier processes
+    Opening makes the folder, and reads what became of each id: `outcomes`. `wall` is the seconds that earlier processes
     worked, `sessions` how many there were.
 
     Raises UserError if another process holds the folder, if it cannot be written, and for a file that is no such list.
@@ -31,24 +119,14 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / NAME
-        self.status: dict[str, str] = {}
+        self.outcomes: dict[str, Outcome] = {}
         self._elapsed: dict[int, float] = {}
+        self._log = Log(folder / NAME)
         try:
-            (folder / AUDIO).mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {error.filename} ({error.strerror}): choose another folder with -o"
-            ) from None
-        try:
-            self._lock()
-            self._size = self._read()
-            os.ftruncate(self._file, self._size)
-            for leftover in (*folder.glob(f".*{PART}"), *(folder / AUDIO).glob(f".*{PART}")):
-                leftover.unlink()
+            for record in read_records(folder):
+                self._note(record)
         except BaseException:
-            os.close(self._file)
+            self._log.close()
             raise
 
     @property
@@ -62,21 +140,42 @@ class Records:
     def append(self, record: Mapping[str, Any]) -> None:
         """One more record, on the disk when this returns. Raises UserError if it could not be written; it then left
         no trace."""
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        try:
-            if os.write(self._file, line) < len(line):
-                # a full disk takes a part of a line first and says so at the next
-                os.write(self._file, b"\n")
-                raise OSError("it was cut short")
-            os.fsync(self._file)
-        except OSError as error:
-            os.ftruncate(self._file, self._size)
-            raise unwritable(self.path, error) from None
-        self._size += len(line)
+        _check({"schema": 1, **record}, "the record")
+        self._log.append(record)
         self._note(record)
 
+    def forget(self, id: str) -> None:
+        """What became of the id does not count any more."""
+        del self.outcomes[id]
+
+    def counted(self, ids: Collection[str]) -> Iterator[dict[str, Any]]:
+        """The records of these ids, but for those that are forgotten."""
+        return (
+            record
+            for record in read_records(self.folder)
+            if record["id"] in self.outcomes and record["id"] in ids
+        )
+
+    def write_audio(self, file: str, content: bytes) -> str:
+        """Writes a file of the folder; the SHA-256 of its content. Raises UserError."""
+        write_whole(self.folder / file, content)
+        return hashlib.sha256(content).hexdigest()
+
+    def prepare(self) -> None:
+        """Makes the folder of the audio, and removes what a kill left half written. Raises UserError."""
+        audio = self.folder / AUDIO
+        try:
+            audio.mkdir(exist_ok=True)
+            for path in (*self.folder.iterdir(), *audio.iterdir()):
+                if LEFTOVER.fullmatch(path.name):
+                    path.unlink()
+        except OSError as error:
+            raise UserError(
+                f"cannot write {shown(audio)} ({error.strerror}): choose another folder"
+            ) from None
+
     def close(self) -> None:
-        os.close(self._file)
+        self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -86,28 +185,10 @@ class Records:
     ) -> None:
         self.close()
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"another process is writing to {self.folder}: wait until it ends, or choose another folder with -o"
-            ) from None
-        except OSError as error:
-            raise UserError(
-                f"{self.path} cannot be locked ({error.strerror}): choose a folder on another file system"
-            ) from None
-
-    def _read(self) -> int:
-        """Takes in every record; the size of what is whole, in bytes."""
-        size = 0
-        for record, end in _lines(self.path):
-            self._note(record)
-            size = end
-        return size
-
     def _note(self, record: Mapping[str, Any]) -> None:
-        self.status[record["id"]] = record["status"]
+        self.outcomes[record["id"]] = Outcome(
+            record["status"], record["asked"], record.get("audio", ""), record.get("audio_sha256", "")
+        )
         session = record["session"]
         self._elapsed[session] = max(self._elapsed.get(session, 0.0), record["elapsed"])
 
@@ -115,73 +196,16 @@ class Records:
 def read_records(folder: Path) -> Iterator[dict[str, Any]]:
     """Every record, in the order in which they were written; of an id that has several the last one counts.
 
-    Raises UserError if there are none to read, and for a line in their midst that is no record.
+    Raises UserError if there are none to read, and for a line that is no record of this version.
     """
     path = folder / NAME
-    if not path.is_file():
-        raise UserError(f"{folder} holds no {NAME}: give the folder of a run")
-    for record, _ in _lines(path):
-        yield record
+    if not path.exists():
+        raise UserError(f"{shown(folder)} holds no {NAME}: give the folder of a run")
+    for place, found in read_log(path, "the records"):
+        _check(found, place)
+        yield found
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """A file that is there whole, on the disk when this returns, or as it was before. Raises UserError."""
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o666 & ~_umask())
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        os.replace(temporary, path)
-        temporary = None
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)
-
-
-def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each record and where it ends, in bytes. A last line that is not whole is left out."""
-    end, broken = 0, 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if broken:
-                raise UserError(
-                    f"line {broken} of {path} is no record: repair the file, or choose another -o"
-                )
-            record = _parse(line)
-            if record is None:
-                broken = number
-                continue
-            end += len(line)
-            yield record, end
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
-    whole = isinstance(record, dict) and {"id", "status", "session", "elapsed"} <= record.keys()
-    return record if whole else None
-
-
-def unwritable(path: Path, error: OSError) -> UserError:
-    """What the user is told when a disk is full, or worse."""
-    return UserError(
-        f"cannot write {path} ({error.strerror or error}): what is finished is kept; make room, then go on with --resume"
-    )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _check(found: Mapping[str, Any], place: str) -> None:
+    """Raises UserError for what is no record."""
+    checked(Failed if found.get("status") == "failed" else Done, found, place)

@@ -15,6 +15,7 @@ from verifiers.stats import bootstrap_mean
 if TYPE_CHECKING:
     import pandas
 
+NAME = "table.csv"
 ERRORS = ("substitutions", "deletions", "insertions")
 DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
 """Of the mean of what is no score and can be summed."""

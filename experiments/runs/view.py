@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from experiments.terminal import Terminal
 from llasa_core.request import Request
 from search.backends.base import Progress
 from search.results.result import SearchResult
@@ -74,7 +75,7 @@ class RunView:
     ) -> None:
         self.total, self.done, self.failed = total, done, failed
         self.tallies = {name: Tally(higher) for name, higher in metrics.items()}
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal(stderr=True)
         self._clock = clock
         self._began = self._told = clock()
         self._before = done + failed

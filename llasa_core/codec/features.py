@@ -10,6 +10,8 @@ import kaldi_native_fbank
 import numpy as np
 from numpy.typing import NDArray
 
+from llasa_core.audio import SAMPLE_RATE
+
 HOP = 320
 """Samples of one speech token."""
 _BINS, _FRAME_SHIFT = 80, 160
@@ -28,7 +30,7 @@ def semantic_features(padded: NDArray[np.float32]) -> NDArray[np.float32]:
     mean and unit variance over the utterance.
     """
     options = kaldi_native_fbank.FbankOptions()
-    options.frame_opts.samp_freq = 16_000
+    options.frame_opts.samp_freq = SAMPLE_RATE
     options.frame_opts.dither = 0.0
     options.frame_opts.snip_edges = True
     options.mel_opts.num_bins = _BINS
@@ -36,7 +38,7 @@ def semantic_features(padded: NDArray[np.float32]) -> NDArray[np.float32]:
     options.mel_opts.high_freq = 8_000.0
     options.use_energy = False
     bank = kaldi_native_fbank.OnlineFbank(options)
-    bank.accept_waveform(16_000, (np.pad(padded, HOP // 2) * 32768.0).tolist())
+    bank.accept_waveform(SAMPLE_RATE, (np.pad(padded, HOP // 2) * 32768.0).tolist())
     bank.input_finished()
     frames = np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
     frames = (frames - frames.mean(0)) / np.sqrt(frames.var(0, ddof=1) + 1e-7)

@@ -1,14 +1,16 @@
 import json
+import re
 import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from llasa_core import hub
 from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
 from llasa_core.lm.speech_lm import SpeechLM
-from llasa_core.loading import check_match, context_tokens
+from llasa_core.loading import check_device, check_match, context_tokens
 from tests.tiny import build_llama, build_tokenizer
 
 
@@ -75,12 +77,66 @@ def test_wrong_kind_of_model(generator_folder, codec_folder):
     refused(generator_folder, '"llama" model, not "xcodec2"', Codec.from_source)
 
 
-def test_unknown_device_and_offline_hub(codec_folder):
-    with pytest.raises(UserError, match='device "cuda:77"'):
-        Codec.from_source(str(codec_folder), device="cuda:77")
-    with pytest.raises(UserError, match="device"):
-        Codec.from_source(str(codec_folder), device="gpu")
-    refused("nobody/nothing", "check the name and the connection")
+@pytest.mark.parametrize("device", ["cuda:77", "gpu", "meta", "", "cpu:x", "cuda:-1", "fpga:0"])
+def test_devices_that_are_not_there_are_refused_in_one_line(device):
+    with pytest.raises(UserError, match=f'device "{device}" cannot be used') as caught:
+        check_device(device)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+def test_an_offline_hub_is_named():
+    refused("nobody/nothing", "nobody/nothing is not in the local cache and the hub is switched off")
+
+
+CODE = "import pathlib; pathlib.Path(__file__).with_name('ran').touch()\nclass Thing: pass\n"
+OWN_CODE = {
+    "model": ("config.json", {"auto_map": {"AutoConfig": "thing.Thing"}}),
+    "another model": ("config.json", {"model_type": "x", "auto_map": {"AutoConfig": "thing.Thing"}}),
+    "from the hub": ("config.json", {"auto_map": {"AutoModelForCausalLM": "o/evil--thing.Thing"}}),
+    "nested": ("config.json", {"text_config": {"auto_map": {"AutoConfig": "thing.Thing"}}}),
+    "kernel": ("config.json", {"attn_implementation": "somebody/kernel"}),
+    "private kernel": ("config.json", {"_attn_implementation": "somebody/kernel:attend"}),
+    "pipeline": ("config.json", {"custom_pipelines": {"x": {"impl": "thing.Thing"}}}),
+    "tokenizer": ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["thing.Thing", None]}}),
+}
+
+
+@pytest.mark.parametrize("kind", OWN_CODE)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_code_that_a_folder_brings_is_refused_by_name_and_never_run(broken, monkeypatch, kind, escaped):
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    file, extra = OWN_CODE[kind]
+    (broken / "thing.py").write_text(CODE)
+    text = json.dumps(json.loads((broken / file).read_text()) | extra)
+    (broken / file).write_text(text.replace("auto_map", "\\u0061uto_map") if escaped else text)
+    says = f"{file} of .* names code of its own .*never run"
+    refused(broken, says)
+    if file == "config.json":
+        refused(broken, says, context_tokens)
+        refused(broken, says, Codec.from_source)
+    assert not list(broken.rglob("ran"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (
+            "GatedRepoError",
+            "owner/name is gated: accept its terms at https://huggingface.co/owner/name, then",
+        ),
+        ("RepositoryNotFoundError", "the hub has no owner/name, or it is private: check the name, log in"),
+        ("HfHubHTTPError", r"owner/name \(.*\): check the name and the connection"),
+    ],
+)
+def test_what_the_hub_answers_is_said_with_its_cure(kind, says):
+    from huggingface_hub import errors
+
+    kind_of_error = getattr(errors, kind)
+    failure = kind_of_error.__new__(kind_of_error, "503 Server Error\nmore")  # without an answer of a server
+    for error in (failure, OSError("cannot load")):
+        error.__cause__ = None if error is failure else failure
+        with hub.switched(True):
+            assert re.match(says, hub.problem("owner/name", error))
 
 
 def test_context_is_read_from_the_config(broken):

@@ -17,7 +17,7 @@ def test_names_and_licences():
     ("name", "near"), [("nanno", "nano"), ("Llasa-1B", "llasa-1b"), ("lasa-8b", "llasa-8b")]
 )
 def test_unknown_preset_offers_the_nearest(name, near):
-    with pytest.raises(UserError, match=f'did you mean "{near}"'):
+    with pytest.raises(UserError, match=f"did you mean '{near}'"):
         find_preset(name)
 
 

@@ -213,10 +213,9 @@ def test_ctrl_c_ends_the_process_with_130(command: list[str], tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_version_and_models(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["--version"])
-    assert stop.value.code == 0
+def test_version_and_models(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("llasa-search ")
     assert cli.main(["models"]) == 0
     table = capsys.readouterr().out

@@ -89,7 +89,7 @@ def others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
-    assert cli.main(["verifiers", "--json"]) == 0
+    assert cli.main(["verifiers", "--json", "-"]) == 0
     return {entry["kind"]: entry for entry in json.loads(capsys.readouterr().out)}
 
 
@@ -201,7 +201,7 @@ def test_what_would_be_fetched_is_told_from_what_cannot_be(
 
 def test_listing_imports_no_model_library() -> None:
     code = (
-        "import sys\nfrom experiments.cli.main import main\nassert main(['verifiers', '--json']) == 0\n"
+        "import sys\nfrom experiments.cli.main import main\nassert main(['verifiers', '--json', '-']) == 0\n"
         "heavy = {'torch', 'transformers', 'whisper', 'funasr', 'speechbrain', 'onnxruntime', 'torchaudio'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )

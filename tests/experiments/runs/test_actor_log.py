@@ -44,5 +44,5 @@ def test_without_actors_there_is_nothing_to_keep(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actor_log, "EVERY", 0.0)
     (tmp_path / actor_log.NAME).mkdir()
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="no regular file"):
         ActorLog(tmp_path, 1, lambda: ROWS).look()

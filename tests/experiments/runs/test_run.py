@@ -52,6 +52,10 @@ def lasting(folder: Path, *, alone: bool = True) -> dict[str, dict[str, Any]]:
     return found
 
 
+def no_model(*_: object, **__: object) -> None:
+    raise AssertionError("a model is loaded for a run that is refused")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "spoken"
@@ -117,11 +121,10 @@ def test_a_folder_that_holds_a_run_is_not_written_over(
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     capsys.readouterr()
 
-    def no_model(*_: object, **__: object) -> None:
-        raise AssertionError("a model is loaded for a run that is refused")
-
-    monkeypatch.setattr(Searcher, "from_preset", no_model)
-    (folder.parent / "other.jsonl").write_text('{"id": "u0", "text": "another"}\n')
+    monkeypatch.setattr(Searcher, "load", no_model)
+    with pytest.raises(AssertionError, match="a model is loaded"):
+        run(out=folder.parent / "elsewhere")  # the guard is in the way of whatever loads
+    capsys.readouterr()
     for arguments, says in (
         ((), "holds 2 texts of an earlier run: go on with --resume"),
         (("--resume", "--seed", "1"), "options.seed was 0 and is 1"),
@@ -132,13 +135,11 @@ def test_a_folder_that_holds_a_run_is_not_written_over(
         (("--resume", "--budget", "tokens=99"), "budget.tokens was null and is 99"),
         (("--resume", "--no-judge"), "contradicts"),
         (("--retry-failed",), "add --resume"),
-        (("--in-flight", "0"), "--in-flight 0: give at least 1"),
+        (("--in-flight", "0"), "--in-flight 0: give a whole number of at least 1"),
     ):
         assert run(*arguments) == 2
         shown = capsys.readouterr()
         assert says in shown.err and shown.err.count("\n") == 1 and shown.out == ""
-    assert run("--resume", source=folder.parent / "other.jsonl") == 2
-    assert "the content of INPUT is another one" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     # what is all done needs no model either
     assert run("--resume", "--limit", "2") == 0
@@ -148,7 +149,7 @@ def test_a_folder_that_holds_a_run_is_not_written_over(
 def test_bad_input_is_refused_before_anything_is_made(
     run: Callable[..., int], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Searcher, "from_preset", None)
+    monkeypatch.setattr(Searcher, "load", no_model)
     bad = folder.parent / "bad.csv"
     for text, says in (
         ("text\nfine\n...\n", "line 3 of"),
@@ -178,24 +179,22 @@ def test_a_text_that_fails_ends_no_other_and_can_be_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One that a verifier breaks on, one that is too long for the model, one whose recording is silent."""
+    """One that a verifier breaks on, and one whose recording is silent."""
     monkeypatch.setitem(registry.BUILT_IN, "brittle", "tests.experiments.runs.test_run:Brittle")
     write_audio(folder.parent / "silent.wav", 0 * voice)
     rows: list[dict[str, Any]] = [{"id": f"u{k}", "text": text} for k, text in enumerate(TEXTS)]
-    rows[3] |= {"text": "word " * 1500}
     rows[4] |= {"prompt_audio": "silent.wav", "prompt_text": "nothing"}
     source = folder.parent / "poisoned.jsonl"
     source.write_text("\n".join(map(json.dumps, rows)))
     brittle = ("--judge", "brittle")
     assert run(*brittle, "--in-flight", "2", source=source) == 1
     shown = capsys.readouterr().out
-    assert "3 of 6 texts done, 3 failed" in shown and "--resume --retry-failed" in shown
+    assert "4 of 6 texts done, 2 failed" in shown and "--resume --retry-failed" in shown
     found = records(folder)
-    assert {id for id, record in found.items() if record["status"] == "done"} == {"u0", "u2", "u5"}
+    assert {id for id, record in found.items() if record["status"] == "done"} == {"u0", "u2", "u3", "u5"}
     assert found["u1"]["error"] == "RuntimeError: out of order" and "Traceback" in found["u1"]["traceback"]
-    assert "shorten the text" in found["u3"]["error"] and "traceback" not in found["u3"]
-    assert "silent" in found["u4"]["error"]
-    assert all(f"failed: {id}: {found[id]['error']}" in shown for id in ("u1", "u3", "u4"))
+    assert "silent" in found["u4"]["error"] and "traceback" not in found["u4"]
+    assert all(f"failed: {id}: {found[id]['error']}" in shown for id in ("u1", "u4"))
     assert not (folder / "audio/u1.wav").exists()
     assert cli.main(["replay", str(folder), "--id", "u1"]) == 2
     assert "u1 failed in the run" in capsys.readouterr().err
@@ -203,15 +202,177 @@ def test_a_text_that_fails_ends_no_other_and_can_be_tried_again(
     before = (folder / "records.jsonl").read_bytes()
     assert run(*brittle, "--resume", source=source) == 1
     assert (folder / "records.jsonl").read_bytes() == before
-    assert "3 done and 3 failed before, 0 to do" in capsys.readouterr().err
-    write_audio(folder.parent / "silent.wav", voice)
+    assert "4 done and 2 failed before, 0 to do" in capsys.readouterr().err
+    assert pandas.read_csv(folder / "table.csv").set_index("measure").loc["failed", "total"] == 2
     monkeypatch.setattr(Brittle, "score", Level.score)
     assert run(*brittle, "--resume", "--retry-failed", source=source) == 1
     shown = capsys.readouterr()
-    assert "3 to do" in shown.err and "5 of 6 texts done, 1 failed" in shown.out
+    assert "2 to do" in shown.err and "5 of 6 texts done, 1 failed" in shown.out
+    assert [id for id, record in records(folder).items() if record["status"] == "failed"] == ["u4"]
+    write_audio(folder.parent / "silent.wav", voice)
+    assert run(*brittle, "--resume", source=source) == 0  # another recording is another row
+    shown = capsys.readouterr()
+    assert "1 texts have changed" in shown.err and "6 of 6 texts done, 0 failed" in shown.out
     assert (folder / "records.jsonl").read_bytes().startswith(before)
-    assert [id for id, record in records(folder).items() if record["status"] == "failed"] == ["u3"]
-    assert pandas.read_csv(folder / "table.csv").set_index("measure").loc["failed", "total"] == 1
+    assert pandas.read_csv(folder / "table.csv").set_index("measure").loc["failed", "total"] == 0
+
+
+def test_a_list_that_has_changed_is_gone_on_with(
+    run: Callable[..., int], folder: Path, voice_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Texts that are as they were are kept; changed, moved, added, dropped and revoiced ones are told apart."""
+    own = folder.parent / "own.wav"
+    own.write_bytes(voice_file.read_bytes())
+    spoken_so = {"prompt_audio": "own.wav", "prompt_text": "a buzz"}
+    rows: list[dict[str, Any]] = [{"id": f"u{k}", "text": text, **spoken_so} for k, text in enumerate(TEXTS)]
+    source = folder.parent / "mine.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    assert run(source=source) == 0
+    before = (folder / "records.jsonl").read_bytes()
+    first = records(folder)
+    changed = [
+        rows[5],
+        rows[0],
+        rows[1] | {"text": "two words"},
+        rows[2] | {"seed": 9},
+        {"id": "new", "text": "new"},
+    ]
+    source.write_text("\n".join(map(json.dumps, changed)))
+    capsys.readouterr()
+    assert run("--resume", source=source) == 0
+    shown = capsys.readouterr()
+    assert "2 texts have changed in the list, or their voices have: spoken again ('u1', 'u2')" in shown.err
+    assert "2 texts of before are not asked for now" in shown.err and "3 to do" in shown.err
+    assert "5 of 5 texts done, 0 failed" in shown.out
+    assert (folder / "records.jsonl").read_bytes().startswith(before)
+    now = records(folder)
+    assert [id for id in first if now[id] != first[id]] == ["u1", "u2"]
+    assert now["u1"]["text"] == "two words" and now["u2"]["manifest"]["request"]["seed"] == 9
+    table = pandas.read_csv(folder / "table.csv").set_index("measure")
+    assert table.loc["utterances", "total"] == 5 and table.loc["sim", "n"] == 5
+    assert run(source=source, out=folder.parent / "at once") == 0
+    assert lasting(folder.parent / "at once") == {
+        k: v for k, v in lasting(folder).items() if k not in ("u3", "u4")
+    }
+
+    write_audio(own, read_audio(own) * 0.5)
+    capsys.readouterr()
+    assert run("--resume", source=source) == 0
+    assert "4 texts have changed" in capsys.readouterr().err
+    assert records(folder)["u5"]["asked"]["prompt_sha256"] != first["u5"]["asked"]["prompt_sha256"]
+
+
+def test_audio_that_is_gone_or_changed_is_spoken_again(
+    run: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == 0
+    whole = {path: path.read_bytes() for path in (folder / "audio").iterdir()}
+    (folder / "audio/u1.wav").unlink()
+    (folder / "audio/u2.wav").write_bytes(b"")
+    (folder / "audio/u3.wav").write_bytes(whole[folder / "audio/u4.wav"])
+    capsys.readouterr()
+    assert run("--resume") == 0
+    shown = capsys.readouterr()
+    assert "3 texts were spoken before, and their audio is gone or is another one now" in shown.err
+    assert "('u1', 'u2', 'u3')" in shown.err and "3 to do" in shown.err
+    assert "6 of 6 texts done" in shown.out
+    assert whole == {path: path.read_bytes() for path in (folder / "audio").iterdir()}
+
+
+def test_files_that_are_not_of_a_run_stay_as_they_are(
+    run: Callable[..., int],
+    folder: Path,
+    voice_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the user has in the folder, and what the command reads."""
+    monkeypatch.setattr(Searcher, "load", no_model)
+    for number, name in enumerate(("table.csv", "run.json", "audio/u3.wav", "records.jsonl", "actors.jsonl")):
+        out = folder / str(number)
+        (out / name).parent.mkdir(parents=True)
+        (out / name).write_text("mine")
+        assert run(out=out) == 2
+        shown = capsys.readouterr()
+        assert name in shown.err and shown.err.count("\n") == 1 and (out / name).read_text() == "mine"
+    here = folder / "here"
+    (here / "audio").mkdir(parents=True)
+    (here / "table.csv").write_text("text\none\n")
+    (here / "audio/000001.wav").write_bytes(voice_file.read_bytes())
+    row = {"text": "one", "prompt_audio": "audio/000001.wav", "prompt_text": "a buzz"}
+    (here / "in.jsonl").write_text(json.dumps(row))
+    recording = ("--prompt-audio", str(here / "audio/000001.wav"))
+    for arguments, source, says in (
+        ((), here / "table.csv", "table.csv would write over INPUT"),
+        (recording, here / "table.csv", "would write over"),
+        ((), here / "in.jsonl", "audio/000001.wav would write over the recording of line 1 of"),
+    ):
+        before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+        assert run(*arguments, source=source, out=here) == 2
+        shown = capsys.readouterr()
+        assert says in shown.err and shown.err.count("\n") == 1
+        assert before == {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+
+
+def broken_records() -> list[tuple[str, Any]]:
+    """What a record may have become in other hands, by the key."""
+    return [
+        *((key, None) for key in ("id", "status", "text", "asked", "elapsed", "session", "judged", "schema")),
+        *(("id", value) for value in (5, ["a"], {})),
+        *(("elapsed", value) for value in ("1", -1, "x" * 500)),
+        *(("scores", value) for value in ([], {"wer": 1}, {"wer": {"value": "a"}})),
+        *[("status", "unknown"), ("status", []), ("schema", 0), ("schema", 2), ("schema", True), ("new", 1)],
+        *[
+            ("ledger", {}),
+            ("manifest", []),
+            ("warnings", "none"),
+            ("audio_sha256", 1),
+            ("seconds", 10**30),
+            ("tokens", 10**30),
+        ],
+    ]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_records_and_descriptions_that_are_none_are_refused(
+    run: Callable[..., int],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    missing: bool,
+) -> None:
+    assert run("--limit", "2") == 0
+    monkeypatch.setattr(Searcher, "load", no_model)
+    path, description = folder / "records.jsonl", folder / "run.json"
+    lines, asked = path.read_text().splitlines(), json.loads(description.read_text())
+    capsys.readouterr()
+
+    def refused(file: Path, content: str) -> None:
+        before = file.read_text()
+        file.write_text(content)
+        assert run("--resume", "--limit", "2") == 2
+        shown = capsys.readouterr()
+        assert shown.err.startswith("error: ") and shown.err.count("\n") == 1 and shown.out == ""
+        assert file.name in shown.err and len(shown.err) < 500
+        assert file.read_text() == content
+        file.write_text(before)
+
+    for key, value in broken_records():
+        record = {k: v for k, v in json.loads(lines[0]).items() if k != key} | (
+            {} if missing else {key: value}
+        )
+        if missing and key == "new":
+            continue
+        refused(path, "\n".join([json.dumps(record), *lines[1:]]) + "\n")
+    for content in ("{}", "[]", "null", "[" * 100_000, "9" * 5000, "\ufeff", "text", '{"id": "a"}'):
+        refused(path, f"{content}\n{lines[0]}\n")
+        refused(description, content)
+    for key in ("schema", "input", "options", "strategy", "budget", "models", "versions", "threads"):
+        for value in (None, 5, "x", [], {"a": [1]}):
+            refused(
+                description,
+                json.dumps({k: v for k, v in asked.items() if k != key} | ({} if missing else {key: value})),
+            )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -231,7 +392,7 @@ def test_an_interrupt_keeps_what_is_finished(
 
     with monkeypatch.context() as patch:
         patch.setattr(RunView, "finished", interrupting)
-        assert run("--in-flight", "2") == 130
+        assert run("--in-flight", "2") == 128 + number
     shown = capsys.readouterr().out
     assert "2 of 6 texts done, 0 failed" in shown and "the same command with --resume goes on" in shown
     before = (folder / "records.jsonl").read_bytes()

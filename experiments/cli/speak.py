@@ -1,0 +1,103 @@
+"""What `synth` and `replay` share: load the models, search one request, write what was asked for, print the result."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments import interrupts
+from experiments.config import Settings
+from experiments.files import Destination, Outputs, check_outputs
+from experiments.terminal import STDOUT, print_json
+from llasa_core.audio import wav_bytes
+from llasa_core.errors import UserError
+from llasa_core.request import Request
+from search.results.result import plain
+
+if TYPE_CHECKING:
+    from search.engine import Searcher
+    from search.results.result import SearchResult
+
+CANDIDATE_NAME = "candidate-{:03d}.wav"
+CANDIDATE_PATTERN = re.compile(r"candidate-\d{3,}\.wav")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the winner, the result (`STDOUT`: printed), every candidate, each step and the page go."""
+
+    output: Path
+    json: Path | None = None
+    candidates: Path | None = None
+    trace: Path | None = None
+    report: Path | None = None
+
+    def check(self, inputs: Mapping[str, Path | None]) -> None:
+        """Raises UserError unless everything can be written, and over nothing that is read (`inputs`, by name)."""
+        places = [Destination("-o", self.output)]
+        for option in ("json", "trace", "report"):
+            path: Path | None = getattr(self, option)
+            if path is not None and path != STDOUT:
+                places.append(Destination(f"--{option}", path))
+        if self.candidates is not None:
+            places.append(Destination("--candidates", self.candidates, CANDIDATE_PATTERN))
+        check_outputs(places, inputs)
+        if self.output.suffix.lower() != ".wav":
+            raise UserError(f"-o {self.output}: WAV files are written, so give a name that ends in .wav")
+
+
+def speak(
+    settings: Settings, request: Request, files: Files, inputs: Mapping[str, str | None]
+) -> SearchResult:
+    """inputs: where the recordings of the request came from, for the manifest. All files are written or none."""
+    from experiments.cli.report import print_result, progress_bars
+
+    with Outputs() as outputs, ExitStack() as stack:
+        with progress_bars() as progress:
+            progress("load models", 0, 1)
+            searcher = stack.enter_context(settings.searcher())
+            progress("load models", 1, 1)
+            result = searcher.run(request, settings.strategy, budget=settings.budget, progress=progress)
+        result = replace(result, manifest={**result.manifest, "inputs": dict(inputs)})
+        replaced = files.output.exists()
+        _write(result, files, outputs, searcher)
+    to_stdout = files.json == STDOUT
+    print_result(result, files.output, replaced=replaced, stderr=to_stdout)
+    if to_stdout:
+        print_json(result.as_dict())
+    return result
+
+
+def _write(result: SearchResult, files: Files, outputs: Outputs, searcher: Searcher) -> None:
+    """Candidates of an earlier, larger search in the same folder are removed."""
+    outputs.stage(files.output).write_bytes(wav_bytes(result.waveform))
+    kept: set[str] = set()
+    if files.candidates is not None:
+        for candidate in result.candidates:
+            name = CANDIDATE_NAME.format(candidate.number)
+            kept.add(name)
+            outputs.stage(files.candidates / name).write_bytes(wav_bytes(candidate.waveform))
+    if files.json is not None and files.json != STDOUT:
+        text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        outputs.stage(files.json).write_text(text + "\n", encoding="utf-8")
+    if files.trace is not None:
+        lines = [json.dumps(plain(step.as_dict()), allow_nan=False) + "\n" for step in result.trace]
+        outputs.stage(files.trace).write_text("".join(lines), encoding="utf-8")
+    if files.report is not None:
+        from experiments.report_page.build import write_page
+
+        decode = partial(searcher.backend.decode, result.request)
+        write_page(outputs.stage(files.report), result, result.trace, decode)
+    interrupts.check()
+    outputs.publish()
+    if files.candidates is not None:
+        for path in files.candidates.iterdir():
+            if CANDIDATE_PATTERN.fullmatch(path.name) and path.name not in kept:
+                with suppress(OSError):
+                    path.unlink()

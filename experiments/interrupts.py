@@ -1,0 +1,104 @@
+"""Signals that end the program: each raises an exception, but never in the middle of what has to be written whole."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the program to end. exit_code: 128 and its number, as shells report it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(
+            "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+        )
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.number
+
+
+class _State:
+    """guarded: the signals are ours. held: how many `held` blocks are open. came: the first signal. waiting: one that
+    came in a `held` block."""
+
+    guarded = False
+    held = 0
+    came: int | None = None
+    waiting: int | None = None
+
+
+_state = _State()
+
+
+@contextmanager
+def guarded(*, last: bool = False) -> Iterator[None]:
+    """Within the block the SIGNALS raise Interrupted in the main thread; one that comes in a `held` block does so at
+    the end of that block.
+
+    Signals are not blocked but remembered: libraries have threads of their own, which would take a blocked one.
+    last: nothing but the end of the process follows; a signal then ends it without a word.
+    """
+    if _state.guarded or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if before[signal.SIGHUP] == signal.SIG_IGN:  # by nohup
+        del before[signal.SIGHUP]
+    _state.guarded, _state.came, _state.waiting = True, None, None
+    try:
+        for number in before:
+            signal.signal(number, _handle)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if last else handler)
+        _state.guarded = False
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Whatever is in the block is done to its end, signals or not."""
+    with guarded():
+        _state.held += 1
+        try:
+            yield
+        finally:
+            _state.held -= 1
+        if not _state.held and _state.waiting is not None:
+            number, _state.waiting = _state.waiting, None
+            raise Interrupted(number)
+
+
+def came() -> Interrupted | None:
+    """The first signal of the block, also if a library swallowed the exception that it raised."""
+    return None if _state.came is None else Interrupted(_state.came)
+
+
+def of(error: BaseException) -> Interrupted | None:
+    """The signal behind an error: libraries make other errors of the exception that it raised. None if there was no
+    signal."""
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        return Interrupted(signal.SIGINT)
+    return error if isinstance(error, Interrupted) else came()
+
+
+def check() -> None:
+    """Raises Interrupted if a signal has come."""
+    if interrupted := came():
+        raise interrupted
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    _state.came = number if _state.came is None else _state.came
+    if _state.held:
+        _state.waiting = number
+    else:
+        raise Interrupted(number)
