@@ -175,17 +175,21 @@ def _explained(error: ValidationError, schema: type[BaseModel], value: Any) -> s
     """`strategy.n is 'four': give a whole number`: the innermost problem, with all kinds that its place may have."""
     found = [(_path(problem["loc"], value), problem) for problem in error.errors(include_url=False)]
     path, problem = max(found, key=lambda pair: len(pair[0]))
-    name = ".".join(map(str, path)) or "it"
+    name = _dotted(path) or "it"
     if problem["type"] == "missing":
-        return f"{'.'.join(map(str, (*path, problem['loc'][-1])))} is missing"
+        return f"{_dotted((*path, problem['loc'][-1]))} is missing"
     if problem["type"] == "extra_forbidden":
-        inside = f" in {'.'.join(map(str, path[:-1]))}" if path[1:] else ""
+        inside = f" in {_dotted(path[:-1])}" if path[1:] else ""
         known = _keys(schema, path[:-1])
         return f"there is no key {_found(path[-1])}{inside}{nearest(str(path[-1]), known)}"
     wanted = dict.fromkeys(_wanted(other) for place, other in found if place == path)
-    if problem["loc"][-1] == "[key]":
+    if problem["type"] == "invalid_key" or problem["loc"][-1:] == ("[key]",):
         return f"a key is {_found(path[-1])}: give text"
     return f"{name} is {_found(problem['input'])}: give {' or '.join(wanted)}"
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    return shown(".".join(map(str, path)))
 
 
 def _path(location: tuple[int | str, ...], value: Any) -> tuple[int | str, ...]:
@@ -210,11 +214,10 @@ def _path(location: tuple[int | str, ...], value: Any) -> tuple[int | str, ...]:
 def _keys(schema: Any, path: tuple[int | str, ...]) -> list[str]:
     """The keys that the schema has at a place."""
     for key in path:
-        kind = schema.model_fields[key].annotation if isinstance(key, str) else None
+        field = {field.alias or name: field for name, field in schema.model_fields.items()}.get(key)
+        kind = None if field is None else field.annotation
         parts = (kind, *getattr(kind, "__args__", ()))
-        schema = next(
-            (part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), schema
-        )
+        schema = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), schema)
     return sorted(field.alias or name for name, field in schema.model_fields.items())
 
 
