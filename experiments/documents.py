@@ -217,7 +217,9 @@ def _keys(schema: Any, path: tuple[int | str, ...]) -> list[str]:
         field = {field.alias or name: field for name, field in schema.model_fields.items()}.get(key)
         kind = None if field is None else field.annotation
         parts = (kind, *getattr(kind, "__args__", ()))
-        schema = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), schema)
+        schema = next(
+            (part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), schema
+        )
     return sorted(field.alias or name for name, field in schema.model_fields.items())
 
 

@@ -7,7 +7,6 @@ extra "train" is installed.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from experiments.documents import Schema, checked
+from experiments.files import Log, read_log
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
 from experiments.nano.data.texts import held_out_sentences
 from experiments.programs import COUNT, guarded, numbers
@@ -59,6 +60,23 @@ def specs_at(width: int) -> dict[str, str]:
         "adaptive (wer)": f"adaptive?n={width}&select=wer<=0,sim",
         "repair (wer)": f"repair?first={max(1, width // 2)}&n={max(1, width // 8)}&rounds=4&select=wer,sim",
     }
+
+
+class Record(Schema):
+    """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the judges."""
+
+    strategy: str
+    spec: str
+    width: int
+    text: str
+    seed: int
+    wer: float
+    sim: float
+    judge: float
+    tokens: int
+    gflops: float
+    seconds: float
+    pocketsphinx: float | None = None
 
 
 NAMES = sorted({part for name in specs_at(1) for part in (name, name.split()[0])})
@@ -116,9 +134,9 @@ def study(out: Path, widths: list[int], only: tuple[str, ...], table: bool, **op
     path = out / "records.jsonl"
     if not table:
         chosen = Options(widths=tuple(widths), only=only, **options)
-        out.mkdir(parents=True, exist_ok=True)
-        for record in run(path, chosen):
-            append(path, record)
+        with Log(path) as log:
+            for record in run(path, chosen):
+                log.append(record.model_dump(exclude_none=True))
     print_table(read(path), widths, judge)
 
 
@@ -141,9 +159,9 @@ def requests(count: int, seed: int) -> list[Request]:
     ]
 
 
-def run(path: Path, options: Options) -> Iterator[dict[str, Any]]:
+def run(path: Path, options: Options) -> Iterator[Record]:
     """The records that are missing."""
-    done = {(record["spec"], record["text"], record["seed"]) for record in read(path)}
+    done = {(record.spec, record.text, record.seed) for record in read(path)}
     preset = find_preset(options.preset)
     searcher = Searcher.from_preset(options.preset, judges=preset.judges, device=options.device)
     transcribe = pocketsphinx()
@@ -168,27 +186,25 @@ def run(path: Path, options: Options) -> Iterator[dict[str, Any]]:
 
 def record_of(
     result: SearchResult, name: str, spec: str, width: int, transcribe: Callable[[Waveform], str] | None
-) -> dict[str, Any]:
-    """What the table is made of. transcribe: a held-out recogniser beside the preset's judges."""
-    ledger = result.ledger
-    record = {
-        "strategy": name,
-        "spec": spec,
-        "width": width,
-        "text": result.request.text,
-        "seed": result.request.seed,
-        "wer": result.scores["wer"].value,
-        "sim": result.scores["sim"].value,
-        "judge": next(iter(result.winner.judged.values())).value,
-        "tokens": ledger.tokens_generated,
-        "gflops": sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
-        "seconds": sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
-    }
-    if transcribe is not None:
-        import jiwer
+) -> Record:
+    """transcribe: a held-out recogniser beside the preset's judges."""
+    import jiwer
 
-        record["pocketsphinx"] = jiwer.wer(result.request.text, transcribe(result.waveform))
-    return record
+    ledger, text = result.ledger, result.request.text
+    return Record(
+        strategy=name,
+        spec=spec,
+        width=width,
+        text=text,
+        seed=result.request.seed,
+        wer=result.scores["wer"].value,
+        sim=result.scores["sim"].value,
+        judge=next(iter(result.winner.judged.values())).value,
+        tokens=ledger.tokens_generated,
+        gflops=sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
+        seconds=sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
+        pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
+    )
 
 
 def pocketsphinx() -> Callable[[Waveform], str] | None:
@@ -200,27 +216,18 @@ def pocketsphinx() -> Callable[[Waveform], str] | None:
     return Sphinx.of_vocabulary(held_out_sentences(3000, TEXT_SEED + 1)).transcribe
 
 
-def append(path: Path, record: dict[str, Any]) -> None:
-    """Adds one line; behind one that was not written whole, a new one is begun."""
-    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" * torn + json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Records so far; a last line that was not written whole is left out."""
+def read(path: Path) -> list[Record]:
+    """The records so far. Raises UserError for a line that is none of a study."""
     if not path.exists():
         return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+    lines = read_log(path, "study")
+    return [
+        checked(Record, {key: value for key, value in line.items() if key != "schema"}, place)
+        for place, line in lines
+    ]
 
 
-def print_table(records: Sequence[dict[str, Any]], widths: Sequence[int], judge: str) -> None:
+def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) -> None:
     """Means with 95 % intervals, then each strategy against best-of-N by WER of the same width on the same sentences.
 
     At most 120 columns wide. Of the seconds median and quartiles: a pause of the machine is no part of a search.
@@ -230,12 +237,12 @@ def print_table(records: Sequence[dict[str, Any]], widths: Sequence[int], judge:
         (name, width): found
         for width in widths
         for name, spec in specs_at(width).items()
-        if (found := {r["text"]: r for r in records if r["spec"] == spec})
+        if (found := {r.text: r for r in records if r.spec == spec})
     }
     quality, cost = _table(*QUALITY), _table("sentences", *COST, "seconds (quartiles)")
     for (name, width), found in own.items():
         quality.add_row(name, str(width), *(_mean(found, measure, 3) for measure in QUALITY))
-        low, middle, high = np.quantile([r["seconds"] for r in found.values()], [0.25, 0.5, 0.75])
+        low, middle, high = np.quantile([r.seconds for r in found.values()], [0.25, 0.5, 0.75])
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
@@ -258,21 +265,22 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _mean(own: Mapping[str, dict[str, Any]], measure: str, digits: int) -> str:
+def _mean(own: Mapping[str, Record], measure: str, digits: int) -> str:
     """By text, records -> "0.123 [0.101, 0.150]"; "" if none has the measure."""
-    values = [record[measure] for record in own.values() if measure in record]
+    values = [value for record in own.values() if (value := getattr(record, measure)) is not None]
     if not values:
         return ""
     mean = bootstrap_mean(values)
     return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
 
 
-def _change(own: Mapping[str, dict[str, Any]], base: Mapping[str, dict[str, Any]], measure: str) -> str:
+def _change(own: Mapping[str, Record], base: Mapping[str, Record], measure: str) -> str:
     """The mean of `own` less `base` over the sentences that both have; "" if there are none."""
-    both = [text for text in own if measure in own[text] and measure in base.get(text, {})]
-    if not both:
+    pairs = [(getattr(own[text], measure), getattr(base[text], measure)) for text in own if text in base]
+    pairs = [pair for pair in pairs if None not in pair]
+    if not pairs:
         return ""
-    change = paired_difference([own[t][measure] for t in both], [base[t][measure] for t in both])
+    change = paired_difference(*zip(*pairs, strict=True))
     return f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
 
 

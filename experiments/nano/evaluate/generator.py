@@ -7,7 +7,6 @@ what judges is kept apart: the judges hear the finished candidates in a second p
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 import jiwer
 from rich.progress import track
 
+from experiments.files import Log, read_log
 from experiments.nano.data import texts
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.evaluate.sphinx import Sphinx
@@ -151,15 +151,14 @@ def _append(
     state: tuple[Path, str, str, int],
     key: Callable[[Any], tuple[str, str]],
 ) -> list[Record]:
-    records = [json.loads(line) for line in path.open()] if path.exists() else []
+    records = [record for _, record in read_log(path, "records")] if path.exists() else []
     done = {_key(record) for record in records}
     left = [item for item in items if key(item) not in done]
     if left:
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, spawn, _open, state) as pool, path.open("a") as out:
+        with ProcessPoolExecutor(workers, spawn, _open, state) as pool, Log(path) as log:
             for record in track(pool.map(function, left), path.stem, total=len(left)):
-                out.write(json.dumps(record) + "\n")
-                out.flush()
+                log.append(record)
                 records.append(record)
     return records
 

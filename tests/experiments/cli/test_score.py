@@ -126,7 +126,9 @@ def test_partial_audio_is_judged_by_the_best_prefix(scored: Callable[..., str], 
     path = tmp_path / "half.wav"
     write_audio(path, read_audio(SLT.path)[:32_000])
     whole, part = (
-        json.loads(scored(path, "--text", SLT.text, "--json", "-", *more))["files"][0]["scores"]["whisper:nano"]
+        json.loads(scored(path, "--text", SLT.text, "--json", "-", *more))["files"][0]["scores"][
+            "whisper:nano"
+        ]
         for more in ((), ("--partial",))
     )
     assert part["value"] < whole["value"]

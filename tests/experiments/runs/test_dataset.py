@@ -217,7 +217,9 @@ def test_a_row_has_its_own_voice_language_and_emotion(recordings: Path, monkeypa
     assert named.request().emotion_audio is not None and (named.emotion, named.language) == ("sad", "fr")
     assert default.voice == find_voice(None).name
     assert (
-        read_rows(written(recordings / "in.txt", "one"), RequestOptions(no_prompt=True))[0].request().prompt_audio
+        read_rows(written(recordings / "in.txt", "one"), RequestOptions(no_prompt=True))[0]
+        .request()
+        .prompt_audio
         is None
     )
 

@@ -1,7 +1,6 @@
 """The study: what it refuses, and its table."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,22 +33,22 @@ def test_bad_input(
     assert not (tmp_path / "study").exists()
 
 
-def records(sentences: int) -> list[dict[str, Any]]:
+def records(sentences: int) -> list[study.Record]:
     return [
-        {
-            "strategy": name,
-            "spec": spec,
-            "width": width,
-            "text": f"sentence {k}",
-            "seed": 0,
-            "wer": 1.25 + k / 10,
-            "sim": 0.875,
-            "judge": 0.5 + k / 10 + 0.125 * (name != study.BASE),
-            "tokens": 12_345 + k,
-            "gflops": 1234.5 + k,
-            "seconds": 123.4 + k,
-            "pocketsphinx": 2.0 + k / 10 - 0.25 * (name != study.BASE),
-        }
+        study.Record(
+            strategy=name,
+            spec=spec,
+            width=width,
+            text=f"sentence {k}",
+            seed=0,
+            wer=1.25 + k / 10,
+            sim=0.875,
+            judge=0.5 + k / 10 + 0.125 * (name != study.BASE),
+            tokens=12_345 + k,
+            gflops=1234.5 + k,
+            seconds=123.4 + k,
+            pocketsphinx=2.0 + k / 10 - 0.25 * (name != study.BASE),
+        )
         for width in study.BEAMS
         for name, spec in study.specs_at(width).items()
         for k in range(sentences)
@@ -70,8 +69,45 @@ def test_the_table_shows_every_figure_in_120_columns(capsys: pytest.CaptureFixtu
 
 def test_a_table_of_nothing_and_of_records_without_pocketsphinx(capsys: pytest.CaptureFixture[str]) -> None:
     study.print_table([], [1, 2], "judge")
-    some = [{key: value for key, value in record.items() if key != "pocketsphinx"} for record in records(2)]
+    some = [record.model_copy(update={"pocketsphinx": None}) for record in records(2)]
     study.print_table(some, [4], "judge")
     shown = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("best-of-n (wer)") for line in shown) == 2
     assert sum(line.startswith("repair (wer)") for line in shown) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("[]", "is no JSON object"),
+        ('{"schema": 1}', "strategy"),
+        ('{"schema": 9, "spec": "beam"}', "its schema is '9'"),
+        ('{"spec": "beam", "text": "a", "seed": 0}', "an older version wrote it"),
+        ("no JSON", "is no JSON"),
+        ("[" * 100_000, "nested deeper"),
+    ],
+)
+def test_records_of_something_else_are_refused(
+    line: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "records.jsonl").write_text(line + "\n")
+    assert study.main(["--out", str(tmp_path), "--table"]) == 2
+    shown = capsys.readouterr()
+    assert "line 1 of" in shown.err and says in shown.err and shown.err.count("\n") == 1
+
+
+@pytest.mark.models
+def test_the_study_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two sentences on the shipped models; the second call has one sentence left to do."""
+    out = ["--out", str(tmp_path), "--widths", "1", "--only", "best-of-n (wer)"]
+    assert study.main([*out, "--sentences", "1"]) == 0
+    first = (tmp_path / "records.jsonl").read_text()
+    with (tmp_path / "records.jsonl").open("a") as file:
+        file.write('{"schema": 1, "torn')
+    assert study.main([*out, "--sentences", "2"]) == 0
+    records = study.read(tmp_path / "records.jsonl")
+    assert (tmp_path / "records.jsonl").read_text().startswith(first)
+    assert len(records) == 2 and len({record.text for record in records}) == 2
+    assert all(record.tokens > 0 and record.gflops > 0 for record in records)
+    shown = capsys.readouterr().out
+    assert [line.split()[:5] for line in shown.splitlines() if line.startswith(study.BASE)][1][3] == "2"
