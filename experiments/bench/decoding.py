@@ -14,6 +14,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from experiments.bench.timing import tell
+from llasa_core.codec.codec import CODES_PER_SECOND
 from llasa_core.lm.lineage import branched
 from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampling import Sampling
@@ -65,7 +66,7 @@ class Speed:
     @property
     def real_time_factor(self) -> float:
         """Wall time over seconds of speech, of all rows together."""
-        return 50 / self.tokens_per_second
+        return CODES_PER_SECOND / self.tokens_per_second
 
 
 class ShapeTokenizer:

@@ -63,6 +63,7 @@ def test_numbers_that_cannot_be_are_errors(options: dict[str, Any], message: str
         RayOptions(**options)
 
 
+@pytest.mark.processes
 def test_without_ray_everything_else_works_and_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
