@@ -1,4 +1,6 @@
-"""Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and random."""
+"""Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and
+random.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
