@@ -41,8 +41,8 @@ def nano() -> Searcher:
 
 @pytest.fixture(scope="session")
 def two_actors(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    """They may be made to fail (see ray_kinds), are killed when they hang for six seconds, have at most three units, and
-    give up what two of them have died of."""
+    """They may be made to fail (see ray_kinds), are killed when they hang for six seconds, have at most
+    three units, and give up what two of them have died of."""
     verifiers = ("whisper:nano", "wavlm-sv:nano", f"trouble:{tmp_path_factory.mktemp('trouble')}")
     with far(2, verifiers, units=3, timeout=6.0, attempts=2) as found:
         yield found
