@@ -116,10 +116,12 @@ class Similarity(ABC):
     def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
         """As `verifiers.base.Verifier.score`."""
         reference = self._reference.of(target, self.min_seconds)
+        with isolated():
+            # also for no candidates: what it costs is of the voice, not of the first that is judged
+            wanted = self._remembered(reference)
 
         def judge(waveforms: list[Waveform]) -> list[Score]:
             with isolated():
-                wanted = self._remembered(reference)
                 vectors = self.embed(waveforms)
             return [
                 self._score(vector, wanted, waveform, reference)
