@@ -154,7 +154,7 @@
   const decoded = new Map();
   const base64Of = (leaf) => {
     const element = byId("recording-" + leaf);
-    return element ? element.getAttribute("src").split(",")[1] : data.recordings[leaf];
+    return element ? element.getAttribute("src").split(",")[1] : data.clips[leaf];
   };
   const recording = async (leaf) => {
     if (!decoded.has(leaf)) {
