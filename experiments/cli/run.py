@@ -33,9 +33,7 @@ EXAMPLES = """\
 
 
 @click.command(cls=Command, examples=EXAMPLES, notes=search_notes)
-@click.argument(
-    "input", type=FileType(), metavar="INPUT", help=KINDS
-)
+@click.argument("input", type=FileType(), metavar="INPUT", help=KINDS)
 @bundled(
     "folder",
     RunOptions,

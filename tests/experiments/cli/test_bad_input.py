@@ -179,7 +179,7 @@ def test_outputs(refused: Callable[..., str], search_parts: list[str], tmp_path:
     assert "ends in .wav" in refused(TEXT, *search_parts, "-o", "out.mp3")
     assert "cannot write in /proc" in refused(TEXT, *search_parts, "--json", "/proc/result.json")
     assert "no folder" in refused(TEXT, *search_parts, "--candidates", str(tmp_path / "file"))
-    assert "two names" in refused(TEXT, *search_parts, "--json", "out.wav")
+    assert "give two" in refused(TEXT, *search_parts, "--json", "out.wav")
 
 
 @pytest.mark.usefixtures("plain_kinds")
@@ -197,6 +197,7 @@ def test_models(refused: Callable[..., str], search_parts: list[str], tmp_path: 
     assert "no hub id" in line
 
 
+@pytest.mark.processes
 def test_the_process_itself_answers_quickly_and_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "experiments.cli.main", "synth", TEXT, "-n", "zero"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -205,6 +206,7 @@ def test_the_process_itself_answers_quickly_and_without_a_traceback(tmp_path: Pa
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.processes
 def test_help_and_bad_usage_import_no_model_library() -> None:
     program = (
         "import sys\nfrom experiments.cli import main as cli\n"

@@ -199,7 +199,7 @@ def test_specs_and_rules(refused: Callable[..., str]) -> None:
 
 def test_texts(refused: Callable[..., str], tmp_path: Path) -> None:
     texts = tmp_path / "texts.txt"
-    assert "cannot be read (No such file" in refused("--texts", texts)
+    assert "does not exist" in refused("--texts", texts)
     for content, says in (
         (f"{SLT.path}|a train\n", f"no text for {AWB.path}: add a line awb.wav|its text"),
         (f"{AWB.path} a train\n", "line 1: write path|text"),
