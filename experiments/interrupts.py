@@ -40,7 +40,7 @@ _state = _State()
 
 @contextmanager
 def guarded(*, last: bool = False) -> Iterator[None]:
-    """Within the block the SIGNALS raise Interrupted in the main thread, after the `held` block if one is open.
+    """Within the block the SIGNALS raise Interrupted in the main thread, after an open `held` block.
 
     Signals are not blocked but remembered: a thread of a library would take a blocked one. last: nothing but
     the end of the process follows; a signal then ends it without a word.

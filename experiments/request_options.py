@@ -19,7 +19,7 @@ MOST_WORDS = 20
 
 @dataclass(frozen=True)
 class RequestOptions:
-    """prompt_audio with prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
+    """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
     language: of the text, ISO 639-1. emotion: a label. emotion_audio: speech with the emotion."""
 
     language: str = "en"

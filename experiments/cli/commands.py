@@ -98,7 +98,7 @@ class Commands(click.Group):
             "\nexamples:\n"
             '  llasa-search synth "The morning train is late again." -n 8\n'
             "  llasa-search synth --help\n"
-            '\ncompletion in the shell: eval "$(llasa-search completion bash)"; for others: completion --help\n'
+            '\nfor completion in bash: eval "$(llasa-search completion bash)"; others: completion --help\n'
         )
 
     def resolve_command(

@@ -175,7 +175,7 @@ def _search_options(
 def choose_strategy(
     ctx: click.Context, strategy: str | Mapping[str, Any], beside: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The strategy with the options that stand `beside` it (-n, --select). What is typed replaces the recipe's.
+    """The strategy with the options that stand `beside` it (-n, --select). Typed values replace the recipe's.
 
     Raises UserError if two values contradict each other and both are typed, or both are in the recipe.
     """
