@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -61,6 +61,11 @@ class Backend(Protocol):
     @property
     def judges(self) -> Sequence[str]:
         """Specs of the held-out judges."""
+        ...
+
+    @property
+    def directions(self) -> Mapping[str, bool]:
+        """Of every verifier by metric name, and every judge by spec, whether higher is better."""
         ...
 
     @property

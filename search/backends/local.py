@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from llasa_core.codec.codec import CODES_PER_SECOND, Codec
+from llasa_core.codec.codec import Codec
 from llasa_core.lm.speech_lm import Prompt, SpeechLM
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
@@ -77,6 +77,10 @@ class LocalBackend:
     @property
     def judges(self) -> Sequence[str]:
         return tuple(self.held_out)
+
+    @property
+    def directions(self) -> Mapping[str, bool]:
+        return {name: one.higher_is_better for name, one in {**self.verifiers, **self.held_out}.items()}
 
     @property
     def in_flight(self) -> int:
@@ -241,9 +245,11 @@ class LocalSession:
             target = self._target = self._said_again(target, self._voice)
         self._progress(f"score {name}", 0, len(beams))
         with self.ledger.timed(f"{role} {name}"):
+            if held_out:
+                verifier.score([], target)  # what is done once for a voice is not counted
             seconds = sum(map(len, waveforms)) / SAMPLE_RATE
-            found, flops = self.models.meter.of(
-                verifier.spec, seconds, lambda: verifier.score(waveforms, target, partial)
+            found, flops = self.models.meter.count(
+                verifier.spec, lambda: verifier.score(waveforms, target, partial)
             )
         scores = dict(zip(distinct, found, strict=True))
         self.ledger.add_flops(f"{role} {name}", flops)
@@ -261,9 +267,8 @@ class LocalSession:
             self._progress("decode", 0, len(missing))
             with self.ledger.timed("codec"):
                 context = self._voice[-CONTEXT_CODES:]
-                seconds = sum(len(tokens) + len(context) for tokens in missing) / CODES_PER_SECOND
-                decoded, flops = self.models.meter.of(
-                    "codec", seconds, lambda: self.models.codec.decode([list(t) for t in missing], context)
+                decoded, flops = self.models.meter.count(
+                    "codec", lambda: self.models.codec.decode([list(t) for t in missing], context)
                 )
             self.ledger.add_flops("codec", flops)
             self._waveforms.update(zip(missing, decoded, strict=True))

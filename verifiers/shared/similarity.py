@@ -119,7 +119,10 @@ class Similarity(BaseVerifier):
         """
 
     def check_target(self, target: Target) -> None:
-        self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        with isolated():
+            # also for no candidates: what it costs is of the voice, not of the first that is judged
+            self._remembered(reference)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)

@@ -6,7 +6,7 @@ lineage, so any actor can do any piece of work from its arguments alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from search.backends.ray.placement import Role, Unit
 from search.backends.ray.session import RaySession
 from search.backends.ray.worker import About, Answer, Decode, Task
 from search.models import ModelSpec
+from verifiers import registry
 
 
 class RayBackend:
@@ -41,6 +42,13 @@ class RayBackend:
     @property
     def judges(self) -> Sequence[str]:
         return self._judges
+
+    @property
+    def directions(self) -> Mapping[str, bool]:
+        found = registry.directions(*self.actors.spec.verifiers)
+        for judge in self._judges:
+            found[judge] = next(iter(registry.directions(judge).values()))
+        return found
 
     @property
     def in_flight(self) -> int:

@@ -53,7 +53,7 @@ def request_(voice: Waveform) -> Request:
 
 
 def best_of(n: int) -> BestOfN:
-    return BestOfN(n, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
+    return BestOfN(n=n, verifiers=tuple(METRICS), selection=parse_selection("wer<=0.01,sim", METRICS))
 
 
 def run(backend: LocalBackend, request: Request, n: int) -> SearchResult:
@@ -237,7 +237,7 @@ def test_emotions_are_judged_against_and_unknown_ones_refused_at_once(
     generator: SpeechLM, codec: Codec, voice: Waveform
 ) -> None:
     backend = LocalBackend(generator, codec, {"emo": Mood("mood")})
-    strategy = BestOfN(3, ("emo",), parse_selection("emo", {"emo": True}))
+    strategy = BestOfN(n=3, verifiers=("emo",), selection=parse_selection("emo", {"emo": True}))
     found = {}
     for emotion in ("happy", "sad"):
         request = Request("one two", emotion=emotion, emotion_audio=voice)

@@ -35,7 +35,7 @@ def searcher(tiny_generator: Path, tiny_codec: Path) -> Iterator[Searcher]:
 
 
 def best_of(n: int) -> BestOfN:
-    return BestOfN(n, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
+    return BestOfN(n=n, verifiers=tuple(METRICS), selection=parse_selection("wer<=0.01,sim", METRICS))
 
 
 def requests(voice: Waveform, count: int = 7) -> list[Request]:
