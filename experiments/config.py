@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llasa_core.errors import UserError, nearest
 from llasa_core.presets import Preset, find_preset, resolve_source
-from search.asks import Strategy
 from search.backends.ray.options import RayOptions
 from search.bounds import LARGEST, shown
 from search.cost.budget import NO_LIMIT, Budget
 from search.models import MAX_SECONDS, ModelSpec
+from search.strategies.base import Strategy
 from search.strategies.registry import build
 from verifiers import registry
 

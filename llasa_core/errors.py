@@ -18,6 +18,11 @@ def first_line(error: BaseException) -> str:
     return lines[0].strip().rstrip(".:") if lines else type(error).__name__
 
 
+def one_line(error: BaseException) -> str:
+    """All that an error says, in one line of at most 300 characters; the kind of error if it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to add to an error about an unknown name: `: did you mean 'x'? (there are x, y)`."""
     names = sorted(known)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llasa_core.errors import UserError, first_line
+from llasa_core.errors import LlasaError, UserError, first_line
 from llasa_core.hub import is_hub_id, problem
 from llasa_core.presets import resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
@@ -81,7 +81,7 @@ def load_tokenizer(source: str) -> Any:
         refuse_code(resolved, "config.json", "tokenizer_config.json")
         return transformers.AutoTokenizer.from_pretrained(resolved, trust_remote_code=False)
 
-    return _attempt(resolved, "tokenizer", load)
+    return attempt(resolved, "tokenizer", load)
 
 
 def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype, device: str) -> Any:
@@ -108,7 +108,7 @@ def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype
         )
         return model, info
 
-    model, info = _attempt(resolved, "model", load)
+    model, info = attempt(resolved, "model", load)
     _check_loaded(source, info)
     return model.to(device).eval().requires_grad_(False)
 
@@ -116,7 +116,7 @@ def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype
 def context_tokens(source: str) -> int:
     """Tokens of context of a generator, from its config alone: at most the 2048 that Llasa was trained with."""
     resolved = resolve_source(source)
-    config = _attempt(resolved, "config", lambda: _config(resolved))
+    config = attempt(resolved, "config", lambda: _config(resolved))
     return min(CONTEXT_TOKENS, int(config.max_position_embeddings))
 
 
@@ -154,24 +154,29 @@ def _check_loaded(source: str, info: Mapping[str, Any]) -> None:
         )
 
 
-def _attempt(resolved: str, part: str, load: Callable[[], Loaded]) -> Loaded:
-    """Runs `load`; what transformers says about damaged or absent files becomes one UserError."""
+def attempt(
+    resolved: str, part: str, load: Callable[[], Loaded], *, error: type[LlasaError] = UserError
+) -> Loaded:
+    """Runs `load`; what transformers says about damaged or absent files becomes one `error`.
+
+    resolved: the folder or hub id. part: names what is loaded ("model", "tokenizer").
+    """
     try:
         with quiet_transformers():
             return load()
-    except UserError:
+    except LlasaError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        failure: Exception = error
-    except Exception as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as raised:
+        failure: Exception = raised
+    except Exception as raised:
         # safetensors, tokenizers and huggingface_hub raise their own direct subclasses of Exception.
-        origin = type(error).__module__.split(".")[0]
+        origin = type(raised).__module__.split(".")[0]
         if origin not in {"builtins", "safetensors", "safetensors_rust", "huggingface_hub"}:
             raise
-        failure = error
+        failure = raised
     if is_hub_id(resolved) and not Path(resolved).is_dir():
-        raise UserError(f"cannot load the {part}: {problem(resolved, failure)}") from None
-    raise UserError(
+        raise error(f"cannot load the {part}: {problem(resolved, failure)}") from None
+    raise error(
         f"cannot load the {part} of {resolved} ({first_line(failure)}): fetch or export the folder again"
     ) from None
 

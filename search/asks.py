@@ -1,18 +1,18 @@
 """What a search algorithm may ask for, and what it is told.
 
-A strategy is a generator function that holds no model: it yields asks and is sent the answers. Everything it knows
-is in the beams that it holds, so a fake of a few lines can play the models, and one scheduler can gather the work
-of many requests. The idea of ask and tell is that of TreeQuest.
+A strategy is a generator function that holds no model: it yields asks and is sent the answers. Everything
+it knows is in the beams that it holds, so a fake of a few lines can play the models, and one scheduler can
+gather the work of many requests. The idea of ask and tell is that of TreeQuest.
 
-A beam is its tokens and where they come from, so any beam may be named in any ask, also one that was left lying long
-ago, or one that a strategy has made by `rewound`: whoever carries out the ask finds its keys and values or computes
-them again.
+A beam is its tokens and where they come from, so any beam may be named in any ask, also one that was left
+lying long ago, or one that a strategy has made by `rewound`: whoever carries out the ask finds its keys and
+values or computes them again.
 """
 
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from llasa_core.lm.lineage import Lineage, branched
 from verifiers.base import Score
@@ -22,8 +22,9 @@ from verifiers.base import Score
 class Beam:
     """One continuation of the request: its speech codes so far (50 a second, without the end token).
 
-    The lineage and the number of tokens name a beam; its tokens are enough to make it again anywhere. `finished`: it
-    grows no more; `cut_off`: because it reached its longest length, not because the model ended it.
+    The lineage and the number of tokens name a beam; its tokens are enough to make it again anywhere.
+    `finished`: it grows no more; `cut_off`: because it reached its longest length, not because the model
+    ended it.
     """
 
     lineage: Lineage
@@ -46,9 +47,10 @@ class Start:
 class Branch:
     """Continue each beam `copies` times from where it stands, without running the model.
 
-    Answer: `len(beams) * copies` beams, the copies of one beam next to each other. Copies of a beam are numbered from
-    `first`, on and on if the beam is named several times. Number 0 goes on with the beam's own lineage, so that asking
-    for more copies never changes the first ones; any other draws numbers of its own.
+    Answer: `len(beams) * copies` beams, the copies of one beam next to each other. Copies of a beam are
+    numbered from `first`, on and on if the beam is named several times. Number 0 goes on with the beam's
+    own lineage, so that asking for more copies never changes the first ones; any other draws numbers of its
+    own.
     """
 
     beams: Beams
@@ -58,7 +60,8 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """Generate up to `n_tokens` more for each beam; None: to the end. Answer: the beams, in the same order."""
+    """Generate up to `n_tokens` more for each beam; None: to the end. Answer: the beams, in the same
+    order."""
 
     beams: Beams
     n_tokens: int | None = None
@@ -80,7 +83,8 @@ Work: TypeAlias = Generator[Ask, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How a search ended: the complete beams, their scores, and the ranking (indices into `beams`, best first).
+    """How a search ended: the complete beams, their scores, and the ranking (indices into `beams`, best
+    first).
 
     `satisfied` is False if no beam met all constraints of the selection: the first is then the least bad.
     """
@@ -89,28 +93,6 @@ class Choice:
     scores: Scores
     ranking: tuple[int, ...]
     satisfied: bool = True
-
-
-class Strategy(Protocol):
-    """A search algorithm. One object can plan any number of requests, also at the same time."""
-
-    @property
-    def name(self) -> str: ...
-
-    def plan(self) -> Work[Choice]:
-        """A new generator: yields asks, is sent answers, returns the choice."""
-        ...
-
-    def conclude(self, beams: Beams) -> Work[Choice]:
-        """Measures and ranks these beams as the plan would at its end: for a plan that was broken off.
-
-        Raises UserError if there are none.
-        """
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """The settings that make this strategy again, for the manifest (plain JSON values)."""
-        ...
 
 
 def start() -> Work[Beam]:

@@ -11,22 +11,29 @@ LARGEST = 2**53
 """Of all other whole numbers: above it a float no longer tells neighbours apart."""
 
 
-def check_whole(name: str, number: int, least: int = 1, most: int = LARGEST) -> None:
-    """Raises UserError for a number out of range, naming the option and the nearest number that is
-    allowed."""
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise UserError(f"{name}={shown(number)}: has to be a whole number")
-    if number < least:
-        raise UserError(f"{name}={shown(number)}: has to be at least {least}")
-    if number > most:
-        raise UserError(f"{name}={shown(number)}: has to be at most {most}")
+def check_range(
+    where: str, value: float, least: float | None = None, most: float | None = None, *, whole: bool = False
+) -> None:
+    """Raises UserError, which begins with `where`, for what is no number or out of range; both bounds are
+    allowed.
+
+    A whole number has to fit into 54 bits; without bounds any other number has to be finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise UserError(f"{where}: has to be a {'whole ' if whole else ''}number")
+    least = -LARGEST if least is None else least
+    most = LARGEST if most is None else most
+    if not value >= least:
+        raise UserError(f"{where}: has to be at least {shown(least)}")
+    if not value <= most:
+        raise UserError(f"{where}: has to be at most {shown(most)}")
 
 
 def check_candidates(name: str, count: int) -> None:
     """Raises UserError if one request cannot hold so many candidates; `name` says what makes them so many."""
     if count > MOST_CANDIDATES:
         raise UserError(
-            f"{name} makes {shown(count)} candidates: one request holds at most {MOST_CANDIDATES}"
+            f"{name} has up to {shown(count)} candidates: one request holds at most {MOST_CANDIDATES}"
         )
 
 

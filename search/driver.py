@@ -1,96 +1,178 @@
-"""One request on its way through a strategy: asks become answers, within the budget, and at the end a result."""
+"""One request on its way through a strategy: asks become answers, within the budget, and at the end a
+result."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
-from llasa_core.errors import UserError
+from llasa_core.errors import LlasaError, UserError, first_line, nearest
 from llasa_core.request import Request
-from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Start, Strategy
+from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Measure, Start, Work
 from search.backends.base import Session
+from search.bounds import check_candidates, shown
 from search.cost.budget import NO_LIMIT, Budget, Spent
-from search.results.manifest import describe_request, versions
+from search.results.manifest import describe
 from search.results.result import Candidate, SearchResult
 from search.results.trace import Step, node_id, step_of
+from search.strategies.base import Strategy
 from verifiers.base import Score
 
-Waiting = Generator[Future[Any], Any, Any]
+Steps: TypeAlias = Generator[Future[Any], Any, Any]
 """Yields futures and is sent what they hold."""
 
 
-@dataclass(slots=True)
-class Search:
-    """What is known of one request while it is searched."""
+class RequestSearch:
+    """A search that waits for `pending`: `advance` hands over what that holds, until there is a result.
 
-    strategy: Strategy
-    session: Session
-    budget: Budget = NO_LIMIT
-    trace: list[Step] = field(default_factory=list)
-    complete: dict[str, Beam] = field(default_factory=dict)
-    """Beams that have ended, by node."""
-    running: Beams = ()
-    """Those that the last extension left unfinished."""
-    began: float = field(default_factory=time.perf_counter)
+    directions: of every metric by name and every judge by spec, whether higher is better. models: for the
+    manifest. Whatever the first step raises is raised here.
+    """
 
-    @property
-    def until(self) -> float:
-        return math.inf if self.budget.seconds is None else self.began + self.budget.seconds
+    def __init__(
+        self,
+        request: Request,
+        strategy: Strategy,
+        session: Session,
+        *,
+        judges: Sequence[str] = (),
+        directions: Mapping[str, bool],
+        models: Mapping[str, Any],
+        budget: Budget = NO_LIMIT,
+    ) -> None:
+        self.request = request
+        self.strategy = strategy
+        self.session = session
+        self.judges = judges
+        self.directions = directions
+        self.models = models
+        self.budget = budget
+        self.trace: list[Step] = []
+        self._complete: dict[str, Beam] = {}  # by node
+        self._running: Beams = ()  # left unfinished by the last extension
+        self._stopped = ""
+        self._began = time.perf_counter()
+        self._until = math.inf if budget.seconds is None else self._began + budget.seconds
+        self._steps = self._search()
+        self.pending: Future[Any] = next(self._steps)
 
-    def plan(self) -> Generator[Future[Any], Any, tuple[Choice, str]]:
-        """Carry out the strategy: its choice, and what stopped it early ("" if nothing did)."""
-        plan = self.strategy.plan()
-        answer: Any = None
+    def advance(self) -> SearchResult | None:
+        """Goes on once `pending` is done. The result, or None if there is something else to wait for.
+
+        Raises whatever the request fails by.
+        """
         try:
-            while True:
-                try:
-                    ask = plan.send(answer)
-                except StopIteration as done:
-                    return done.value, ""
-                answer = yield from self._answer(ask)
+            if error := self.pending.exception():
+                self.pending = self._steps.throw(error)
+            else:
+                self.pending = self._steps.send(self.pending.result())
+        except StopIteration as done:
+            result: SearchResult = done.value
+            return result
+        return None
+
+    def close(self) -> None:
+        """Nothing more is asked."""
+        self._steps.close()
+
+    def _search(self) -> Generator[Future[Any], Any, SearchResult]:
+        try:
+            for judge in self.judges:
+                # what a judge cannot judge against is refused before anything is spoken
+                yield self.session.judge((), judge)
+            choice = yield from self._choose()
+            waveforms = yield self.session.waveforms(choice.beams)
+            judged = {}
+            for judge in self.judges:
+                judged[judge] = yield self.session.judge(choice.beams, judge)
+            return self._result(choice, waveforms, judged)
+        finally:
+            self.session.close()
+
+    def _choose(self) -> Generator[Future[Any], Any, Choice]:
+        """What the strategy chooses; of what there is if the budget is spent before."""
+        plan = self.strategy.plan()
+        try:
+            return (yield from self._carry_out(plan, self._answer))
         except Spent as spent:
             plan.close()
-            choice = yield from self._conclude()
-            return choice, str(spent)
-
-    def _conclude(self) -> Generator[Future[Any], Any, Choice]:
-        """The best of what is complete; of what is not, if nothing is."""
-        whole = tuple(sorted(self.complete.values(), key=lambda beam: beam.lineage))
-        cut = tuple(replace(beam, finished=True, cut_off=True) for beam in self.running if beam.tokens)
+            self._stopped = str(spent)
+        whole = tuple(sorted(self._complete.values(), key=lambda beam: beam.lineage))
+        cut = tuple(replace(beam, finished=True, cut_off=True) for beam in self._running if beam.tokens)
         if not (whole or cut):
             raise UserError("the budget was spent before anything was spoken: give more")
-        plan = self.strategy.conclude(whole or cut)
-        answer: Any = None
+        choice = yield from self._carry_out(self.strategy.conclude(whole or cut), self._record)
+        return choice if whole else replace(choice, satisfied=False)
+
+    def _carry_out(
+        self, plan: Work[Choice], answer: Callable[[Ask], Steps]
+    ) -> Generator[Future[Any], Any, Choice]:
+        """The choice of a plan. Raises UserError, which names the strategy, for a plan that breaks its
+        contract."""
+        told: Any = None
         while True:
             try:
-                ask = plan.send(answer)
+                ask = plan.send(told)
             except StopIteration as done:
-                choice: Choice = done.value
-                return choice if whole else replace(choice, satisfied=False)
-            answer = yield from self._record(ask)
+                self._check_choice(done.value)
+                return done.value  # type: ignore[no-any-return]  # just checked
+            except LlasaError:
+                raise
+            except Exception as error:
+                raise UserError(f"{self._who} raised {type(error).__name__}: {first_line(error)}") from error
+            self._check_ask(ask)
+            told = yield from answer(ask)
 
-    def _answer(self, ask: Ask) -> Waiting:
+    @property
+    def _who(self) -> str:
+        return f"the strategy {self.strategy.name!r} ({type(self.strategy).__module__})"
+
+    def _check_ask(self, ask: object) -> None:
+        match ask:
+            case Start() | Extend():
+                return
+            case Branch(beams, copies):
+                check_candidates(self._who, len(beams) * copies)
+            case Measure(_, verifier):
+                if verifier not in self.directions:
+                    raise UserError(f"{self._who} asks for {verifier!r}{nearest(verifier, self.directions)}")
+            case _:
+                raise UserError(
+                    f"{self._who} yields {shown(ask)!r}: it has to be Start, Branch, Extend or Measure"
+                )
+
+    def _check_choice(self, choice: object) -> None:
+        if not isinstance(choice, Choice):
+            raise UserError(f"{self._who} returns {shown(choice)!r}: it has to be a Choice")
+        count = len(choice.beams)
+        if not count or sorted(choice.ranking) != list(range(count)):
+            raise UserError(f"{self._who} ranks {shown(choice.ranking)} of {count} beams: rank each once")
+        if any(len(scores) != count for scores in choice.scores.values()):
+            raise UserError(f"{self._who} returns scores that are not one for each of its {count} beams")
+
+    def _answer(self, ask: Ask) -> Steps:
         if isinstance(ask, Extend) and self.budget != NO_LIMIT:
             return (yield from self._extend(ask))
         if not isinstance(ask, Start | Branch):
-            self._check()
+            self._check_budget()
         return (yield from self._record(ask))
 
-    def _extend(self, ask: Extend) -> Waiting:
-        """Extend as many beams at once as the budget surely has room for, then the next; in the order of the ask."""
+    def _extend(self, ask: Extend) -> Steps:
+        """Extend as many beams at once as the budget surely has room for, then the next; in the order of
+        the ask."""
         most = self.session.longest if ask.n_tokens is None else ask.n_tokens
         found = {node_id(beam): beam for beam in ask.beams if beam.finished}
         rest = [beam for beam in dict.fromkeys(ask.beams) if not beam.finished]
         if ask.n_tokens is not None and self._affordable(most) < len(rest):
-            self.running = tuple(rest)
+            self._running = tuple(rest)
             raise Spent(f"the budget has no room for {len(rest)} beams to go on by {most} tokens")
         while rest:
-            self.running = tuple(rest)
-            self._check()
+            self._running = tuple(rest)
+            self._check_budget()
             count = max(1, min(len(rest), self._affordable(most)))
             left = self._tokens_left()
             group, rest = tuple(rest[:count]), rest[count:]
@@ -98,8 +180,8 @@ class Search:
             grown = yield from self._record(Extend(group, longest if count == 1 else ask.n_tokens))
             found |= {node_id(old): new for old, new in zip(group, grown, strict=True)}
             if ask.n_tokens is None and not all(beam.finished for beam in grown):
-                self.running = grown
-                self._check()
+                self._running = grown
+                self._check_budget()
                 raise Spent("the budget was spent in the middle of a candidate")
         return tuple(found[node_id(beam)] for beam in ask.beams)
 
@@ -113,80 +195,50 @@ class Search:
         if left is not None:
             allowed = left // most
         if self.budget.candidates is not None and most == self.session.longest:
-            allowed = min(allowed, self.budget.candidates - len(self.complete))
+            allowed = min(allowed, self.budget.candidates - len(self._complete))
         if self.budget.flops is not None:
             spent = sum(self.session.ledger.flops.values())
             allowed = min(allowed, (self.budget.flops - spent) // self.session.flops_of(most))
         return int(min(allowed, 1 << 30))
 
-    def _check(self) -> None:
-        self.budget.check(self.session.ledger, len(self.complete), self.until)
+    def _check_budget(self) -> None:
+        self.budget.check(self.session.ledger, len(self._complete), self._until)
 
-    def _record(self, ask: Ask) -> Waiting:
+    def _record(self, ask: Ask) -> Steps:
         began = time.perf_counter()
-        answer = yield self.session.answer(ask, self.until)
+        answer = yield self.session.answer(ask, self._until)
         now = time.perf_counter()
-        self.trace.append(step_of(ask, answer, began - self.began, now - began))
+        self.trace.append(step_of(ask, answer, began - self._began, now - began))
         if isinstance(ask, Extend):
-            self.complete |= {node_id(beam): beam for beam in answer if beam.finished}
-            self.running = tuple(beam for beam in answer if not beam.finished)
+            self._complete |= {node_id(beam): beam for beam in answer if beam.finished}
+            self._running = tuple(beam for beam in answer if not beam.finished)
         return answer
 
-
-def search(
-    request: Request,
-    strategy: Strategy,
-    session: Session,
-    judges: Sequence[str],
-    models: Mapping[str, Any],
-    budget: Budget = NO_LIMIT,
-) -> Generator[Future[Any], Any, SearchResult]:
-    """Everything that happens to one request, from its first ask to its result. `judges` are specs."""
-    try:
-        return (yield from _searched(request, strategy, session, judges, models, budget))
-    finally:
-        session.close()
-
-
-def _searched(
-    request: Request,
-    strategy: Strategy,
-    session: Session,
-    judges: Sequence[str],
-    models: Mapping[str, Any],
-    budget: Budget,
-) -> Generator[Future[Any], Any, SearchResult]:
-    for judge in judges:
-        # what a judge cannot judge against is refused before anything is spoken, not after all the work
-        yield session.judge((), judge)
-    progress = Search(strategy, session, budget)
-    choice, stopped = yield from progress.plan()
-    waveforms = yield session.waveforms(choice.beams)
-    judged: dict[str, list[Score]] = {}
-    for spec in judges:
-        judged[spec] = yield session.judge(choice.beams, spec)
-    session.ledger.close(choice.beams)
-    ranks = {number: rank for rank, number in enumerate(choice.ranking)}
-    candidates = tuple(
-        Candidate(
-            number=number,
-            rank=ranks[number],
-            lineage=beam.lineage,
-            tokens=beam.tokens,
-            waveform=waveforms[number],
-            scores={name: scores[number] for name, scores in choice.scores.items()},
-            judged={spec: scores[number] for spec, scores in judged.items()},
-            cut_off=beam.cut_off,
+    def _result(
+        self, choice: Choice, waveforms: Sequence[Any], judged: Mapping[str, Sequence[Score]]
+    ) -> SearchResult:
+        self.session.ledger.close(choice.beams)
+        ranks = {number: rank for rank, number in enumerate(choice.ranking)}
+        candidates = tuple(
+            Candidate(
+                number=number,
+                rank=ranks[number],
+                lineage=beam.lineage,
+                tokens=beam.tokens,
+                waveform=waveforms[number],
+                scores={name: scores[number] for name, scores in choice.scores.items()},
+                judged={judge: scores[number] for judge, scores in judged.items()},
+                cut_off=beam.cut_off,
+            )
+            for number, beam in enumerate(choice.beams)
         )
-        for number, beam in enumerate(choice.beams)
-    )
-    manifest = {
-        "request": describe_request(request),
-        "strategy": strategy.describe(),
-        "budget": budget.as_dict(),
-        "models": dict(models),
-        "versions": versions(),
-    }
-    return SearchResult(
-        request, candidates, choice.satisfied, session.ledger, tuple(progress.trace), manifest, stopped
-    )
+        return SearchResult(
+            request=self.request,
+            candidates=candidates,
+            satisfied=choice.satisfied,
+            ledger=self.session.ledger,
+            trace=tuple(self.trace),
+            manifest=describe(self.request, self.strategy.describe(), self.budget.as_dict(), self.models),
+            stopped=self._stopped,
+            directions=dict(self.directions),
+        )

@@ -9,34 +9,37 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llasa_core.errors import UserError
 from llasa_core.request import Request
-from search.asks import Strategy
 from search.backends.base import Backend, Progress, no_progress
 from search.cost.budget import NO_LIMIT, Budget
-from search.driver import search as search_request
+from search.driver import RequestSearch
 from search.models import ModelSpec
+from search.preflight import check_target
 from search.results.result import SearchResult
+from search.strategies.base import Strategy
+from search.strategies.registry import build
 
 if TYPE_CHECKING:
     from search.backends.ray.options import RayOptions
 
 
 class Searcher:
-    """Runs strategies over requests.
+    """Runs strategies over requests: `Searcher.from_preset("nano").run(request, "best-of-n?n=16")`.
 
-    The verifiers of the backend search; their judges score the final candidates only, are never shown to
-    the strategy, and are reported beside. `models` goes into the manifest of each result.
+    The verifiers of the backend search; its judges score the final candidates only, are never shown to the
+    strategy, and are reported beside. `models` is what the manifest of each result says of them.
     """
 
-    def __init__(self, backend: Backend, models: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, backend: Backend, spec: ModelSpec | None = None, threads: int = 0) -> None:
+        """spec: what the backend has loaded; threads: of the processor that it runs on."""
         self.backend = backend
-        self.models = dict(models or {})
+        self.spec = spec
+        self.models: dict[str, Any] = {} if spec is None else spec.manifest(threads)
 
     @classmethod
     def from_preset(
         cls, preset: str = "nano", *, ray: RayOptions | None = None, **overrides: Any
     ) -> Searcher:
-        """Loads the models of a preset; `overrides` are fields of `ModelSpec`, such as
-        verifiers=["whisper"], device="cuda".
+        """Loads the models of a preset; `overrides` are fields of `ModelSpec`, such as device="cuda".
 
         ray: the models are loaded and run by actors of Ray, not by this process.
         Raises as `ModelSpec.from_preset` and `ModelSpec.load`.
@@ -49,11 +52,11 @@ class Searcher:
         if ray is None:
             import torch
 
-            return cls(spec.load(), spec.manifest(torch.get_num_threads()))
+            return cls(spec.load(), spec, torch.get_num_threads())
         from search.backends.ray.backend import RayBackend
 
         backend = RayBackend(spec, ray)
-        return cls(backend, spec.manifest(backend.threads))
+        return cls(backend, spec, backend.threads)
 
     def __enter__(self) -> Self:
         return self
@@ -68,13 +71,14 @@ class Searcher:
     def run(
         self,
         request: Request,
-        strategy: Strategy,
+        strategy: Strategy | str | Mapping[str, Any],
         *,
         budget: Budget = NO_LIMIT,
         progress: Progress = no_progress,
     ) -> SearchResult:
         """Searches one request. The same request, strategy and models give the same result.
 
+        strategy: an object, or a spec or mapping for `search.strategies.registry.build`.
         Raises UserError or VerifierError for what cannot be spoken or judged.
         """
         for outcome in self.run_many((request,), strategy, budget=budget, progress=lambda _: progress):
@@ -86,55 +90,67 @@ class Searcher:
     def run_many(
         self,
         requests: Iterable[Request],
-        strategy: Strategy,
+        strategy: Strategy | str | Mapping[str, Any],
         *,
         budget: Budget = NO_LIMIT,
         in_flight: int | None = None,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
     ) -> Generator[SearchResult | Failure, None, None]:
-        """Searches many requests, `in_flight` at a time, in shared batches; each outcome as soon as it is
-        there.
+        """Searches many requests, `in_flight` at a time, in shared batches; yields each outcome once it is
+        known.
 
-        `in_flight`: by default as many as keep the models busy (8; with Ray, 8 for each actor).
-        What a request comes to does not depend on the others, and one that fails ends no other. `requests`
+        in_flight: by default as many as keep the models busy (8; with Ray, 8 for each actor).
+        An outcome does not depend on the other requests, and a request that fails ends no other. `requests`
         is read as room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
         """
         if in_flight is None:
             in_flight = self.backend.in_flight
         if in_flight < 1:
             raise UserError(f"{in_flight} requests in flight: give at least 1")
+        if not isinstance(strategy, Strategy):
+            judges = self.backend.judges
+            metrics = {name: up for name, up in self.backend.directions.items() if name not in judges}
+            strategy = build(strategy, metrics)
         rest = iter(requests)
-        waiting: dict[Future[Any], _InFlight] = {}
+        waiting: dict[Future[Any], RequestSearch] = {}
         try:
             while True:
                 while len(waiting) < in_flight and (request := next(rest, None)) is not None:
-                    found = self._begin(request, strategy, budget, progress(request))
-                    if isinstance(found, Failure):
-                        yield found
+                    begun = self._begin(request, strategy, budget, progress(request))
+                    if isinstance(begun, Failure):
+                        yield begun
                     else:
-                        waiting[found.pending] = found
+                        waiting[begun.pending] = begun
                 if not waiting:
                     return
                 self.backend.wait(waiting)
                 for future in [future for future in waiting if future.done()]:
                     search = waiting.pop(future)
-                    outcome = search.go_on()
+                    outcome = _advanced(search)
                     if outcome is None:
                         waiting[search.pending] = search
                     else:
                         yield outcome
         finally:
             for search in waiting.values():
-                search.steps.close()
+                search.close()
             self.backend.drop()
 
     def _begin(
         self, request: Request, strategy: Strategy, budget: Budget, progress: Progress
-    ) -> _InFlight | Failure:
+    ) -> RequestSearch | Failure:
         try:
-            session = self.backend.open(request, progress)
-            steps = search_request(request, strategy, session, self.backend.judges, self.models, budget)
-            return _InFlight(request, steps, next(steps))
+            if self.spec is not None:
+                check_target((*self.spec.verifiers, *self.spec.judges), request)
+            return RequestSearch(
+                request,
+                strategy,
+                self.backend.open(request, progress),
+                judges=self.backend.judges,
+                directions=self.backend.directions,
+                models=self.models,
+                budget=budget,
+            )
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this request's alone)
             return Failure(request, error)
 
@@ -147,24 +163,9 @@ class Failure:
     error: Exception
 
 
-@dataclass(slots=True, eq=False)
-class _InFlight:
-    """A search and the future that it waits for."""
-
-    request: Request
-    steps: Generator[Future[Any], Any, SearchResult]
-    pending: Future[Any]
-
-    def go_on(self) -> SearchResult | Failure | None:
-        """Hand over what was waited for: the outcome, or None if there is something else to wait for."""
-        try:
-            if error := self.pending.exception():
-                self.pending = self.steps.throw(error)
-            else:
-                self.pending = self.steps.send(self.pending.result())
-        except StopIteration as done:
-            result: SearchResult = done.value
-            return result
-        except Exception as error:  # noqa: BLE001
-            return Failure(self.request, error)
-        return None
+def _advanced(search: RequestSearch) -> SearchResult | Failure | None:
+    """Whatever goes wrong with a request is its own alone."""
+    try:
+        return search.advance()
+    except Exception as error:  # noqa: BLE001
+        return Failure(search.request, error)

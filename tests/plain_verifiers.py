@@ -38,6 +38,14 @@ class Crossings:
         self.spec = spec
         self.calls: list[int] = []
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.about.needs
+
+    @classmethod
+    def needs_of(cls, spec: Spec) -> tuple[str, ...]:
+        return cls.about.needs
+
     @classmethod
     def check_spec(cls, spec: Spec) -> None:
         spec.values({})

@@ -3,18 +3,22 @@
     judge = verifiers.load("whisper")
     judge.score([waveform], Target(text="The train is late."))[0].value
 
-`load_shared` is `load` with one model a process, `Remembering` keeps scores. Importing this package imports no model library.
+`load_shared` is `load` with one model a process, `Remembering` keeps scores, and `BaseVerifier` is the base of a verifier
+of one's own. Importing this package imports no model library.
 """
 
-from verifiers.base import Score, Target, Verifier
+from verifiers.base import About, Score, Target, Verifier
 from verifiers.cache import Remembering
 from verifiers.errors import VerifierError
 from verifiers.instances import load_shared, unload
 from verifiers.registry import check, directions, kinds, load
-from verifiers.selection.parse import ConstraintFirst, Ranking, Selection, parse_selection, parse_stages
+from verifiers.selection.parse import ConstraintFirst, Ranking, Selection, parse_selection
+from verifiers.shared.verifier import BaseVerifier
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
 
 __all__ = [
+    "About",
+    "BaseVerifier",
     "ConstraintFirst",
     "Interval",
     "Ranking",
@@ -32,6 +36,5 @@ __all__ = [
     "load_shared",
     "paired_difference",
     "parse_selection",
-    "parse_stages",
     "unload",
 ]

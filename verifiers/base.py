@@ -51,14 +51,14 @@ class About:
 
     measures: what its score means, in a few words. needs: the fields of `Target` that it judges against.
     released: specs of released weights, and the licence of each (of third parties' weights: confirm it on the
-    model card). extra: the extra of this package that brings
-    the libraries `modules`, if the core does not. min_seconds: the shortest audio that it judges.
+    model card). min_seconds: the shortest audio that it judges. extra: the extra of this package that brings the
+    libraries `modules`, if the core does not.
     """
 
     measures: str
-    needs: tuple[str, ...]
-    released: Mapping[str, str]
-    min_seconds: float
+    needs: tuple[str, ...] = ()
+    released: Mapping[str, str] = field(default_factory=dict)
+    min_seconds: float = 0.1
     extra: str = ""
     modules: tuple[str, ...] = ()
 
@@ -84,6 +84,11 @@ class Verifier(Protocol):
         """The shortest audio that can be judged; anything shorter gets an unusable score."""
         ...
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The fields of `Target` that it judges against."""
+        ...
+
     def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
         """One score for each candidate, in their order; each as if it were alone.
 
@@ -97,8 +102,19 @@ class Verifier(Protocol):
         ...
 
 
-def needs(verifier: Verifier) -> tuple[str, ...]:
-    """The fields of `Target` that a verifier judges against: its own attribute `needs`, or those of its kind."""
-    about: About | None = getattr(verifier, "about", None)
-    found: tuple[str, ...] = getattr(verifier, "needs", about.needs if about else ())
-    return found
+class Wrapper:
+    """A verifier around another one: what it does not define itself is that of the other."""
+
+    name: str
+    spec: str
+    higher_is_better: bool
+    min_seconds: float
+    needs: tuple[str, ...]
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "verifier":  # not set yet, as in a copy that is being made
+            raise AttributeError(name)
+        return getattr(self.verifier, name)

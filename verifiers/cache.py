@@ -9,14 +9,14 @@ from dataclasses import fields
 import numpy as np
 
 from llasa_core.audio import Waveform
-from verifiers.base import Score, Target, Verifier
+from verifiers.base import Score, Target, Verifier, Wrapper
 from verifiers.errors import VerifierError
 
 REMEMBERED = 4096
 """Scores kept: beam search of 256 candidates for 16 steps."""
 
 
-class Remembering:
+class Remembering(Wrapper):
     """A verifier that keeps the last `size` scores, and asks the one that it wraps for those it does not have.
 
     What a score is kept under: the samples, the whole target, whether the audio is partial, and the spec. So a
@@ -28,26 +28,10 @@ class Remembering:
     def __init__(self, verifier: Verifier, size: int = REMEMBERED) -> None:
         if size < 1:
             raise VerifierError(f"{size} scores to remember: give at least 1, or use the verifier itself")
-        self.verifier = verifier
+        super().__init__(verifier)
         self.size = size
         self._scores: OrderedDict[bytes, Score] = OrderedDict()
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return self.verifier.name
-
-    @property
-    def spec(self) -> str:
-        return self.verifier.spec
-
-    @property
-    def higher_is_better(self) -> bool:
-        return self.verifier.higher_is_better
-
-    @property
-    def min_seconds(self) -> float:
-        return self.verifier.min_seconds
 
     def __len__(self) -> int:
         """How many scores are remembered."""

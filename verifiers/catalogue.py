@@ -1,13 +1,13 @@
 """What the registered kinds say of themselves, and what of it can run here. Loads no model, fetches nothing."""
 
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from llasa_core import hub
+from llasa_core.errors import one_line
 from verifiers import registry
 from verifiers.base import About
 from verifiers.shared.loading import NANO
@@ -86,16 +86,10 @@ def missing_modules(about: About) -> tuple[str, ...]:
     return tuple(module for module in about.modules if not _installed(module))
 
 
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _describe(kind: str, target: str) -> Kind:
     try:
         found = registry.find(kind)
-        about = getattr(found, "about", None)
-        if not isinstance(about, About):
-            return Kind(kind, target, problem="it says nothing of itself: its class has no `about`")
+        about = found.about
         metric, higher_is_better = found.metric(Spec(kind))
         releases = tuple(release(spec) for spec in about.released or (kind,))
         return Kind(kind, target, about, metric, higher_is_better, missing_modules(about), releases)
@@ -107,17 +101,17 @@ def _state(spec: str, parsed: Spec, missing: tuple[str, ...]) -> tuple[bool, str
     """What the kind's own check says, without a hub and with one."""
     if missing:
         return False, f"no: needs {', '.join(missing)}"
-    if not _refusal(spec, hub=False):
+    if not _refusal(spec, fetching=False):
         packaged = parsed.source == "nano" and (NANO / parsed.kind).is_dir()
         return True, "yes: packaged" if packaged else "yes"
-    if reason := _refusal(spec, hub=True):
+    if reason := _refusal(spec, fetching=True):
         return False, f"no: {reason}"
-    return False, "no: the hub is switched off" if _hub_is_off() else "no: fetched when first loaded"
+    return False, "no: the hub is switched off" if hub.is_off() else "no: fetched when first loaded"
 
 
-def _refusal(spec: str, *, hub: bool) -> str:
-    """Why the spec cannot be loaded, or "". hub: whether it may be fetched; nothing is."""
-    with _hub(hub):
+def _refusal(spec: str, *, fetching: bool) -> str:
+    """Why the spec cannot be loaded, or "". fetching: whether it may be fetched; nothing is."""
+    with hub.switched(on=fetching):
         try:
             registry.check(spec)
         except Exception as error:  # noqa: BLE001 (whatever the code of another package does)
@@ -132,26 +126,3 @@ def _installed(module: str) -> bool:
         return package in sys.modules or find_spec(package) is not None
     except (ImportError, ValueError):
         return False
-
-
-def _hub_is_off() -> bool:
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-@contextmanager
-def _hub(on: bool) -> Iterator[None]:
-    """As with HF_HUB_OFFLINE=0 or 1, which some read when they are imported and some later."""
-    from huggingface_hub import constants
-
-    before, variable = constants.HF_HUB_OFFLINE, os.environ.get("HF_HUB_OFFLINE")
-    constants.HF_HUB_OFFLINE = not on
-    os.environ["HF_HUB_OFFLINE"] = "0" if on else "1"
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
-        os.environ.pop("HF_HUB_OFFLINE")
-        if variable is not None:
-            os.environ["HF_HUB_OFFLINE"] = variable

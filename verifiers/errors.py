@@ -1,5 +1,7 @@
 """Errors that name what a user did and how to put it right."""
 
+from llasa_core.errors import LlasaError
 
-class VerifierError(ValueError):
-    """A verifier was asked for, or asked to judge, something that it cannot: one line with cause and cure."""
+
+class VerifierError(LlasaError):
+    """A verifier was asked for, or asked to judge, something that it cannot."""

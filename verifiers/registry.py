@@ -1,16 +1,18 @@
 """The verifiers that there are, by kind. Nothing is imported before it is asked for.
 
 Another package adds a kind through an entry point of the group `llasa_search.verifiers`, whose value is
-`module:Class`; the class keeps the Protocol `VerifierClass`.
+`module:Class`; the class is a `verifiers.BaseVerifier`, or keeps the Protocol `VerifierClass` in another way.
 """
 
 from collections.abc import Mapping
 from importlib import import_module, metadata
-from typing import ClassVar, Protocol, cast
+from typing import Protocol, cast
 
+from llasa_core.errors import LlasaError, nearest, one_line
 from verifiers.base import About, Verifier
 from verifiers.errors import VerifierError
-from verifiers.spec import Spec, nearest
+from verifiers.plugins import Plugin
+from verifiers.spec import Spec
 
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
@@ -28,22 +30,24 @@ BUILT_IN: Mapping[str, str] = {
 
 
 class VerifierClass(Protocol):
-    """What a kind's target has to offer. Its module should import model libraries only when needed."""
+    """What a kind's class has to offer. Its module should import model libraries only when needed."""
 
-    about: ClassVar[About]
+    @property
+    def about(self) -> About: ...
 
-    @classmethod
-    def check_spec(cls, spec: Spec) -> None:
+    def check_spec(self, spec: Spec) -> None:
         """Raises VerifierError for bad options or a source that is not there. Loads no model."""
         ...
 
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
+    def metric(self, spec: Spec) -> tuple[str, bool]:
         """(name, higher_is_better) of the verifier that the spec would build. Loads no model."""
         ...
 
-    @classmethod
-    def from_spec(cls, spec: Spec, device: str) -> Verifier:
+    def needs_of(self, spec: Spec) -> tuple[str, ...]:
+        """`needs` of the verifier that the spec would build. Loads no model."""
+        ...
+
+    def from_spec(self, spec: Spec, device: str) -> Verifier:
         """Loads the model. Raises VerifierError if any weight is missing, left over or of another shape."""
         ...
 
@@ -71,17 +75,9 @@ def directions(*specs: str) -> dict[str, bool]:
 
 
 def needs(spec: str) -> tuple[str, ...]:
-    """The fields of `Target` that the spec's verifier judges against, without loading a model.
-
-    A kind whose options decide that has a classmethod `needed(spec)`; all others need what they are about, and one
-    that says nothing about itself is taken to need nothing.
-    """
+    """The fields of `Target` that the spec's verifier judges against, without loading a model."""
     parsed = Spec.parse(spec)
-    kind = find(parsed.kind)
-    own = getattr(kind, "needed", None)
-    about = getattr(kind, "about", None)
-    found: tuple[str, ...] = own(parsed) if own is not None else about.needs if about else ()
-    return found
+    return find(parsed.kind).needs_of(parsed)
 
 
 def load(spec: str, device: str = "cpu") -> Verifier:
@@ -93,14 +89,19 @@ def load(spec: str, device: str = "cpu") -> Verifier:
     return find(parsed.kind).from_spec(parsed, device)
 
 
-def find(kind: str) -> type[VerifierClass]:
+def find(kind: str) -> VerifierClass:
     """The class of a kind, imported now. Raises VerifierError for an unknown kind (the nearest is named) and
-    for whatever goes wrong when a package of others is imported."""
+    for whatever goes wrong when the package of a plugin is imported."""
     targets = kinds()
     if kind not in targets:
         raise VerifierError(f"unknown verifier {kind!r}{nearest(kind, targets)}")
     module, _, name = targets[kind].partition(":")
     try:
-        return cast(type[VerifierClass], getattr(import_module(module), name))
-    except Exception as error:
-        raise VerifierError(f"cannot import the verifier {kind!r} from {targets[kind]}: {error}") from error
+        found = getattr(import_module(module), name)
+    except LlasaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise VerifierError(
+            f"cannot import the verifier {kind!r} from {targets[kind]}: {one_line(error)}"
+        ) from error
+    return cast(VerifierClass, found) if kind in BUILT_IN else Plugin(kind, targets[kind], found)

@@ -1,14 +1,17 @@
 """Spec strings: `kind:source?option=value&option=value`, such as `wavlm-sv:microsoft/wavlm-base-plus-sv`."""
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
+from llasa_core.errors import first_line
+from llasa_core.errors import nearest as nearest  # noqa: PLC0414 (callers of old)
 from verifiers.errors import VerifierError
 
+Readers: TypeAlias = Mapping[str, Callable[[str], Any]]
+"""How each option is read from text; ValueError says what is wrong with it."""
 _SPEC = re.compile(r"(?P<kind>[A-Za-z][\w.-]*)(?::(?P<source>[^?]*))?(?:\?(?P<options>.*))?")
 
 
@@ -46,7 +49,7 @@ class Spec:
         source = f":{self.source}" if self.source else ""
         return f"{self.kind}{source}" + (f"?{options}" if options else "")
 
-    def values(self, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    def values(self, readers: Readers) -> dict[str, Any]:
         """The options as values. Raises VerifierError for one that is not in `readers` or cannot be read."""
         values = {}
         for option, text in self.options.items():
@@ -55,24 +58,14 @@ class Spec:
             try:
                 values[option] = readers[option](text)
             except ValueError as error:
-                raise VerifierError(f"{option}={text} of {self.kind}: {error}") from None
+                raise VerifierError(f"{option}={text[:40]} of {self.kind}: {first_line(error)}") from None
         return values
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What to add to an error about an unknown name: `: did you mean 'x'? (there are x, y)`."""
-    names = sorted(known)
-    if not names:
-        return ": there are none"
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    return f": {guess}(there {'is' if len(names) == 1 else 'are'} {', '.join(names)})"
 
 
 def positive_int(text: str) -> int:
     """An option that counts something."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("has to be a whole number of at least 1")
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise ValueError("has to be a whole number of at least 1 and at most 9 digits")
     return int(text)
 
 

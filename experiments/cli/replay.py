@@ -4,7 +4,6 @@ is the same to the sample."""
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,10 +18,13 @@ from experiments.cli.parameters import FileType, TextType
 from experiments.cli.speak import Files, speak
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import Settings, set_threads
+from experiments.documents import read_json
+from experiments.manifests import check_result
 from experiments.runs.records import read_records
 from experiments.terminal import STDOUT, say
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
+from llasa_core.paths import shown, user_path
 from llasa_core.request import Request
 from llasa_core.voices import find_voice
 from search.models import ModelSpec
@@ -60,7 +62,7 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
     RESULT is a file that --json wrote, its manifest alone, or with --id the folder of a run.
     """
     found = read_manifest(manifest, id)
-    told = found.get("manifest", found)
+    told = found["manifest"]
     settings = Settings.from_manifest(told)
     request = request_of(told, recordings)
     files.check({"RESULT": manifest, **options.recordings(recordings)})
@@ -85,19 +87,12 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
 
 
 def read_manifest(path: Path, id: str | None = None) -> dict[str, Any]:
-    """A result or its manifest; with an id the record of a run. Raises UserError for anything else."""
+    """A result, from a manifest alone too; with an id the record of a run. Raises UserError for anything else."""
     if id is not None:
-        return find_record(path, id)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: if it is that of a run, say with --id which text")
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}: give the file that --json wrote") from None
-    manifest = found.get("manifest", found) if isinstance(found, dict) else None
-    if not isinstance(manifest, dict) or not {"request", "models", "strategy", "versions"} <= manifest.keys():
-        raise UserError(f"{path} holds no manifest of a result: give the file that --json wrote")
-    return dict(found)
+        return check_result(find_record(path, id), f"the record of {id!r} in {shown(path)}")
+    if user_path(path, "the manifest").is_dir():
+        raise UserError(f"{shown(path)} is a folder: if it is that of a run, say with --id which text")
+    return check_result(read_json(path, "the manifest"), f"the manifest {shown(path)}")
 
 
 def find_record(folder: Path, id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from experiments.cli.commands import typed
 from experiments.cli.options import Decorator, bundled, device, kinds, option, verifier
-from experiments.cli.parameters import ActorsType, Decimal, SpecType, TextType, Whole
+from experiments.cli.parameters import ActorsType, Decimal, SpecType, TextType, Whole, shown
 from experiments.cli.recipes import read_recipe, shipped
 from experiments.config import SearchOptions
 from llasa_core.errors import UserError, nearest
@@ -305,6 +305,10 @@ def _take_recipe(ctx: click.Context, param: click.Parameter, name: str | None) -
             raise UserError(f"--recipe {name}: no option {key!r}{nearest(key, known)}")
         if own.is_flag and not isinstance(value, bool):
             raise UserError(f"--recipe {name}: {key} is switched on or off: write true or false")
-        values[own.name] = [value] if own.multiple and isinstance(value, str) else value
+        if own.multiple:
+            value = [value] if isinstance(value, str) else value
+            if not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+                raise UserError(f"--recipe {name}: {key} is {shown(value)}: give text, or a list of texts")
+        values[own.name] = value
     ctx.default_map = values
     return name

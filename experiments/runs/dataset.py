@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from typing import Any
 from experiments.files import file_hash
 from experiments.request_options import RequestOptions, choose_voice
 from experiments.runs.tables import COLUMNS, Cells, ColumnMapping, Table
+from experiments.terminal import say
 from llasa_core.audio import AudioError, Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.loading import context_tokens
@@ -179,12 +179,10 @@ def _tell_what_is_passed_over(table: Table) -> None:
             for name, found in near.items()
         ]
         more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-        print(f"note: columns that are not used: {', '.join(named[:SHOWN])}{more}", file=sys.stderr)
+        say(f"note: columns that are not used: {', '.join(named[:SHOWN])}{more}", error=True)
     if table.silent:
         count = len(table.silent)
-        print(
-            f"note: {count} lines without a letter or digit are left out: {table.silent[0]}", file=sys.stderr
-        )
+        say(f"note: {count} lines without a letter or digit are left out: {table.silent[0]}", error=True)
 
 
 def file_name(id: str) -> str:

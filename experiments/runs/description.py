@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from experiments.runs.dataset import Row
 from experiments.runs.records import NAME as RECORDS
 from experiments.runs.records import Records
 from experiments.runs.table import NAME as TABLE
+from experiments.terminal import say
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
 from search.results.manifest import versions
@@ -126,7 +126,7 @@ def _check_same(path: Path, asked: Mapping[str, Any]) -> None:
         )
     for name, then in told["versions"].items():
         if (now := asked["versions"].get(name)) != then:
-            print(f"note: {name} was {then} and is {now}: samples may differ", file=sys.stderr)
+            say(f"note: {name} was {then} and is {now}: samples may differ", error=True)
     set_threads(told.get("threads"))
 
 

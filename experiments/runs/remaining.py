@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.files import file_hash
 from experiments.runs.dataset import Row
 from experiments.runs.records import Outcome, Records
+from experiments.terminal import say
 from llasa_core.errors import UserError
 
 SHOWN = 3
@@ -31,11 +31,11 @@ def remaining_rows(records: Records, rows: Sequence[Row], *, retry_failed: bool)
         if rows_to_redo:
             ids = ", ".join(repr(row.id) for row in rows_to_redo[:SHOWN])
             more = ", ..." if len(rows_to_redo) > SHOWN else ""
-            print(f"note: {len(rows_to_redo)} texts {why}: spoken again ({ids}{more})", file=sys.stderr)
+            say(f"note: {len(rows_to_redo)} texts {why}: spoken again ({ids}{more})", error=True)
         for row in rows_to_redo:
             records.forget(row.id)
     if gone := len(records.outcomes.keys() - found.keys()):
-        print(f"note: {gone} texts of before are not asked for now: they do not count", file=sys.stderr)
+        say(f"note: {gone} texts of before are not asked for now: they do not count", error=True)
     skipped = ("done",) if retry_failed else ("done", "failed")
     return [row for row in rows if (now := records.outcomes.get(row.id)) is None or now.status not in skipped]
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from llasa_core.errors import UserError
+from search.bounds import LARGEST, check_range, shown
 from search.cost.ledger import Ledger
+
+MOST = {"candidates": LARGEST, "tokens": LARGEST, "seconds": 1e9, "flops": 1e30}
+"""The largest limits: 1e9 s are 31 years, 1e30 FLOPs a thousand years of the fastest computer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Limits of one request; None is no limit.
 
-    tokens: speech tokens sampled, never exceeded. candidates: complete utterances. flops: floating-point operations of
-    all models, never begun beyond it; what is under way ends (a step of the generator, a verifier's call). seconds: wall
-    time after which nothing more is generated; what there is by then is still judged. When a limit is reached, the
-    best of the complete candidates wins, and the result says what stopped the search.
+    tokens: speech tokens sampled, never exceeded. candidates: complete utterances. flops: floating-point
+    operations of all models, never begun beyond it; what is under way ends (a step of the generator, a
+    verifier's call). seconds: wall time after which nothing more is generated; what there is by then is
+    still judged. When a limit is reached, the best of the complete candidates wins, and the result says
+    what stopped the search.
 
-    Raises UserError for a limit that is not positive.
+    Raises UserError for a limit that is not positive, or beyond any use.
     """
 
     candidates: int | None = None
@@ -30,10 +34,13 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise UserError(
-                    f"a budget of {value:g} {name}: give more than 0, or leave it out for no limit"
-                )
+            if value is None:
+                continue
+            where = f"a budget of {shown(value)} {name}"
+            if value == 0:
+                raise UserError(f"{where}: give more than 0, or leave it out for no limit")
+            whole = name in ("candidates", "tokens")
+            check_range(where, value, 1 if whole else 0, MOST[name], whole=whole)
 
     def check(self, ledger: Ledger, complete: int, until: float) -> None:
         """Raises Spent if nothing more may be begun."""

@@ -1,4 +1,5 @@
-"""What a search spent: tokens, seconds of audio, wall time. Every comparison can be drawn at equal compute."""
+"""What a search spent: tokens, seconds of audio, wall time. Every comparison can be drawn at equal
+compute."""
 
 from __future__ import annotations
 
@@ -17,16 +18,17 @@ class Ledger:
 
     Speech tokens only; the end token of a candidate is none (it is a step of the model, but no sound):
 
-    - `tokens_generated`: sampled in all. `tokens_kept`: those that are part of a final candidate, a start that
+    - `tokens_generated`: sampled in all. `tokens_kept`: those that are part of a final candidate, a start
+      that
       candidates share counted once. `tokens_pruned`: the rest. generated = kept + pruned, always.
     - `tokens_prefilled`: prompt tokens (text, template, voice prompt) run through the model.
       `tokens_reprefilled`: tokens run again to make a lost beam anew.
     - `beams_moved`: beams that went on in another process than the one that held their keys and values.
 
-    Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier (as asked: one
-    that remembers scores may have heard less of it).
-    `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME"; `flops` the
-    floating-point operations of the same parts (`search.cost.flops`). Work that was lost with a process is in none of these.
+    Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier
+    (as asked: one that remembers scores may have heard less of it). `wall` is wall time in seconds by part:
+    "generator", "codec", and "verifier NAME" / "judge NAME"; `flops` the floating-point operations of the
+    same parts (`search.cost.flops`). Work that was lost with a process is in none of these.
     """
 
     tokens_generated: int = 0

@@ -1,25 +1,30 @@
 """What a search returns: every candidate with its scores, the winner, the cost, and how to make it again."""
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from llasa_core.audio import SAMPLE_RATE, Waveform
+from llasa_core.audio import SAMPLE_RATE, Waveform, write_audio
+from llasa_core.errors import UserError
 from llasa_core.lm.lineage import Lineage
 from llasa_core.request import Request
 from search.cost.ledger import Ledger
+from search.results.manifest import SCHEMA
 from search.results.trace import Step
 from verifiers.base import Score
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Candidate:
     """One complete utterance.
 
-    `number` is its place in lineage order (the same whatever else was searched), `rank` 0 is the winner. `scores`
-    are of the verifiers that searched, by name; `judged` of the held-out judges, by spec.
+    `number` is its place in lineage order (the same whatever else was searched), `rank` 0 is the winner.
+    `scores` are of the verifiers that searched, by name; `judged` of the held-out judges, by spec.
     `cut_off`: it reached the longest length and the model had not ended it.
     """
 
@@ -36,6 +41,10 @@ class Candidate:
     def seconds(self) -> float:
         return len(self.waveform) / SAMPLE_RATE
 
+    def __repr__(self) -> str:
+        end = ", cut off" if self.cut_off else ""
+        return f"<candidate {self.number}: {self.seconds:.2f} s{end}, {shown_scores(self.scores)}>"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, without the waveform."""
         return {
@@ -50,10 +59,14 @@ class Candidate:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SearchResult:
-    """The outcome of one request. `candidates` stand in lineage order; `satisfied` is False if none of them met
-    all constraints of the selection. `stopped` says what ended the search early, "" if nothing did."""
+    """The outcome of one request. In a notebook it shows and plays itself.
+
+    candidates: in lineage order. satisfied: False if none of them met all constraints of the selection.
+    stopped: what ended the search early, "" if nothing did. directions: of every metric by name and every
+    judge by spec, whether higher is better.
+    """
 
     request: Request
     candidates: tuple[Candidate, ...]
@@ -63,6 +76,40 @@ class SearchResult:
     manifest: Mapping[str, Any]
     stopped: str = ""
     directions: Mapping[str, bool] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        met = "" if self.satisfied else ", constraints not met"
+        stopped = f", stopped: {self.stopped}" if self.stopped else ""
+        return (
+            f"<speech of {shorten(self.request.text, 60, placeholder='...')!r}: {self.winner.seconds:.2f} s, "
+            f"the best of {len(self.candidates)}, {shown_scores(self.scores)}{met}{stopped}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The candidates and the winner's sound, for notebooks."""
+        from search.results.display import html
+
+        return html(self)
+
+    def play(self) -> Any:
+        """The winner as a player for notebooks (`IPython.display.Audio`). Raises UserError without
+        IPython."""
+        try:
+            from IPython.display import Audio
+        except ImportError:
+            raise UserError("playing needs IPython: pip install ipython, or use save(path)") from None
+        return Audio(self.waveform, rate=SAMPLE_RATE, normalize=False)
+
+    def save(self, path: str | Path) -> None:
+        """Writes everything but the sound to a path that ends in .json, and the winner's sound to any other.
+
+        Raises AudioError or OSError if the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".json":
+            path.write_text(json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        else:
+            write_audio(path, self.waveform)
 
     @property
     def winner(self) -> Candidate:
@@ -84,16 +131,25 @@ class SearchResult:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, without waveforms; numbers that are not finite become null."""
         return {
+            "schema": SCHEMA,
             "text": self.request.text,
             "winner": self.winner.number,
             "satisfied": self.satisfied,
             "stopped": self.stopped,
             "waveform_sha256": hashlib.sha256(self.waveform.tobytes()).hexdigest(),
             "candidates": [candidate.as_dict() for candidate in self.candidates],
+            "directions": dict(self.directions),
             "ledger": self.ledger.as_dict(),
             "trace": [plain(step.as_dict()) for step in self.trace],
             "manifest": plain(self.manifest),
         }
+
+
+def shown_scores(scores: Mapping[str, Score]) -> str:
+    """`wer 0.000, sim 0.913`, with "?" for what could not be judged."""
+    return ", ".join(
+        f"{name} {score.value:.3f}" if score.usable else f"{name} ?" for name, score in scores.items()
+    )
 
 
 def score_as_dict(score: Score) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What a search did, step by step: plain JSON lines from which every branch can be looked at and listened to."""
+"""What a search did, step by step: plain JSON lines from which every branch can be looked at and listened
+to."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ def node_id(beam: Beam) -> str:
 class Step:
     """One ask and its answer. at, seconds: wall time since the search began, and of this ask.
 
-    An "extend" has one entry in ``nodes`` for each beam that it continued, a "measure" one in ``scores``; other asks
-    need no model and leave nothing to look at.
+    An "extend" has one entry in ``nodes`` for each beam that it continued, a "measure" one in ``scores``;
+    other asks need no model and leave nothing to look at.
     """
 
     ask: str
@@ -69,7 +70,8 @@ def step_of(ask: Ask, answer: Any, at: float, seconds: float) -> Step:
 
 
 def _nodes(before: Beams, after: Beams) -> tuple[dict[str, Any], ...]:
-    """id, parent (the beam before it was branched and extended), new codes from token ``start`` on, how it ended."""
+    """id, parent (the beam before it was branched and extended), new codes from token ``start`` on, how it
+    ended."""
     return tuple(
         {
             "id": node_id(new),

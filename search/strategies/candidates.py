@@ -22,7 +22,8 @@ def measured(
 ) -> Work[tuple[Score, ...]]:
     """One score for each beam; beams of the same tokens are measured once and share it.
 
-    known: scores of this verifier at the same `partial`; its beams are not measured again, new ones are added.
+    known: scores of this verifier at the same `partial`; its beams are not measured again, new ones are
+    added.
     """
     known = {} if known is None else known
     new: dict[tuple[int, ...], Beam] = {}
@@ -53,18 +54,3 @@ def judged(
         scores[verifier] = yield from measured(beams, verifier, known=known.setdefault(verifier, {}))
     ranking = selection.rank(scores)
     return Choice(beams, scores, ranking.order, ranking.satisfied)
-
-
-def check_measured(selection: Selection, verifiers: Sequence[str]) -> None:
-    """Raises UserError if the selection looks at a metric that none of the verifiers, by name, measures."""
-    if missing := [metric for metric in selection.metrics if metric not in verifiers]:
-        raise UserError(
-            f"nothing measures {', '.join(missing)}, which {selection.spec!r} selects by: add a verifier"
-        )
-
-
-def check_counts(strategy: str, **counts: int) -> None:
-    """Raises UserError for a count below 1."""
-    for option, count in counts.items():
-        if count < 1:
-            raise UserError(f"{option}={count} of {strategy}: has to be at least 1")

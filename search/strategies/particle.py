@@ -1,75 +1,79 @@
-"""Particle filtering (Puri et al. 2025, "A probabilistic inference approach to inference-time scaling of LLMs using
-particle-based Monte Carlo methods", arXiv 2502.01618, algorithm 1).
+"""Particle filtering (Puri et al. 2025, "A probabilistic inference approach to inference-time scaling of
+LLMs using particle-based Monte Carlo methods", arXiv 2502.01618, algorithm 1).
 
-Where beam search keeps the top beams of a reward that is only a guess, particles survive in proportion to it, so a
-misjudged beginning has its chance. Resampling is systematic (Kitagawa 1996): of all schemes with one random number it
-changes the population least.
+Where beam search keeps the top beams of a reward that is only a guess, particles survive in proportion to
+it, so a misjudged beginning has its chance. Resampling is systematic (Kitagawa 1996): of all schemes with
+one random number it changes the population least.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
 
 from llasa_core.errors import UserError
 from llasa_core.lm.lineage import row_key, uniforms
 from search.asks import Beams, Choice, Work, branch, extend, start
-from search.strategies.candidates import check_counts, check_measured, in_order, judged, measured
+from search.strategies.base import Strategy, count, default_prm, option, strategy, tokens
+from search.strategies.candidates import in_order, measured
 from verifiers.base import Score
 from verifiers.selection.parse import Objective, Rule, Selection
 
 STREAM = "particle: systematic resampling"
+COLDEST = 1e-6
+"""The lowest temperature: differences of a metric that are smaller than that are noise."""
+LIMIT = 1e300
+"""Scores divided by the temperature are cut here, so that their differences are numbers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParticleFilter:
-    """Every `step` tokens the running particles are weighted by softmax(score / temperature) and resampled.
+@strategy("particle")
+class ParticleFilter(Strategy):
+    """Particles survive in proportion to their reward.
 
-    prm: a single metric, so that its score can be weighed; where lower is better it counts negative. It is that of the
-    whole utterance so far, as in the paper, so a step's weights replace those of the step before.
-    temperature: in the unit of the metric. Towards 0 only the best particle survives, towards infinity all do. The default
-    suits a similarity, by which the particles of one prompt differ in the second decimal.
-    resample_below: resamples when the effective sample size, 1 / sum(weight^2), is below this share of the running
-    particles (Liu and Chen 1995); until then each goes on unchanged, as resampling nearly equal weights only costs
-    variety. With 1 it resamples always, as the paper does, unless all weights are equal; with 0 never.
-    seed: of the resampling. The number of step i is output i of a stream that depends on the seed alone.
+    Every `step` tokens the running particles are weighted by softmax(score / temperature) and resampled.
 
-    A particle that cannot be judged has weight 0; if none can, all are kept. One that ends leaves the population, which
-    is then smaller by one, and is a candidate; it is not resampled against running ones, whose scores are of other
-    lengths. Copies of a particle draw their own continuations. So there are as many candidates as particles.
+    prm: a single metric, so that its score can be weighed; where lower is better it counts negative. It is
+    that of the whole utterance so far, as in the paper, so a step's weights replace those of the step
+    before. temperature: in the unit of the metric. Towards 0 only the best particle survives, towards
+    infinity all do. The default suits a similarity, by which the particles of one prompt differ in the
+    second decimal. resample_below: resamples when the effective sample size, 1 / sum(weight^2), is below
+    this share of the running particles (Liu and Chen 1995); until then each goes on unchanged, as
+    resampling nearly equal weights only costs variety. With 1 it resamples always, as the paper does,
+    unless all weights are equal; with 0 never. seed: of the resampling. The number of step i is output i of
+    a stream that depends on the seed alone.
 
-    Raises UserError for a count below 1, a temperature or share out of range, a `prm` of several metrics, or if the
-    selection looks at a metric that none of the verifiers measures.
+    A particle that cannot be judged has weight 0; if none can, all are kept. One that ends leaves the
+    population, which is then smaller by one, and is a candidate; it is not resampled against running ones,
+    whose scores are of other lengths. Copies of a particle draw their own continuations. So there are as
+    many candidates as particles.
+
+    Raises UserError also for a `prm` of several metrics.
     """
 
-    particles: int = 16
-    step: int = 25
-    temperature: float = 0.05
-    resample_below: float = 0.5
-    seed: int = 0
-    prm: Selection
-    verifiers: tuple[str, ...]
-    selection: Selection
-    name: str = "particle"
+    particles: int = count("utterances that grow together", default=16)
+    step: int = tokens("between resamplings")
+    temperature: float = option(
+        "of the reward, in its unit: lower is greedier", default=0.05, least=COLDEST, most=1 / COLDEST
+    )
+    resample_below: float = option(
+        "share of effective particles below which they are resampled", default=0.5, least=0, most=1
+    )
+    seed: int = option("of the resampling", default=0)
+    prm: Selection = option(
+        "the one metric that partial utterances are weighted by", unless_given=default_prm
+    )
 
     def __post_init__(self) -> None:
-        check_counts(self.name, particles=self.particles, step=self.step)
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise UserError(
-                f"temperature={self.temperature:g} of {self.name}: has to be above 0, such as 0.05"
-            )
-        if not 0 <= self.resample_below <= 1:
-            raise UserError(
-                f"resample_below={self.resample_below:g} of {self.name}: give a share from 0 (never) to 1"
-            )
+        super().__post_init__()
         if not (isinstance(self.prm, Rule) and len(self.prm.objectives) == 1):
             raise UserError(
                 f"prm={self.prm.spec} of {self.name}: particles are weighted by one metric, such as prm=sim"
             )
-        check_measured(self.selection, self.verifiers)
+
+    @property
+    def most_candidates(self) -> int:
+        return self.particles
 
     @property
     def reward(self) -> Objective:
@@ -91,22 +95,6 @@ class ParticleFilter:
             index += 1
         return (yield from self.conclude(ended))
 
-    def conclude(self, beams: Beams) -> Work[Choice]:
-        return judged(beams, self.verifiers, self.selection)
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "particles": self.particles,
-            "step": self.step,
-            "temperature": self.temperature,
-            "resample_below": self.resample_below,
-            "seed": self.seed,
-            "prm": self.prm.spec,
-            "select": self.selection.spec,
-            "verifiers": list(self.verifiers),
-        }
-
     def _resampled(self, running: Beams, index: int) -> Work[Beams]:
         scores = yield from measured(running, self.reward.metric, partial=True)
         found = weights(scores, self.reward, self.temperature)
@@ -119,7 +107,9 @@ class ParticleFilter:
 def weights(scores: Sequence[Score], reward: Objective, temperature: float) -> list[float]:
     """softmax(score / temperature) over what can be judged, 0 for the others; empty if nothing can be."""
     logits = [
-        -reward.cost(score.value) / temperature if score.usable and math.isfinite(score.value) else -math.inf
+        min(max(-reward.cost(score.value) / temperature, -LIMIT), LIMIT)
+        if score.usable and math.isfinite(score.value)
+        else -math.inf
         for score in scores
     ]
     largest = max(logits)
@@ -136,7 +126,8 @@ def effective_size(weights: Sequence[float]) -> float:
 
 
 def systematic(weights: Sequence[float], uniform: float) -> list[int]:
-    """As many indices as weights, in order: number i as often as its weight holds marks (k + uniform) / count.
+    """As many indices as weights, in order: number i as often as its weight holds marks (k + uniform) /
+    count.
 
     That is its expected number of copies, rounded down or up.
     """

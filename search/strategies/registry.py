@@ -1,268 +1,173 @@
 """Strategies by name, with their options: `partial-prm?beams=4&n=4&prm=sim&select=wer<=0,sim`.
 
-The same as a mapping, as recipes in YAML and manifests have it: `{"name": "partial-prm", "beams": 4, "n": 4, ...}`.
-Defaults are those of the dataclasses; `prm` and `select` depend on what the loaded verifiers measure.
+The same as a mapping, as recipes in YAML and manifests have it: `{"name": "partial-prm", "beams": 4, "n":
+4, ...}`. Names are those of the decorators in the files of this folder, and of entry points of other
+packages (`plugins`).
 """
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field
+from functools import cache
+from importlib import import_module
 from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
 
-from llasa_core.errors import UserError
-from search.asks import Strategy
-from search.strategies.adaptive import Adaptive
-from search.strategies.beam import BeamSearch
-from search.strategies.best_of_n import BestOfN
-from search.strategies.dvts import DVTS
-from search.strategies.partial_prm import PartialPRM
-from search.strategies.particle import ParticleFilter
-from search.strategies.repair import Repair
-from verifiers.errors import VerifierError
+import search.strategies
+from llasa_core.errors import LlasaError, UserError, nearest
+from search.bounds import shown
+from search.strategies import plugins
+from search.strategies.base import Strategy, default_selection, field_types, own_fields
+from search.strategies.reading import Loaded, read_option, text_of
 from verifiers.selection.parse import parse_selection
-from verifiers.spec import Spec, nearest
 
 Directions: TypeAlias = Mapping[str, bool]
 """The metrics that the loaded verifiers measure, and whether higher is better."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """read: from text, or ValueError. doc: one line. default: as text, if the dataclass has none."""
-
-    read: Callable[[str], Any]
-    doc: str
-    default: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A strategy that can be asked for by name. Its options are fields of `make`, but for `select`."""
-
-    make: Callable[..., Strategy]
-    summary: str
-    options: Mapping[str, Option]
-
-    def default(self, option: str) -> str:
-        """As text; "" if it depends on the verifiers, or if there is none."""
-        fields = {field.name: field for field in dataclasses.fields(self.make)}  # type: ignore[arg-type]
-        found = fields[option].default if option in fields else dataclasses.MISSING
-        if found is dataclasses.MISSING or found is None:
-            return self.options[option].default
-        return f"{found:g}" if isinstance(found, float) else str(found)
-
-
-def whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("has to be a whole number") from None
-
-
-def decimal(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("has to be a number") from None
-
-
-def names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (name.strip() for name in text.split(","))))
-
-
-_STEP = Option(whole, "tokens between prunings, 50 a second")
-_PRM = Option(str, "how partial utterances are ranked", "sim")
-_CHOICE = {
-    "select": Option(str, "how complete utterances are ranked", "wer<=0,sim"),
-    "verifiers": Option(names, "what complete utterances are measured by", "all that are loaded"),
+DEEPEST = 8
+"""Strategies inside of strategies."""
+SHARED = {
+    "select": ("how complete utterances are ranked", default_selection(("wer", "sim"))),
+    "verifiers": ("what complete utterances are measured by", "all that are loaded"),
 }
-_TREE = {
-    "beams": Option(whole, "beams that survive each pruning"),
-    "n": Option(whole, "continuations of each"),
-    "step": _STEP,
-    "prm": _PRM,
-}
+"""The options that all strategies have, and their defaults as text."""
 
-KINDS: Mapping[str, Kind] = {
-    "best-of-n": Kind(
-        BestOfN,
-        "complete candidates, the best is kept (the paper's ORM)",
-        {"n": Option(whole, "candidates", "16"), **_CHOICE},
-    ),
-    "beam": Kind(BeamSearch, "a verifier prunes while beams grow (the paper's PRM)", {**_TREE, **_CHOICE}),
-    "partial-prm": Kind(
-        PartialPRM,
-        "beam search for the first seconds, then free to the end, then the best (the paper's best)",
-        {**_TREE, "seconds": Option(decimal, "how long beams are pruned; inf: to the end"), **_CHOICE},
-    ),
-    "dvts": Kind(
-        DVTS,
-        "beams as independent sub-trees, so that they stay different",
-        {**_TREE, "beams": Option(whole, "sub-trees, each with one beam"), **_CHOICE},
-    ),
-    "particle": Kind(
-        ParticleFilter,
-        "particles survive in proportion to their reward",
-        {
-            "particles": Option(whole, "utterances that grow together"),
-            "step": Option(whole, "tokens between resamplings, 50 a second"),
-            "temperature": Option(decimal, "of the reward, in its unit: lower is greedier"),
-            "resample_below": Option(decimal, "share of effective particles below which they are resampled"),
-            "seed": Option(whole, "of the resampling"),
-            "prm": Option(str, "the one metric that partial utterances are weighted by", "sim"),
-            **_CHOICE,
-        },
-    ),
-    "adaptive": Kind(
-        Adaptive,
-        "candidates are drawn until one meets the constraints",
-        {
-            "n": Option(whole, "most candidates"),
-            "first": Option(whole, "candidates of the first round, doubled in each"),
-            **_CHOICE,
-        },
-    ),
-    "repair": Kind(
-        Repair,
-        "the winner is rolled back to its first wrong word and continued from there",
-        {
-            "first": Option(str, "where the winner comes from: candidates, or a strategy", "4"),
-            "n": Option(whole, "continuations of each round"),
-            "rounds": Option(whole, "most rounds"),
-            "budget": Option(whole, "tokens after which no round begins", "none"),
-            "step": Option(whole, "tokens between the places it can be rolled back to, 50 a second"),
-            "margin": Option(whole, "steps that it goes back further"),
-            "content": Option(str, "the verifier that finds wrong words"),
-            "sound": Option(str, "longest: a beginning heard without errors clears all shorter ones"),
-            **_CHOICE,
-        },
-    ),
-}
+_SPEC = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?:\?(?P<options>.*))?", re.DOTALL)
 
 
-def build(spec: str | Mapping[str, Any], directions: Directions) -> Strategy:
+def build(spec: str | Mapping[str, Any], directions: Directions, *, depth: int = 0) -> Strategy:
     """The strategy of a spec string or a mapping; what is not given, or None, has its default.
 
-    `describe()` of a strategy is a mapping that builds an equal one. `first` of repair is a number of candidates, or
-    a strategy in either form, which has the verifiers and the selection of the repair unless it names its own.
+    `describe()` of a strategy is a mapping that builds an equal one. An option that is itself a strategy,
+    such as `first` of repair, is a number of candidates or a strategy in either form, and has the verifiers
+    and the selection of the outer one unless it names its own.
 
-    Raises UserError for an unknown name or option (the nearest is named), a value that cannot be read or is out of
-    range; VerifierError for a selection that cannot be read.
+    Raises UserError for an unknown name or option (the nearest is named), a value that cannot be read or is
+    out of range; VerifierError for a selection that cannot be read.
     """
     name, given = read(spec)
-    if name not in KINDS:
-        raise UserError(f"there is no strategy {name!r}{nearest(name, KINDS)}")
-    kind = KINDS[name]
-    texts: dict[str, str] = {}
-    for option, value in given.items():
-        if option not in kind.options:
-            raise UserError(f"{name} has no option {option!r}{nearest(option, kind.options)}")
-        if value is not None and not (name == "repair" and option == "first"):
-            texts[option] = _text(name, option, value)
-    if "n" in kind.options:
-        texts.setdefault("n", kind.default("n"))
-    values = {
-        option: _value(name, option, kind.options[option].read, text)
-        for option, text in texts.items()
-        if option not in ("prm", "select")
-    }
-    verifiers = values.setdefault("verifiers", tuple(directions))
-    for verifier in verifiers:
-        if verifier not in directions:
-            raise UserError(f"{name} asks for the verifier {verifier!r}{nearest(verifier, directions)}")
-    rule = texts.get("select") or default_selection(verifiers)
-    values["selection"] = parse_selection(rule, directions)
-    if "prm" in kind.options:
-        values["prm"] = parse_selection(texts.get("prm") or default_prm(tuple(directions)), directions)
-    if name == "repair":
-        first = given.get("first")
-        values["first"] = _first(first, {"select": rule, "verifiers": list(verifiers)}, directions)
-    return kind.make(**values)
-
-
-def default_selection(metrics: Sequence[str]) -> str:
-    """No word wrong, then the most similar; with one metric, the best by it. Raises UserError for any others."""
-    if set(metrics) == {"wer", "sim"}:
-        return "wer<=0,sim"
-    if len(metrics) == 1:
-        return metrics[0]
-    raise UserError(
-        f"say how {', '.join(metrics) or 'nothing'} chooses, such as --select {_example(metrics)} "
-        f"(or select={_example(metrics)} in the strategy)"
+    kind = find(name)
+    if depth > DEEPEST:
+        raise UserError(
+            f"{name}: strategies stand inside of each other more than {DEEPEST} deep: take some out"
+        )
+    own = {one.name: one for one in own_fields(kind)}
+    known = (*own, *SHARED)
+    for option in given:
+        if option not in known:
+            raise UserError(f"{name} has no option {option!r}{nearest(str(option), known)}")
+    given = {option: value for option, value in given.items() if value is not None}
+    verifiers = _verifiers(name, given, directions)
+    select = text_of(f"select of {name}", given["select"]) if "select" in given else ""
+    select = select or default_selection(verifiers)
+    loaded = Loaded(
+        directions,
+        lambda inner: build(_inner(inner, select, verifiers), directions, depth=depth + 1),
     )
-
-
-def default_prm(metrics: Sequence[str]) -> str:
-    """The similarity; with one metric, this. Raises UserError for any others."""
-    if "sim" in metrics:
-        return "sim"
-    if len(metrics) == 1:
-        return metrics[0]
-    raise UserError(f"say which of {', '.join(metrics)} prunes beams, such as prm={_example(metrics)}")
-
-
-def explain() -> str:
-    """All strategies with their options and defaults, for people."""
-    lines = []
-    for name, kind in KINDS.items():
-        lines.append(f"{name}: {kind.summary}")
-        for option, about in kind.options.items():
-            lines.append(f"  {f'{option}={kind.default(option)}':<30} {about.doc}")
-    return "\n".join(lines)
+    types = field_types(kind)
+    values = {}
+    for option, one in own.items():
+        value = given[option] if option in given else _unless_given(one, tuple(directions))
+        if value is not MISSING:
+            values[option] = read_option(f"{option}={shown(value)} of {name}", types[option], value, loaded)
+    return kind(verifiers=verifiers, selection=parse_selection(select, directions), **values)
 
 
 def read(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and options as they were given."""
-    if isinstance(spec, str):
-        try:
-            parsed = Spec.parse(spec)
-        except VerifierError:
-            parsed = None
-        if parsed is None or parsed.source != "nano":
+    """Name and options as they were given. Raises UserError for anything else."""
+    if isinstance(spec, Mapping):
+        given = dict(spec)
+        name = given.pop("name", None)
+        if not isinstance(name, str):
             raise UserError(
-                f"cannot read the strategy {spec!r}: write name?option=value&option=value, each option once, "
-                "as in 'beam?beams=4&n=4'"
+                f"the strategy {shown(dict(spec))} has no name: give one{nearest('', known_names())}"
             )
-        return parsed.kind, dict(parsed.options)
-    given = dict(spec)
-    name = given.pop("name", None)
-    if not isinstance(name, str):
-        raise UserError(f"the strategy {dict(spec)!r} has no name: give one{nearest('', KINDS)}")
-    return name, given
+        return name, given
+    match = _SPEC.fullmatch(spec.strip()) if isinstance(spec, str) else None
+    if match is not None:
+        try:
+            pairs = parse_qsl(
+                match["options"] or "", keep_blank_values=True, strict_parsing=bool(match["options"])
+            )
+        except ValueError:
+            pairs = [("", "")] * 2
+        if len(dict(pairs)) == len(pairs):
+            return match["name"], dict(pairs)
+    raise UserError(
+        f"cannot read the strategy {shown(spec)!r}: write name?option=value&option=value, each option once, "
+        "as in 'beam?beams=4&n=4'"
+    )
 
 
-def _text(name: str, option: str, value: Any) -> str:
-    """Recipes have numbers and lists."""
-    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-        return ",".join(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UserError(f"{option}={value!r} of {name}: give a number or text")
-    return str(value)
+def find(name: str) -> type[Strategy]:
+    """The strategy of that name. Raises UserError for an unknown one (the nearest is named) and for a wrong
+    plugin."""
+    if name in built_in():
+        return built_in()[name]
+    if name in plugins.names():
+        return plugins.load(name)
+    raise UserError(f"there is no strategy {name!r}{nearest(name, known_names())}")
 
 
-def _value(name: str, option: str, read: Callable[[str], Any], text: str) -> Any:
-    try:
-        return read(text)
-    except ValueError as error:
-        raise UserError(f"{option}={text} of {name}: {error}") from None
+def known_names() -> list[str]:
+    """Those of this package, then those of others."""
+    return [*built_in(), *(name for name in plugins.names() if name not in built_in())]
 
 
-def _first(given: Any, inherited: Mapping[str, Any], directions: Directions) -> Strategy:
-    """What repair begins with: so many candidates, or a strategy."""
-    if given is None:
-        given = KINDS["repair"].options["first"].default
-    if isinstance(given, Mapping):
-        name, options = read(given)
-    elif _is_count(given):
+@cache
+def built_in() -> dict[str, type[Strategy]]:
+    """By name: every strategy in a file of this folder."""
+    found = {}
+    for module in pkgutil.iter_modules(search.strategies.__path__):
+        for one in vars(import_module(f"search.strategies.{module.name}")).values():
+            if isinstance(one, type) and issubclass(one, Strategy) and one.name:
+                found[one.name] = one
+    return dict(sorted(found.items()))
+
+
+def explain() -> str:
+    """All strategies with their options and defaults, for people. A plugin that is wrong is named, and
+    why."""
+    lines = []
+    for name in known_names():
+        try:
+            kind = find(name)
+        except LlasaError as error:
+            lines.append(f"{name}: {error}")
+            continue
+        lines.append(f"{name}: {(kind.__doc__ or '').strip().splitlines()[0].rstrip('.')}")
+        options = {one.name: (one.metadata.get("help", ""), default_text(one)) for one in own_fields(kind)}
+        for option, (help, default) in {**options, **SHARED}.items():
+            lines.append(f"  {f'{option}={default}':<30} {help}")
+    return "\n".join(lines)
+
+
+def default_text(one: Field[Any]) -> str:
+    """An option's default for people; of one that depends on the verifiers, that with WER and similarity."""
+    value = _unless_given(one, ("wer", "sim"))
+    if value is MISSING:
+        value = one.default
+    return "none" if value is None else shown(value)
+
+
+def _unless_given(one: Field[Any], metrics: tuple[str, ...]) -> Any:
+    found = one.metadata.get("unless_given", MISSING)
+    return found(metrics) if callable(found) else found
+
+
+def _verifiers(name: str, given: Mapping[str, Any], directions: Directions) -> tuple[str, ...]:
+    text = text_of(f"verifiers of {name}", given["verifiers"]) if "verifiers" in given else ""
+    names = tuple(filter(None, (one.strip() for one in text.split(",")))) or tuple(directions)
+    for verifier in names:
+        if verifier not in directions:
+            raise UserError(f"{name} asks for the verifier {verifier!r}{nearest(verifier, directions)}")
+    return names
+
+
+def _inner(given: Any, select: str, verifiers: tuple[str, ...]) -> dict[str, Any]:
+    """A strategy inside of another: a number of candidates, a spec or a mapping, with what it takes over."""
+    if (isinstance(given, str) and given.lstrip("-").isdigit()) or isinstance(given, int):
         name, options = "best-of-n", {"n": given}
     else:
-        name, options = read(_text("repair", "first", given))
-    return build({"name": name, **inherited, **options}, directions)
-
-
-def _is_count(given: Any) -> bool:
-    return str(given).lstrip("-").isdigit()
-
-
-def _example(metrics: Sequence[str]) -> str:
-    return metrics[0] if metrics else "sim"
+        name, options = read(given)
+    return {"name": name, "select": select, "verifiers": list(verifiers), **options}

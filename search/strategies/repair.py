@@ -1,68 +1,67 @@
 """Rewind and repair: roll the winner back to where it was still right, and search again from there only.
 
-Drawing whole utterances until all words are right pays again for every word that was right already. Where an utterance
-goes wrong is found without knowing how the recogniser works: its beginnings, a step longer each, are measured as partial
-utterances, for which a content verifier counts errors against the best prefix of the text.
+Drawing whole utterances until all words are right pays again for every word that was right already. Where
+an utterance goes wrong is found without knowing how the recogniser works: its beginnings, a step longer
+each, are measured as partial utterances, for which a content verifier counts errors against the best prefix
+of the text.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from llasa_core.errors import UserError
-from search.asks import Beam, Beams, Choice, Strategy, Work, branch, extend, rewound
-from search.strategies.candidates import Known, check_counts, check_measured, judged, measured
+from search.asks import Beam, Beams, Choice, Work, branch, extend, rewound
+from search.strategies.base import Strategy, count, option, strategy, tokens
+from search.strategies.candidates import Known, judged, measured
 from verifiers.base import Score
-from verifiers.selection.parse import ConstraintFirst, Selection
-
-SOUND = ("strict", "longest")
+from verifiers.selection.parse import ConstraintFirst
 
 
-@dataclass(frozen=True, kw_only=True)
-class Repair:
-    """Continues the winner of `first` from before its first wrong word, `n` times in each of up to `rounds` rounds.
+@strategy("repair")
+class Repair(Strategy):
+    """The winner is rolled back to its first wrong word and continued from there.
 
-    content: the verifier that counts errors, 0 for none. A round takes the longest sound beginning of the winner, in
-    steps of `step` tokens, goes back `margin` steps more, since a word is wrong before it is heard to be, and one more
-    for every round since the last that improved the winner. The new candidates compete with all others by the selection.
+    Continues the winner of `first` from before its first wrong word, `n` times in each of up to `rounds`
+    rounds.
 
-    sound: which beginnings are: "strict", those such that neither they nor any shorter one have an error; or "longest",
-    those without an error, also if a shorter one has some: audio that breaks off in a word is often misheard, and heard
-    well once the word is whole. Beginnings that cannot be judged, being too short or silent, say nothing.
+    content: the verifier that counts errors, 0 for none. A round takes the longest sound beginning of the
+    winner, in steps of `step` tokens, goes back `margin` steps more, since a word is wrong before it is
+    heard to be, and one more for every round since the last that improved the winner. The new candidates
+    compete with all others by the selection.
 
-    It ends when the winner has no content error or meets all constraints of the selection, after `rounds`, or when its
-    rounds have generated `budget` tokens: none begins after that (those of `first` do not count; None: no limit).
-    Candidates are those of `first` and of all rounds.
+    sound: which beginnings are: "strict", those such that neither they nor any shorter one have an error;
+    or "longest", those without an error, also if a shorter one has some: audio that breaks off in a word is
+    often misheard, and heard well once the word is whole. Beginnings that cannot be judged, being too short
+    or silent, say nothing.
 
-    Raises UserError for a count below 1, a negative margin, an unknown `sound`, or if `content` or a metric of the selection is not among
-    the verifiers.
+    It ends when the winner has no content error or meets all constraints of the selection, after `rounds`,
+    or when its rounds have generated `budget` tokens: none begins after that (those of `first` do not
+    count; None: no limit). Candidates are those of `first` and of all rounds.
+
+    Raises UserError also if `content` is not among the verifiers.
     """
 
-    first: Strategy
-    n: int = 4
-    rounds: int = 4
-    budget: int | None = None
-    step: int = 25
-    margin: int = 1
-    content: str = "wer"
-    sound: str = "strict"
-    verifiers: tuple[str, ...]
-    selection: Selection
-    name: str = "repair"
+    first: Strategy = option("where the winner comes from: candidates, or a strategy", unless_given="4")
+    n: int = count("continuations of each round", default=4)
+    rounds: int = count("most rounds", default=4)
+    budget: int | None = option("tokens after which no round begins", default=None, least=1)
+    step: int = tokens("between the places it can be rolled back to")
+    margin: int = option("steps that it goes back further", default=1, least=0)
+    content: str = option("the verifier that finds wrong words", default="wer")
+    sound: Literal["strict", "longest"] = option(
+        "longest: a beginning heard without errors clears all shorter ones", default="strict"
+    )
 
     def __post_init__(self) -> None:
-        check_counts(self.name, n=self.n, rounds=self.rounds, step=self.step)
-        if self.budget is not None:
-            check_counts(self.name, budget=self.budget)
-        if self.margin < 0:
-            raise UserError(f"margin={self.margin} of {self.name}: has to be at least 0")
-        if self.sound not in SOUND:
-            raise UserError(f"sound={self.sound} of {self.name}: has to be one of {', '.join(SOUND)}")
+        super().__post_init__()
         if self.content not in self.verifiers:
             raise UserError(
                 f"nothing measures {self.content}, by which {self.name} finds wrong words: "
                 "add a verifier, or name another as content"
             )
-        check_measured(self.selection, self.verifiers)
+
+    @property
+    def most_candidates(self) -> int:
+        return self.first.most_candidates + self.n * self.rounds
 
     def plan(self) -> Work[Choice]:
         choice = yield from self.first.plan()
@@ -70,32 +69,7 @@ class Repair:
         known = {
             verifier: dict(zip(tokens, scores, strict=True)) for verifier, scores in choice.scores.items()
         }
-        return (yield from self._repaired(choice.beams, known))
-
-    def plan_from(self, beams: Beams) -> Work[Choice]:
-        """A plan that repairs the best of these beams, whatever search they come from. The first ask is no Start."""
-        return self._repaired(beams, {})
-
-    def conclude(self, beams: Beams) -> Work[Choice]:
-        return judged(beams, self.verifiers, self.selection)
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "first": self.first.describe(),
-            "n": self.n,
-            "rounds": self.rounds,
-            "budget": self.budget,
-            "step": self.step,
-            "margin": self.margin,
-            "content": self.content,
-            "sound": self.sound,
-            "select": self.selection.spec,
-            "verifiers": list(self.verifiers),
-        }
-
-    def _repaired(self, beams: Beams, known: dict[str, Known]) -> Work[Choice]:
-        choice = yield from judged(beams, self.verifiers, self.selection, known)
+        choice = yield from judged(choice.beams, self.verifiers, self.selection, known)
         heard: Known = {}
         spent = further = 0
         for _ in range(self.rounds):
@@ -132,11 +106,13 @@ class Repair:
         return sound
 
     def _best(self, choice: Choice) -> list[tuple[bool, float]]:
-        """What the winner was chosen for: an equally good one that comes first by lineage is no improvement."""
+        """What the winner was chosen for: an equally good one that comes first by lineage is no
+        improvement."""
         scores: list[Score] = [choice.scores[m][choice.ranking[0]] for m in self.selection.metrics]
         return [(score.usable, score.value) for score in scores]
 
 
 def unused(beams: Beams, position: int) -> int:
-    """The first branch number after all that any of the beams was given there; 0 is the one that they went on with."""
+    """The first branch number after all that any of the beams was given there; 0 is the one that they went
+    on with."""
     return 1 + max((n for beam in beams for at, n in beam.lineage if at == position), default=0)

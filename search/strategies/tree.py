@@ -1,15 +1,20 @@
 """Process rewards: beams grow a step at a time, the best of each group are continued, the others are dropped.
 
-Beam search is one group, diverse verifier tree search a group for each sub-tree, partial PRM a beam search that stops
-early. What is decided here holds for all of them:
+Beam search is one group, diverse verifier tree search a group for each sub-tree, partial PRM a beam search
+that stops early. What is decided here holds for all of them:
 
-- Scores of partial utterances are compared at equal length only. The beams of a group have grown together, so all that
-  run have the same number of tokens; one that has ended leaves the group and is never ranked against running ones.
-- A beam that ended is not lost: it is a candidate, with the others that end, and is measured as what it is, complete.
-- A group stops when none of its beams runs any more, or when as many have ended as it is wide (`keep * copies`): by then
+- Scores of partial utterances are compared at equal length only. The beams of a group have grown together,
+  so all that
+  run have the same number of tokens; one that has ended leaves the group and is never ranked against
+  running ones.
+- A beam that ended is not lost: it is a candidate, with the others that end, and is measured as what it is,
+  complete.
+- A group stops when none of its beams runs any more, or when as many have ended as it is wide (`keep *
+  copies`): by then
   it has yielded as many candidates as best-of-N would have. What still runs then is dropped.
 - A group of at most `keep` running beams is not measured: there is nothing to prune.
-- Where no beam of a group can be judged (all too short, or still silent) nothing is pruned and nothing branched: the
+- Where no beam of a group can be judged (all too short, or still silent) nothing is pruned and nothing
+  branched: the
   group goes on as it is.
 - Ties go to the first by lineage, and equal beams are measured once.
 """
@@ -27,8 +32,9 @@ def grow(
 ) -> Work[tuple[Beams, Beams]]:
     """Grows all groups in lockstep. Answer: the beams that ended, and those that run after the last step.
 
-    groups: beams that compete with each other, all of the same number of tokens. Every `step` tokens the `keep` best
-    of each, by `prm` over its metrics on the partial utterances, are branched `copies` times. steps: how often.
+    groups: beams that compete with each other, all of the same number of tokens. Every `step` tokens the
+    `keep` best of each, by `prm` over its metrics on the partial utterances, are branched `copies` times.
+    steps: how often.
     """
     ended: list[list[Beam]] = [[] for _ in groups]
     done = 0

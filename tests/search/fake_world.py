@@ -16,11 +16,11 @@ from search.asks import (
     Extend,
     Measure,
     Start,
-    Strategy,
     Work,
     branched_beams,
 )
 from search.cost.ledger import Ledger
+from search.strategies.base import Strategy
 from verifiers.base import Score, Verifier
 from verifiers.selection.parse import Selection, parse_selection
 

@@ -14,7 +14,7 @@ from tests.plain_verifiers import Crossings
 from verifiers.selection.parse import parse_selection
 
 METRICS = {"wer": False, "sim": True}
-BEST_OF_3 = BestOfN(3, tuple(METRICS), parse_selection("wer<=0.01,sim", METRICS))
+BEST_OF_3 = BestOfN(n=3, verifiers=tuple(METRICS), selection=parse_selection("wer<=0.01,sim", METRICS))
 
 
 @pytest.mark.usefixtures("plain_kinds")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 import verifiers
 from verifiers.errors import VerifierError
 from verifiers.models.whisper_model import OFFICIAL
-from verifiers.registry import BUILT_IN, ENTRY_POINTS, check, directions, kinds, load
+from verifiers.registry import check, directions, load
 from verifiers.spec import Spec
 
 
@@ -109,46 +108,6 @@ def test_official_names_are_those_of_openai_whisper() -> None:
 
     assert sorted(OFFICIAL) == sorted(whisper.available_models())
     assert {name: Path(url).name for name, url in whisper._MODELS.items()} == OFFICIAL
-
-
-class Loudness:
-    """A verifier of another package."""
-
-    name = "level"
-    higher_is_better = True
-    min_seconds = 0.0
-
-    def __init__(self, spec: Spec, device: str) -> None:
-        self.spec = str(spec)
-        self.device = device
-
-    @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values({"gain": float})
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return cls.name, True
-
-    @classmethod
-    def from_spec(cls, spec: Spec, device: str) -> "Loudness":
-        return cls(spec, device)
-
-
-def test_entry_points_add_kinds_but_do_not_replace_built_in_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [
-        metadata.EntryPoint("loudness", f"{__name__}:Loudness", ENTRY_POINTS),
-        metadata.EntryPoint("whisper", f"{__name__}:Loudness", ENTRY_POINTS),
-        metadata.EntryPoint("broken", "no_such_module:Thing", ENTRY_POINTS),
-    ]
-    monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == ENTRY_POINTS else [])
-    assert kinds()["whisper"] == BUILT_IN["whisper"]
-    found = load("loudness:x?gain=2", device="cpu")
-    assert isinstance(found, Loudness)
-    assert (found.spec, found.device) == ("loudness:x?gain=2", "cpu")
-    assert directions("loudness") == {"level": True}
-    with pytest.raises(VerifierError, match="cannot import the verifier 'broken'"):
-        load("broken")
 
 
 def test_the_package_offers_what_the_docstring_uses() -> None:

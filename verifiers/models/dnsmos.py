@@ -1,20 +1,21 @@
 """Speech quality by DNSMOS P.835 (Microsoft): the overall opinion score that listeners would give."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llasa_core.audio import SAMPLE_RATE, Waveform, seconds
+from llasa_core.errors import first_line
+from llasa_core.loading import check_device
+from llasa_core.paths import user_path
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.shared.gate import gated
 from verifiers.shared.isolation import isolated
-from verifiers.shared.loading import check_device, require
-from verifiers.spec import Spec, positive_int, word
+from verifiers.shared.verifier import BaseVerifier
+from verifiers.spec import Readers, Spec, positive_int
 
 WINDOW_SECONDS = 9.01
 WINDOW = int(WINDOW_SECONDS * SAMPLE_RATE)
@@ -31,10 +32,9 @@ POLYNOMIALS = np.array(
 the model that does not penalise other speakers."""
 WORST_MOS = 1.0
 """Of the scale of opinion scores, which ends at 5."""
-_OPTIONS = {"batch": positive_int, "name": word}
 
 
-class DNSMOS:
+class DNSMOS(BaseVerifier):
     """Metric "mos": the overall score of DNSMOS P.835, about 1 to 5 (Reddy et al. 2022, arXiv 2110.01763).
 
     As dnsmos_local.py of github.com/microsoft/DNS-Challenge computes it: the mean over windows of 9.01 s, one
@@ -53,59 +53,45 @@ class DNSMOS:
         extra="mos",
         modules=("onnxruntime",),
     )
-    higher_is_better = True
-    min_seconds = 0.5
+    metric_name = "mos"
+    worst = WORST_MOS
+    options: ClassVar[Readers] = {"batch": positive_int}
 
     def __init__(self, session: Any, *, spec: str, name: str = "mos", batch: int = 16) -> None:
         """session: onnxruntime.InferenceSession, as from `open_session`. batch: windows at a time."""
-        self.name = name
-        self.spec = spec
+        super().__init__(spec=spec, name=name)
         self._session = session
         self._fixed = _fixed_rows(session)
         self._batch = self._fixed or batch
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(_OPTIONS)
-        require(spec.kind, cls.about)
-        locate(spec.source)
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return spec.options.get("name", "mos"), True
+    def locate(cls, spec: Spec) -> Path:
+        return locate(spec.source)
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "DNSMOS":
         """`dnsmos:FILE?batch=&name=`; FILE: sig_bak_ovr.onnx, or the folder that it is in."""
-        options = spec.values(_OPTIONS)
-        require(spec.kind, cls.about)
+        options, file = cls.read(spec), cls.locate(spec)
         with isolated():
-            session = open_session(locate(spec.source), device)
+            session = open_session(file, device)
         return cls(session, spec=str(spec), **options)
 
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`; nothing of the target is needed."""
-
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            windows = [split(waveform) for waveform in waveforms]
-            with isolated():
-                raw = self._run(np.concatenate(windows))
-            scores = opinion(raw)
-            ends = np.cumsum([len(own) for own in windows])[:-1]
-            return [
-                _score(own, waveform) for own, waveform in zip(np.split(scores, ends), waveforms, strict=True)
-            ]
-
-        return gated(candidates, self.min_seconds, WORST_MOS, judge)
+    def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
+        windows = [split(waveform) for waveform in waveforms]
+        with isolated():
+            raw = self._run(np.concatenate(windows))
+        scores = opinion(raw)
+        ends = np.cumsum([len(own) for own in windows])[:-1]
+        return [
+            _score(own, waveform) for own, waveform in zip(np.split(scores, ends), waveforms, strict=True)
+        ]
 
     def _run(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """[windows, 3] of [windows, WINDOW]."""
         found = []
         for first in range(0, len(windows), self._batch):
             some = windows[first : first + self._batch]
-            missing = (
-                self._batch - len(some) if isinstance(self._session.get_inputs()[0].shape[0], int) else 0
-            )
+            missing = self._fixed - len(some) if self._fixed else 0
             padded = np.concatenate([some, np.zeros((missing, WINDOW), np.float32)])
             found.append(self._session.run(None, {INPUT: padded})[0][: len(some)])
         return np.concatenate(found).astype(np.float64)
@@ -135,7 +121,7 @@ def opinion(raw: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def locate(source: str) -> Path:
     """The ONNX file of a source. Raises VerifierError."""
-    found = Path(source).expanduser()
+    found = user_path(source, "dnsmos model", error=VerifierError)
     file = found / "sig_bak_ovr.onnx" if found.is_dir() else found
     if not file.is_file():
         what = "no DNSMOS is packaged" if source == "nano" else f"{file} does not exist"
@@ -171,8 +157,9 @@ def open_session(file: Path, device: str) -> Any:
         session = onnxruntime.InferenceSession(str(file), options, providers=[provider])
     except Exception as error:
         # onnxruntime's exceptions have no common class below Exception.
-        reason = str(error).splitlines()[0]
-        raise VerifierError(f"cannot load {file} ({reason}): give DNSMOS's sig_bak_ovr.onnx") from error
+        raise VerifierError(
+            f"cannot load {file} ({first_line(error)}): give DNSMOS's sig_bak_ovr.onnx"
+        ) from error
     _check_signature(session, file)
     return session
 

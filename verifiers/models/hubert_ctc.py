@@ -1,33 +1,25 @@
 """Word error rate by HuBERT with a CTC head (transformers): a recogniser that cannot invent sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
-from verifiers.base import About, Score, Target
+from llasa_core.loading import check_device
+from verifiers.base import About, Target
 from verifiers.errors import VerifierError
-from verifiers.shared import recogniser as transcription
-from verifiers.shared.gate import gated
 from verifiers.shared.isolation import isolated
-from verifiers.shared.loading import (
-    check_device,
-    check_sample_rate,
-    from_hub,
-    from_pretrained,
-    locate_transformers,
-)
-from verifiers.shared.recogniser import LOWEST_LOGP, WORST_WER
-from verifiers.shared.wer import NORMALIZERS, base_language, seed_tts_eval
-from verifiers.shared.windows import equal_lengths
-from verifiers.spec import Spec, word
+from verifiers.shared.loading import check_sample_rate, from_hub, from_pretrained, locate_transformers
+from verifiers.shared.recogniser import LOWEST_LOGP, MIN_SECONDS, Recogniser, Transcribed, text_of
+from verifiers.shared.wer import base_language, seed_tts_eval
+from verifiers.spec import Readers, Spec, word
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FILES = ("vocab.json", "preprocessor_config.json")
-_OPTIONS = {**transcription.OPTIONS, "language": word}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +30,7 @@ class Letters:
     blank: int
 
     @classmethod
-    def of(cls, tokenizer: Any, vocab_size: int, blank: int) -> "Letters":
+    def from_tokenizer(cls, tokenizer: Any, vocab_size: int, blank: int) -> "Letters":
         """From a Wav2Vec2CTCTokenizer. Raises VerifierError if it does not name every output of the model."""
         names = {number: token for token, number in tokenizer.get_vocab().items() if number < vocab_size}
         if sorted(names) != list(range(vocab_size)) or tokenizer.pad_token_id != blank:
@@ -77,9 +69,8 @@ class Letters:
         return words
 
 
-class HubertCTC:
-    """What HuBERT-CTC hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words
-    ("cer" with `unit=character`).
+class HubertCTC(Recogniser):
+    """What HuBERT-CTC hears against the text of the target.
 
     Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says;
     batches hold equal lengths only, because padding changes what is heard.
@@ -92,10 +83,9 @@ class HubertCTC:
         measures="word error rate of what HuBERT-CTC hears, letter by letter",
         needs=("text",),
         released={"hubert-ctc:nano": "Apache-2.0", "hubert-ctc:facebook/hubert-large-ls960-ft": "Apache-2.0"},
-        min_seconds=transcription.MIN_SECONDS,
+        min_seconds=MIN_SECONDS,
     )
-    higher_is_better = False
-    min_seconds = transcription.MIN_SECONDS
+    options: ClassVar[Readers] = {**Recogniser.options, "language": word, "revision": word}
 
     def __init__(
         self,
@@ -104,39 +94,27 @@ class HubertCTC:
         letters: Letters,
         *,
         spec: str = "hubert-ctc:nano",
-        name: str = "wer",
-        normalizer: str = "seed-tts-eval",
-        unit: str = "word",
-        batch: int = transcription.DEFAULT_BATCH,
         language: str = "en",
+        **settings: Any,
     ) -> None:
-        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training."""
-        self.name = name
-        self.spec = spec
+        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training. settings: of
+        `Recogniser`."""
+        super().__init__(spec=spec, **settings)
         self._model = model
         self._extractor = extractor
         self._letters = letters
-        self._normalize = NORMALIZERS[normalizer]
-        self._unit = unit
-        self._batch = batch
         self._language = base_language(language)
         self._frame_seconds = model.config.inputs_to_logits_ratio / SAMPLE_RATE
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(_OPTIONS)
-        locate_transformers("hubert-ctc", spec.source, "hubert", FILES)
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return transcription.metric_of(spec)
+    def locate(cls, spec: Spec) -> Path | str:
+        return locate_transformers("hubert-ctc", spec.source, "hubert", FILES)
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "HubertCTC":
         """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=&unit=`; SOURCE: nano, folder, hub id."""
-        options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0]}
+        options, found = cls.read(spec), cls.locate(spec)
         revision = options.pop("revision", None)
-        found = locate_transformers("hubert-ctc", spec.source, "hubert", FILES)
         with isolated():
             from transformers import HubertForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 
@@ -145,45 +123,31 @@ class HubertCTC:
             tokenizer = from_hub(Wav2Vec2CTCTokenizer, found, revision=revision)
             model = from_pretrained(HubertForCTC, found, revision=revision).to(device)
         check_sample_rate(extractor, str(found))
-        letters = Letters.of(tokenizer, model.config.vocab_size, model.config.pad_token_id)
+        letters = Letters.from_tokenizer(tokenizer, model.config.vocab_size, model.config.pad_token_id)
         return cls(model, extractor, letters, spec=str(spec), **options)
 
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`. value: WER, of the best prefix of the text if `partial`."""
-        transcription.check_text(target, self._normalize)
-        if base_language(target.language) != self._language:
-            raise VerifierError(
-                f"{self.spec} knows {self._language!r} only: use a verifier for {target.language!r}, "
-                "such as whisper:large-v3"
-            )
+    @property
+    def languages(self) -> Collection[str]:
+        return (self._language,)
 
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            import torch
-
-            scores: dict[int, Score] = {}
-            with isolated(), torch.inference_mode():
-                for rows in equal_lengths(waveforms, self._batch):
-                    found = self._judge([waveforms[row] for row in rows], target, partial)
-                    scores.update(zip(rows, found, strict=True))
-            return [scores[row] for row in range(len(waveforms))]
-
-        return gated(candidates, self.min_seconds, WORST_WER, judge)
-
-    def _judge(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
-        """waveforms: of one length."""
+    def transcribe(self, waveforms: list[Waveform], target: Target) -> Transcribed:
         inputs = self._extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_values
         logp = self._model(inputs.to(self._model.device)).logits.float().log_softmax(-1).cpu()
-        words = seed_tts_eval(transcription.text_of(target), target.language).split()
-        scores = []
-        for row, path in zip(logp, logp.argmax(-1).tolist(), strict=True):
-            spelled = self._letters.spell(path, self._frame_seconds)
-            transcript = " ".join(text for text, _, _ in spelled)
-            heard = transcription.compare(transcript, target, partial, self._normalize, self._unit)
-            text = words[: heard.position] if partial else words
-            timed = [[text, round(start, 3), round(end, 3)] for text, start, end in spelled]
-            extra = {"heard_at": timed, "logp": self._likelihood(row, text)}
-            scores.append(transcription.scored(heard, extra))
-        return scores
+        spelled = [self._letters.spell(path, self._frame_seconds) for path in logp.argmax(-1).tolist()]
+        return Transcribed(
+            [" ".join(text for text, _, _ in words) for words in spelled],
+            [
+                {"heard_at": [[w, round(start, 3), round(end, 3)] for w, start, end in words]}
+                for words in spelled
+            ],
+            logp,
+        )
+
+    def likelihoods(
+        self, heard: Transcribed, target: Target, reached: Sequence[int | None]
+    ) -> Sequence[float]:
+        words = seed_tts_eval(text_of(target), target.language).split()
+        return [self._likelihood(logp, words[:end]) for logp, end in zip(heard.state, reached, strict=True)]
 
     def _likelihood(self, logp: "Tensor", words: Sequence[str]) -> float:
         """The text's log-likelihood for each of its characters. logp: [frames, outputs]."""

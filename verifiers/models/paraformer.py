@@ -1,37 +1,55 @@
 """Word error rate by Paraformer (funasr): the recogniser of seed-tts-eval for Chinese."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from llasa_core.audio import Waveform
-from verifiers.base import About, Score, Target
+from llasa_core.audio import SAMPLE_RATE, Waveform
+from verifiers.base import About, Target
 from verifiers.errors import VerifierError
-from verifiers.models import paraformer_model
-from verifiers.shared import recogniser as transcription
-from verifiers.shared.gate import gated
+from verifiers.shared.funasr import HUBS, FunASRModel, fetch_funasr, load_funasr, locate_funasr
 from verifiers.shared.isolation import isolated
-from verifiers.shared.loading import check_device, require
-from verifiers.shared.recogniser import LOWEST_LOGP, WORST_WER
-from verifiers.shared.wer import NORMALIZERS, base_language, seed_tts_eval
-from verifiers.shared.windows import equal_lengths
-from verifiers.spec import Spec, one_of, word
+from verifiers.shared.recogniser import (
+    LOWEST_LOGP,
+    MIN_SECONDS,
+    Recogniser,
+    Transcribed,
+    text_between,
+    text_of,
+)
+from verifiers.shared.wer import base_language, seed_tts_eval
+from verifiers.spec import Readers, Spec, one_of, word
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_OPTIONS = {**transcription.OPTIONS, "hub": one_of(*paraformer_model.HUBS), "language": word}
+CLASSES = ("Paraformer", "BiCifParaformer", "SeacoParaformer")
+"""Classes of funasr that decode alike as long as there are no hotwords."""
+NEEDED = ("token_list", "cmvn_file")
+NAMES = {
+    "ms": {
+        "paraformer-zh": "iic/speech_seaco_paraformer_large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
+        "paraformer": "iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
+        "paraformer-en": "iic/speech_paraformer-large-vad-punc_asr_nat-en-16k-common-vocab10020",
+    },
+    "hf": {
+        "paraformer-zh": "funasr/paraformer-zh",
+        "paraformer": "funasr/paraformer-zh",
+        "paraformer-en": "funasr/paraformer-en",
+    },
+}
+"""funasr's short names, which are other models on the other hub: `paraformer-zh` is SeACo on ModelScope only."""
 _PIECE = re.compile(r"[a-z0-9']+|\S")
 """What Paraformer's tokenizer takes as a word: a run of Latin letters, or any other character."""
 _ABOVE = 1e-3
 """Added to a number of tokens, so that rounding never keeps the last one from firing."""
 
 
-class Paraformer:
-    """What Paraformer hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words,
-    which are characters in Chinese ("cer" with `unit=character`).
+class Paraformer(Recogniser):
+    """What Paraformer hears against the text of the target; the words of Chinese are its characters.
 
     Greedy, without hotwords, voice activity detection and punctuation; features without dither. Batches hold
     equal lengths only, because padding changes what is heard.
@@ -48,94 +66,65 @@ class Paraformer:
             "paraformer:paraformer-zh": "Apache-2.0",
             "paraformer:funasr/paraformer-zh?hub=hf": "Apache-2.0",
         },
-        min_seconds=transcription.MIN_SECONDS,
+        min_seconds=MIN_SECONDS,
         extra="funasr",
         modules=("funasr",),
     )
-    higher_is_better = False
-    min_seconds = transcription.MIN_SECONDS
+    options: ClassVar[Readers] = {
+        **Recogniser.options,
+        "hub": one_of(*HUBS),
+        "language": word,
+        "revision": word,
+    }
 
-    def __init__(
-        self,
-        loaded: Any,
-        *,
-        spec: str,
-        name: str = "wer",
-        normalizer: str = "seed-tts-eval",
-        unit: str = "word",
-        batch: int = transcription.DEFAULT_BATCH,
-        language: str = "zh",
-    ) -> None:
-        """loaded: as from `verifiers.models.paraformer_model.load`. language: of its training."""
-        self.name = name
-        self.spec = spec
+    def __init__(self, loaded: FunASRModel, *, spec: str, language: str = "zh", **settings: Any) -> None:
+        """language: of its training. settings: of `Recogniser`."""
+        super().__init__(spec=spec, **settings)
         self._model = loaded.model
-        self._frontend = loaded.kwargs["frontend"]
-        self._tokenizer = loaded.kwargs["tokenizer"]
-        self._device = loaded.kwargs["device"]
-        self._normalize = NORMALIZERS[normalizer]
-        self._unit = unit
-        self._batch = batch
+        self._frontend = loaded.frontend
+        self._tokenizer = loaded.tokenizer
+        self._device = loaded.device
         self._language = base_language(language)
         # cif_v1 of this one fails if the last of several rows fires nothing.
         self._row_by_row = type(self._model.predictor).__name__ == "CifPredictorV2"
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        options = spec.values(_OPTIONS)
-        require(spec.kind, cls.about)
-        paraformer_model.find(spec.source, options.get("hub", "ms"), revision=options.get("revision"))
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return transcription.metric_of(spec)
+    def locate(cls, spec: Spec) -> Path | str:
+        hub, revision = spec.options.get("hub", "ms"), spec.options.get("revision")
+        return locate_funasr("paraformer", spec.source, CLASSES, hub, revision, NEEDED, NAMES[hub])
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "Paraformer":
         """`paraformer:SOURCE?batch=&hub=ms|hf&language=&name=&normalizer=&revision=&unit=`; SOURCE: a folder,
         a hub id, or funasr's `paraformer-zh`, `paraformer`, `paraformer-en`."""
-        options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0]}
-        hub, revision = options.pop("hub", "ms"), options.pop("revision", None)
-        require(spec.kind, cls.about)
-        found = paraformer_model.find(spec.source, hub, revision=revision)
+        options = cls.read(spec)
+        folder = fetch_funasr(cls.locate(spec), options.pop("hub", "ms"), options.pop("revision", None))
         with isolated():
-            loaded = paraformer_model.load(found, check_device(device), hub, revision=revision)
+            loaded = load_funasr("paraformer", folder, device, CLASSES, needed=NEEDED)
+        if loaded.frontend is None or loaded.frontend.fs != SAMPLE_RATE:
+            raise VerifierError(
+                f"{folder} has no frontend for {SAMPLE_RATE} Hz audio: give a complete model folder"
+            )
+        if loaded.tokenizer is None or len(loaded.tokenizer.token_list) != loaded.model.vocab_size:
+            raise VerifierError(f"{folder} has no tokens of its model: give a complete model folder")
         return cls(loaded, spec=str(spec), **options)
 
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`. value: WER, of the best prefix of the text if `partial`."""
-        transcription.check_text(target, self._normalize)
-        if base_language(target.language) != self._language:
-            raise VerifierError(
-                f"{self.spec} knows {self._language!r} only: use a verifier for {target.language!r}, "
-                "such as whisper:large-v3"
-            )
+    @property
+    def languages(self) -> Collection[str]:
+        return (self._language,)
 
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            import torch
-
-            scores: dict[int, Score] = {}
-            with isolated(), torch.inference_mode():
-                for rows in equal_lengths(waveforms, self._batch):
-                    found = self._judge([waveforms[row] for row in rows], target, partial)
-                    scores.update(zip(rows, found, strict=True))
-            return [scores[row] for row in range(len(waveforms))]
-
-        return gated(candidates, self.min_seconds, WORST_WER, judge)
-
-    def _judge(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
-        """waveforms: of one length."""
+    def transcribe(self, waveforms: list[Waveform], target: Target) -> Transcribed:
         frames, lengths = self._encode(waveforms)
-        heard = [
-            transcription.compare(self._write(ids), target, partial, self._normalize, self._unit)
-            for ids in self._greedy(frames, lengths)
-        ]
-        text, language = transcription.text_of(target), target.language
-        texts = [
-            transcription.text_between(text, language, 0, h.position) if partial else text for h in heard
-        ]
-        logp = self._likelihoods(frames, lengths, [self._ids(part) for part in texts])
-        return [transcription.scored(h, {"logp": value}) for h, value in zip(heard, logp, strict=True)]
+        transcripts = [self._write(ids) for ids in self._greedy(frames, lengths)]
+        return Transcribed(transcripts, [{}] * len(transcripts), (frames, lengths))
+
+    def likelihoods(
+        self, heard: Transcribed, target: Target, reached: Sequence[int | None]
+    ) -> Sequence[float]:
+        text, language = text_of(target), target.language
+        texts = [text if end is None else text_between(text, language, 0, end) for end in reached]
+        frames, lengths = heard.state
+        return self._text_likelihoods(frames, lengths, [self._ids(part) for part in texts])
 
     def _encode(self, waveforms: list[Waveform]) -> tuple["Tensor", "Tensor"]:
         """Frames [waveforms, frames, size] of 60 ms and their numbers [waveforms]."""
@@ -151,7 +140,7 @@ class Paraformer:
         logp = self._decode(frames, lengths, self._integrate(frames, lengths))
         return [row.argmax(-1).tolist() for row in logp]
 
-    def _likelihoods(self, frames: "Tensor", lengths: "Tensor", texts: list[list[int]]) -> list[float]:
+    def _text_likelihoods(self, frames: "Tensor", lengths: "Tensor", texts: list[list[int]]) -> list[float]:
         """Mean log-likelihood of the tokens of each text."""
         import torch
 

@@ -6,20 +6,18 @@ Clipping, loudness, offset, silence, pauses, and whether the text fits into the 
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llasa_core.audio import SAMPLE_RATE, Waveform, clipped_share, loudness_dbfs, seconds
 from verifiers.base import About, Score, Target
-from verifiers.errors import VerifierError
-from verifiers.shared.gate import gated
+from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.wer import base_language
-from verifiers.spec import Spec, word
+from verifiers.spec import Readers
 
 FRAME = SAMPLE_RATE // 50
 """Samples of a frame: 20 ms."""
@@ -60,12 +58,6 @@ class Limits:
     max_trailing: float = 1.0
     min_rate: float = 2.0
     max_rate: float = 9.0
-
-
-_OPTIONS: Mapping[str, Callable[[str], Any]] = {
-    "name": word,
-    **{entry.name: limit for entry in fields(Limits)},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +110,7 @@ class Measured:
         return {name: round(value, 5) for name, value in found.items() if value is not None}
 
 
-class SignalChecks:
+class SignalChecks(BaseVerifier):
     """Metric "signal": how many limits a waveform breaks; 0 is clean, so `signal<=0` lets only clean audio pass.
 
     Without a text in the target the speaking rate is not judged. Evidence: everything measured (with units),
@@ -131,42 +123,19 @@ class SignalChecks:
         released={"signal": "no weights"},
         min_seconds=0.2,
     )
+    metric_name = "signal"
     higher_is_better = False
-    min_seconds = 0.2
+    worst = float(len(fields(Limits)))
+    max_seconds = math.inf
+    options: ClassVar[Readers] = {entry.name: limit for entry in fields(Limits)}
 
-    def __init__(self, limits: Limits | None = None, *, spec: str = "signal", name: str = "signal") -> None:
-        self.name = name
-        self.spec = spec
-        self.limits = limits or Limits()
+    def __init__(self, *, spec: str = "signal", name: str = "signal", **limits: float) -> None:
+        """limits: of `Limits`, by name."""
+        super().__init__(spec=spec, name=name)
+        self.limits = Limits(**limits)
 
-    @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(_OPTIONS)
-        if spec.source not in ("", "nano"):
-            raise VerifierError(f"{spec.kind} has no source {spec.source!r}: write signal?max_pause=1.0")
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return spec.options.get("name", "signal"), False
-
-    @classmethod
-    def from_spec(cls, spec: Spec, device: str = "cpu") -> "SignalChecks":
-        """`signal?name=&max_clipped=&min_dbfs=&max_dbfs=&max_dc=&max_silence=&max_pause=&max_leading=&
-        max_trailing=&min_rate=&max_rate=`, as in `Limits`."""
-        values = spec.values(_OPTIONS)
-        name = values.pop("name", "signal")
-        return cls(Limits(**values), spec=str(replace(spec, source="")), name=name)
-
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`."""
+    def score_one(self, waveform: Waveform, target: Target, partial: bool) -> Score:
         syllables = None if target.text is None else count_syllables(target.text, target.language)
-
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            return [self._judge(waveform, syllables, partial) for waveform in waveforms]
-
-        return gated(candidates, self.min_seconds, float(len(fields(Limits))), judge)
-
-    def _judge(self, waveform: Waveform, syllables: int | None, partial: bool) -> Score:
         measured = measure(waveform, syllables)
         failed = measured.failed(self.limits, partial)
         return Score(float(len(failed)), {**measured.evidence(), "failed": failed})

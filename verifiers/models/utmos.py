@@ -1,19 +1,22 @@
 """Naturalness of speech by UTMOS, the strong learner as one TorchScript file: torch alone runs it."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from llasa_core import hub
 from llasa_core.audio import SAMPLE_RATE, Waveform, seconds
+from llasa_core.loading import check_device
+from llasa_core.paths import user_path
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
-from verifiers.shared.gate import gated
 from verifiers.shared.isolation import isolated
-from verifiers.shared.loading import HUB_ID, check_cached, check_device
+from verifiers.shared.loading import check_cached, fetch
+from verifiers.shared.torchscript import load_torchscript
+from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.windows import equal_lengths
-from verifiers.spec import Spec, positive_int, word
+from verifiers.spec import Readers, Spec, positive_int, word
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,10 +24,9 @@ if TYPE_CHECKING:
 FILE = "utmos.jit"
 WORST_MOS = 1.0
 """Of the scale of opinion scores, which ends at 5."""
-_OPTIONS = {"batch": positive_int, "name": word, "revision": word}
 
 
-class UTMOS:
+class UTMOS(BaseVerifier):
     """Metric "utmos": the naturalness, about 1 to 5, that listeners of the VoiceMOS Challenge 2022 would state
     (Saeki et al. 2022, arXiv 2204.02152).
 
@@ -39,62 +41,55 @@ class UTMOS:
         released={"utmos:balacoon/utmos": "see its page (code of UTMOS: MIT)"},
         min_seconds=0.5,
     )
-    higher_is_better = True
-    min_seconds = 0.5
+    metric_name = "utmos"
+    worst = WORST_MOS
+    options: ClassVar[Readers] = {"batch": positive_int, "revision": word}
 
     def __init__(self, model: Any, device: str, *, spec: str, name: str = "utmos", batch: int = 8) -> None:
         """model: torch.jit.ScriptModule, as from `load_model`."""
-        self.name = name
-        self.spec = spec
+        super().__init__(spec=spec, name=name)
         self._model = model
         self._device = device
         self._batch = batch
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(_OPTIONS)
+    def locate(cls, spec: Spec) -> Path | str:
         found = locate(spec.source)
         if isinstance(found, str):
             check_cached(found, FILE)
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return spec.options.get("name", "utmos"), True
+        return found
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "UTMOS":
         """`utmos:SOURCE?batch=&name=&revision=`; SOURCE: utmos.jit, the folder that it is in, or a hub id."""
-        options = spec.values(_OPTIONS)
-        file = _fetched(locate(spec.source), options.pop("revision", None))
+        options, found = cls.read(spec), cls.locate(spec)
+        revision = options.pop("revision", None)
+        file = found if isinstance(found, Path) else fetch(found, revision, (FILE,)) / FILE
         with isolated():
-            model = load_model(file, check_device(device))
+            check_device(device)
+            model = load_model(file, device)
         return cls(model, device, spec=str(spec), **options)
 
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`; nothing of the target is needed."""
+    def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
+        import torch
 
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            import torch
-
-            scores: dict[int, Score] = {}
-            with isolated(), torch.inference_mode():
-                for rows in equal_lengths(waveforms, self._batch):
-                    some = [waveforms[row] for row in rows]
-                    values = _run(self._model, some, self._device).tolist()
-                    for row, waveform, value in zip(rows, some, values, strict=True):
-                        scores[row] = Score(value, {"seconds": seconds(waveform)})
-            return [scores[row] for row in range(len(waveforms))]
-
-        return gated(candidates, self.min_seconds, WORST_MOS, judge)
+        scores: dict[int, Score] = {}
+        with isolated(), torch.inference_mode():
+            for rows in equal_lengths(waveforms, self._batch):
+                some = [waveforms[row] for row in rows]
+                values = _run(self._model, some, self._device).tolist()
+                for row, waveform, value in zip(rows, some, values, strict=True):
+                    scores[row] = Score(value, {"seconds": seconds(waveform)})
+        return [scores[row] for row in range(len(waveforms))]
 
 
 def locate(source: str) -> Path | str:
     """The file of a source, or a hub id. Raises VerifierError."""
-    found = Path(source).expanduser()
+    found = user_path(source, "utmos model", error=VerifierError)
     file = found / FILE if found.is_dir() else found
     if file.is_file():
         return file
-    if not found.exists() and source != "nano" and HUB_ID.fullmatch(source) and not source.startswith("."):
+    if not found.exists() and source != "nano" and hub.is_hub_id(source):
         return source
     what = "no UTMOS is packaged" if source == "nano" else f"{file} does not exist"
     raise VerifierError(f"{what}: give {FILE} or the hub id that has it, as in utmos:balacoon/utmos")
@@ -107,11 +102,7 @@ def load_model(file: Path, device: str) -> Any:
     """
     import torch
 
-    try:
-        model = torch.jit.load(str(file), map_location=device).eval()  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise VerifierError(f"cannot load {file} ({reason}): give {FILE} of balacoon/utmos") from error
+    model = load_torchscript(file, device, f"{FILE} of balacoon/utmos")
     retarget(model, device)
     tone: Waveform = np.sin(np.arange(SAMPLE_RATE) / 20).astype(np.float32)
     try:
@@ -143,18 +134,3 @@ def _run(model: Any, waveforms: list[Waveform], device: str) -> "Tensor":
     if found.numel() != len(waveforms) or not found.isfinite().all():
         raise ValueError(f"it gives {tuple(found.shape)} for {len(waveforms)} waveforms")
     return found.reshape(-1)
-
-
-def _fetched(found: Path | str, revision: str | None) -> Path:
-    if isinstance(found, Path):
-        return found
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(found, FILE, revision=revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise VerifierError(
-            f"{found} cannot be fetched ({reason}): check the network, or give {FILE}"
-        ) from error

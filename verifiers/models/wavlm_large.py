@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llasa_core.loading import quiet_transformers
+from llasa_core.paths import user_path
 from verifiers.base import About
 from verifiers.errors import VerifierError
-from verifiers.shared.isolation import isolated, quiet_transformers
+from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import check_device, check_shapes, read_checkpoint, refuse_differences
-from verifiers.shared.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
+from verifiers.shared.similarity import Similarity
 from verifiers.spec import Spec
 
 FILE = "wavlm_large_finetune.pth"
@@ -44,19 +46,13 @@ class WavLMLargeSpeaker(Similarity):
         self._model = model
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(VOICE_OPTIONS)
-        locate_file(spec.source)
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return voice_metric(spec)
+    def locate(cls, spec: Spec) -> Path:
+        return locate_file(spec.source)
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMLargeSpeaker":
         """`wavlm-large-sv:SOURCE?batch=&name=&reference=`; SOURCE: the .pth file, or a folder that holds it."""
-        options = {**spec.values(VOICE_OPTIONS), "name": cls.metric(spec)[0], "reference": voice_of(spec)}
-        file = locate_file(spec.source)
+        options, file = cls.read(spec), cls.locate(spec)
         with isolated():
             check_device(device)
             model = load_model(file).to(device)
@@ -72,7 +68,7 @@ class WavLMLargeSpeaker(Similarity):
 
 def locate_file(source: str) -> Path:
     """The file of a source. Raises VerifierError."""
-    path = Path(source).expanduser()
+    path = user_path(source, "wavlm-large-sv model", error=VerifierError)
     if path.is_dir():
         path = path / FILE
     if path.is_file():

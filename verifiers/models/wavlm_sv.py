@@ -1,6 +1,7 @@
 """Speaker similarity by WavLM with an x-vector head (transformers): is it the voice of the reference?"""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,12 @@ from verifiers.shared.loading import (
     from_pretrained,
     locate_transformers,
 )
-from verifiers.shared.similarity import VOICE_OPTIONS, Similarity, voice_metric, voice_of
-from verifiers.spec import Spec, word
+from verifiers.shared.similarity import Similarity
+from verifiers.spec import Readers, Spec, word
 
 FILES = ("preprocessor_config.json",)
 UNUSED = ("objective.", "classifier.")
 """Weights of the training loss: no embedding depends on them, and the number of speakers differs."""
-_OPTIONS = {**VOICE_OPTIONS, "revision": word}
 
 
 class WavLMSpeaker(Similarity):
@@ -37,6 +37,8 @@ class WavLMSpeaker(Similarity):
         min_seconds=0.5,
     )
 
+    options: ClassVar[Readers] = {**Similarity.options, "revision": word}
+
     def __init__(self, model: Any, extractor: Any, *, spec: str = "wavlm-sv:nano", **settings: Any) -> None:
         """model: WavLMForXVector. extractor: its Wav2Vec2FeatureExtractor. settings: of `Similarity`."""
         super().__init__(spec=spec, **settings)
@@ -44,20 +46,14 @@ class WavLMSpeaker(Similarity):
         self._extractor = extractor
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(_OPTIONS)
-        locate_transformers("wavlm-sv", spec.source, "wavlm", FILES)
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return voice_metric(spec)
+    def locate(cls, spec: Spec) -> Path | str:
+        return locate_transformers("wavlm-sv", spec.source, "wavlm", FILES)
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMSpeaker":
         """`wavlm-sv:SOURCE?batch=&name=&reference=&revision=`; SOURCE: nano, a folder, or a hub id."""
-        options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0], "reference": voice_of(spec)}
+        options, found = cls.read(spec), cls.locate(spec)
         revision = options.pop("revision", None)
-        found = locate_transformers("wavlm-sv", spec.source, "wavlm", FILES)
         with isolated():
             from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 

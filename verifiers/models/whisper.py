@@ -1,19 +1,27 @@
 """Word error rate by Whisper (openai-whisper), greedy, with the likelihood of the text as a finer measure."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llasa_core.audio import Waveform, is_silent
-from verifiers.base import About, Score, Target
-from verifiers.errors import VerifierError
+from llasa_core.loading import check_device
+from verifiers.base import About, Target
 from verifiers.models import whisper_model
-from verifiers.shared import recogniser as transcription
-from verifiers.shared.gate import gated
 from verifiers.shared.isolation import isolated
-from verifiers.shared.loading import check_device
-from verifiers.shared.recogniser import LOWEST_LOGP, WORST_WER
-from verifiers.shared.wer import NORMALIZERS, base_language, is_chinese, seed_tts_eval
+from verifiers.shared.recogniser import (
+    LOWEST_LOGP,
+    MIN_SECONDS,
+    Recogniser,
+    Transcribed,
+    boundaries,
+    text_between,
+    text_of,
+)
+from verifiers.shared.wer import base_language, is_chinese, seed_tts_eval
 from verifiers.shared.windows import split_windows
 from verifiers.spec import Spec
 
@@ -23,12 +31,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _LOGITS = 1 << 26
 """Values of logits held at once when a text is scored (256 MB): rows are scored in groups below it."""
-_OPTIONS = {name: read for name, read in transcription.OPTIONS.items() if name != "revision"}
 
 
-class WhisperASR:
-    """What Whisper hears against the text of the target. Metric "wer": seed-tts-eval's, a share of words
-    ("cer" with `unit=character`).
+@dataclass(frozen=True, slots=True)
+class _State:
+    """features: [windows, n_audio_ctx, n_audio_state]. transcripts: of the windows of each candidate."""
+
+    features: "Tensor"
+    transcripts: list[list[str]]
+
+
+class WhisperASR(Recogniser):
+    """What Whisper hears against the text of the target.
 
     Temperature 0 and no fallback to sampling, no timestamps, the number of tokens capped by the text's, so
     that hallucinated loops end. Audio longer than the window (30 s as released) is cut where it is quiet.
@@ -41,96 +55,67 @@ class WhisperASR:
         measures="word error rate of what Whisper hears",
         needs=("text",),
         released={"whisper:nano": "Apache-2.0", "whisper:large-v3": "MIT"},
-        min_seconds=transcription.MIN_SECONDS,
+        min_seconds=MIN_SECONDS,
     )
-    higher_is_better = False
-    min_seconds = transcription.MIN_SECONDS
+    max_seconds = math.inf
 
     def __init__(
-        self,
-        model: Any,
-        *,
-        spec: str = "whisper:nano",
-        name: str = "wer",
-        normalizer: str = "seed-tts-eval",
-        unit: str = "word",
-        batch: int = transcription.DEFAULT_BATCH,
-        orthography: str = "written",
+        self, model: Any, *, spec: str = "whisper:nano", orthography: str = "written", **settings: Any
     ) -> None:
-        """model: whisper.model.Whisper. orthography: "plain" if it writes lower case without punctuation."""
-        self.name = name
-        self.spec = spec
+        """model: whisper.model.Whisper. orthography: "plain" if it writes lower case without punctuation. settings: of
+        `Recogniser`."""
+        super().__init__(spec=spec, **settings)
         self._model = model
-        self._normalize = NORMALIZERS[normalizer]
-        self._unit = unit
-        self._batch = batch
         self._plain = orthography == "plain"
+        self._window = model.dims.n_audio_ctx * 2 * 160
 
     @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values(_OPTIONS)
-        whisper_model.orthography(whisper_model.find(spec.source))
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return transcription.metric_of(spec)
+    def locate(cls, spec: Spec) -> Path | str:
+        found = whisper_model.find(spec.source)
+        whisper_model.orthography(found)
+        return found
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WhisperASR":
         """`whisper:SOURCE?batch=&name=&normalizer=&unit=`; SOURCE: nano, folder, .pt file, official name."""
-        options = {**spec.values(_OPTIONS), "name": cls.metric(spec)[0]}
-        found = whisper_model.find(spec.source)
+        options, found = cls.read(spec), cls.locate(spec)
         with isolated():
-            model = whisper_model.load(found, check_device(device))
+            check_device(device)
+            model = whisper_model.load(found, device)
         return cls(model, spec=str(spec), orthography=whisper_model.orthography(found), **options)
 
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`. value: WER, of the best prefix of the text if `partial`."""
-        self._check(target)
-
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            import torch
-
-            with isolated(), torch.inference_mode():
-                return [
-                    score
-                    for group in self._groups(waveforms)
-                    for score in self._judge(group, target, partial)
-                ]
-
-        return gated(candidates, self.min_seconds, WORST_WER, judge)
-
-    def _check(self, target: Target) -> None:
+    @property
+    def languages(self) -> Collection[str]:
         from whisper.tokenizer import LANGUAGES
 
-        transcription.check_text(target, self._normalize)
-        known = LANGUAGES if self._model.is_multilingual else {"en": "english"}
-        if base_language(target.language) not in known:
-            which = "knows English only" if len(known) == 1 else f"does not know {target.language!r}"
-            raise VerifierError(
-                f"{self.spec} {which}: use a verifier for {target.language!r}, such as whisper:large-v3"
-            )
+        return LANGUAGES if self._model.is_multilingual else ("en",)
 
-    def _groups(self, waveforms: list[Waveform]) -> Iterator[list[list[Waveform]]]:
-        """Candidates as lists of windows, so many at a time that they fill a batch; none is torn apart."""
-        limit = self._model.dims.n_audio_ctx * 2 * 160
-        group: list[list[Waveform]] = []
-        for waveform in waveforms:
-            windows = [w for w in split_windows(waveform, limit) if not is_silent(w)] or [waveform[:limit]]
-            if group and sum(map(len, group)) + len(windows) > self._batch:
+    def batches(self, waveforms: list[Waveform]) -> Iterator[list[int]]:
+        """Candidates in their order, as many at a time as their windows fill a batch; none is torn apart."""
+        group: list[int] = []
+        filled = 0
+        for row, waveform in enumerate(waveforms):
+            windows = len(self._windows(waveform))
+            if group and filled + windows > self._batch:
                 yield group
-                group = []
-            group.append(windows)
+                group, filled = [], 0
+            group.append(row)
+            filled += windows
         if group:
             yield group
 
-    def _judge(self, group: list[list[Waveform]], target: Target, partial: bool) -> list[Score]:
+    def _windows(self, waveform: Waveform) -> list[Waveform]:
+        """The windows of a candidate that are not silent, at least one."""
+        loud = [w for w in split_windows(waveform, self._window) if not is_silent(w)]
+        return loud or [waveform[: self._window]]
+
+    def transcribe(self, waveforms: list[Waveform], target: Target) -> Transcribed:
         from whisper.decoding import DecodingOptions, decode
 
         language = base_language(target.language)
         tokenizer = self._tokenizer(language)
         start = len(tokenizer.sot_sequence_including_notimestamps)
-        text_tokens = len(self._tokens(self._orthography(transcription.text_of(target), language), language))
+        text_tokens = len(self._tokens(self._orthography(text_of(target), language), language))
         options = DecodingOptions(
             language=language,
             temperature=0.0,
@@ -138,37 +123,44 @@ class WhisperASR:
             fp16=self._half,
             sample_len=max(1, min(self._model.dims.n_text_ctx - start, 2 * text_tokens + 16)),
         )
-        counts = [len(windows) for windows in group]
-        features = self._encode([window for windows in group for window in windows])
-        results = _regroup(decode(self._model, features, options), counts)
-        joint = "" if is_chinese(language) else " "
-        heard = [
-            transcription.compare(
-                joint.join(r.text for r in found), target, partial, self._normalize, self._unit
-            )
-            for found in results
+        windows = [self._windows(waveform) for waveform in waveforms]
+        features = self._encode([window for own in windows for window in own])
+        results = _regroup(decode(self._model, features, options), [len(own) for own in windows])
+        # Whisper's own text keeps special tokens such as <|notimestamps|> that the model happens to choose.
+        transcripts = [
+            [tokenizer.decode([t for t in r.tokens if t < tokenizer.eot]).strip() for r in own]
+            for own in results
         ]
+        joint = "" if is_chinese(language) else " "
+        return Transcribed(
+            [joint.join(own) for own in transcripts],
+            [_confidence(own) for own in results],
+            _State(features, transcripts),
+        )
+
+    def likelihoods(
+        self, heard: Transcribed, target: Target, reached: Sequence[int | None]
+    ) -> Sequence[float]:
+        state: _State = heard.state
         texts = [
             text
-            for h, found in zip(heard, results, strict=True)
-            for text in self._texts(target, h.position if partial else None, found)
+            for end, own in zip(reached, state.transcripts, strict=True)
+            for text in self._texts(target, end, own)
         ]
-        totals = _regroup(self._likelihoods(features, texts, language, whole=not partial), counts)
-        return [
-            transcription.scored(h, {**_confidence(found), "logp": _mean(own)})
-            for h, found, own in zip(heard, results, totals, strict=True)
-        ]
+        whole = all(end is None for end in reached)
+        totals = self._likelihoods(state.features, texts, base_language(target.language), whole=whole)
+        return [_mean(own) for own in _regroup(totals, [len(own) for own in state.transcripts])]
 
-    def _texts(self, target: Target, position: int | None, results: Sequence[Any]) -> list[str]:
+    def _texts(self, target: Target, position: int | None, transcripts: Sequence[str]) -> list[str]:
         """What each window of a candidate should hold, as the model would write it: of the whole text, or of
         its first `position` words."""
-        text, language = transcription.text_of(target), target.language
-        if position is None and len(results) == 1:
+        text, language = text_of(target), target.language
+        if position is None and len(transcripts) == 1:
             return [self._orthography(text, language)]
         words = seed_tts_eval(text, language).split()[:position]
-        ends = transcription.boundaries(words, [seed_tts_eval(r.text, language).split() for r in results])
+        ends = boundaries(words, [seed_tts_eval(part, language).split() for part in transcripts])
         return [
-            self._orthography(transcription.text_between(text, language, first, last), language)
+            self._orthography(text_between(text, language, first, last), language)
             for first, last in pairwise([0, *ends])
         ]
 
@@ -184,7 +176,7 @@ class WhisperASR:
 
         dims, device = self._model.dims, self._model.device
         mels = [
-            log_mel_spectrogram(pad_or_trim(window, dims.n_audio_ctx * 2 * 160), dims.n_mels, device=device)
+            log_mel_spectrogram(pad_or_trim(window, self._window), dims.n_mels, device=device)
             for window in windows
         ]
         stacked = torch.stack(mels)

@@ -5,9 +5,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from llasa_core import hub
+from llasa_core.errors import first_line, nearest
 from verifiers.errors import VerifierError
-from verifiers.shared.loading import check_shapes, locate, read_json
-from verifiers.spec import nearest
+from verifiers.shared.loading import check_shapes, locate, read_checkpoint, read_json
 
 OFFICIAL = {
     **{
@@ -34,8 +35,7 @@ def find(source: str) -> Path | str:
     """
     if source in OFFICIAL and not Path(source).exists():
         cached = _cache() / OFFICIAL[source]
-        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-        if offline and not cached.is_file():
+        if hub.is_off() and not cached.is_file():
             raise VerifierError(
                 f"Whisper {source} is not at {cached} and downloads are switched off: unset HF_HUB_OFFLINE, "
                 "put the file there, or give a folder"
@@ -80,10 +80,11 @@ def load(found: Path | str, device: str) -> Any:
 
     if isinstance(found, str):
         try:
+            # Compares the file's hash, and reads tensors and plain values only.
             return whisper.load_model(found, device=device).eval()
         except (OSError, RuntimeError, KeyError) as error:
             raise VerifierError(
-                f"cannot load Whisper {found}: {error}: check the network, or give a folder"
+                f"cannot load Whisper {found} ({first_line(error)}): check the network, or give a folder"
             ) from error
     dims, state = _read_folder(found) if found.is_dir() else _read_pt(found)
     model = whisper.model.Whisper(_dimensions(dims, found))
@@ -111,15 +112,7 @@ def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def _read_pt(file: Path) -> tuple[Any, dict[str, Any]]:
-    import pickle
-
-    import torch
-
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise VerifierError(f"cannot read {file} ({reason}): give a .pt file of openai-whisper") from None
+    checkpoint = read_checkpoint(file, "a .pt file of openai-whisper")
     if not isinstance(checkpoint, dict) or not {"dims", "model_state_dict"} <= set(checkpoint):
         raise VerifierError(f"{file} has no 'dims' and 'model_state_dict': give a .pt file of openai-whisper")
     return checkpoint["dims"], checkpoint["model_state_dict"]

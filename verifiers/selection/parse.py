@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from llasa_core.errors import nearest
 from verifiers.errors import VerifierError
 from verifiers.selection.rules import (
     Constraint,
@@ -28,7 +29,6 @@ from verifiers.selection.rules import (
     Selection,
     Weighted,
 )
-from verifiers.spec import nearest
 
 __all__ = [
     "Constraint",
@@ -42,7 +42,6 @@ __all__ = [
     "Selection",
     "Weighted",
     "parse_selection",
-    "parse_stages",
 ]
 
 _PARTS = re.compile(r",(?![^()]*\))")
@@ -60,8 +59,6 @@ def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> Selectio
     Raises VerifierError for a metric that is not among them or an unknown rule (the nearest is named), a
     bound that is no number, a weight that is not positive, no rule or two, or a metric that is given twice.
     """
-    if ";" in spec:
-        raise VerifierError(f"{spec!r} is a selection in stages: here it is one, such as 'wer<=0.02,sim'")
     constraints: list[Constraint] = []
     rules: list[Rule] = []
     names: list[str] = []
@@ -84,19 +81,6 @@ def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> Selectio
             f"the selection {spec!r} has two rules: end it with one, as in 'wer<=0.02,{rules[0].spec}'"
         )
     return ConstraintFirst(tuple(constraints), rules[0]) if constraints else rules[0]
-
-
-def parse_stages(spec: str, higher_is_better: Mapping[str, bool]) -> tuple[Selection, ...]:
-    """Reads `sim; wer<=0,sim`: one selection a stage of a search, in their order.
-
-    This is how the paper combines verifiers: beams are kept by one while they grow (the process reward), and
-    the complete utterances are chosen by the next (the outcome reward). Which stage ends when is the
-    strategy's business. Raises VerifierError for an empty stage, and as `parse_selection`.
-    """
-    stages = [stage.strip() for stage in spec.split(";")]
-    if not all(stages):
-        raise VerifierError(f"a stage of {spec!r} is empty: write them like 'sim; wer<=0,sim'")
-    return tuple(parse_selection(stage, higher_is_better) for stage in stages)
 
 
 def _rule(name: str, terms: str, spec: str, higher_is_better: Mapping[str, bool]) -> Rule:

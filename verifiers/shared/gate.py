@@ -3,6 +3,7 @@
 Recognisers invent words on silence, NaN turns into "!!!!", and short audio makes some models fail.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from llasa_core.audio import SAMPLE_RATE, Waveform, is_silent
 from verifiers.base import Score
 
 
-def refusal(waveform: Waveform, min_seconds: float) -> str:
+def refusal(waveform: Waveform, min_seconds: float, max_seconds: float = math.inf) -> str:
     """Why the audio cannot be judged, or "" if it can."""
     if waveform.ndim != 1:
         return f"the audio has {waveform.ndim} axes: mono has one"
@@ -22,6 +23,9 @@ def refusal(waveform: Waveform, min_seconds: float) -> str:
     if len(waveform) < min_seconds * SAMPLE_RATE:
         length = len(waveform) / SAMPLE_RATE
         return f"the audio is too short to judge: {length:.2f} s, at least {min_seconds:.2f} s needed"
+    if len(waveform) > max_seconds * SAMPLE_RATE:
+        length = len(waveform) / SAMPLE_RATE
+        return f"the audio is too long to judge: {length:.0f} s, at most {max_seconds:.0f} s"
     if is_silent(waveform):
         return "the audio is silent"
     return ""
@@ -32,13 +36,14 @@ def gated(
     min_seconds: float,
     worst: float,
     judge: Callable[[list[Waveform]], list[Score]],
+    max_seconds: float = math.inf,
 ) -> list[Score]:
     """Scores of the candidates in their order.
 
     Those that can be judged are, by `judge` in one call (as contiguous float32); the others are unusable and
     have the value `worst`.
     """
-    reasons = [refusal(waveform, min_seconds) for waveform in candidates]
+    reasons = [refusal(waveform, min_seconds, max_seconds) for waveform in candidates]
     heard = [
         np.ascontiguousarray(waveform, dtype=np.float32)
         for waveform, reason in zip(candidates, reasons, strict=True)

@@ -46,19 +46,3 @@ def _put_back() -> Iterator[None]:
             torch.set_num_threads(threads)
         root.handlers[:] = handlers
         root.setLevel(level)
-
-
-@contextlib.contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Transformers without progress bars and warnings: what they would say is checked and raised instead."""
-    from transformers.utils import logging as hub_logging
-
-    bars, verbosity = hub_logging.is_progress_bar_enabled(), hub_logging.get_verbosity()
-    hub_logging.disable_progress_bar()
-    hub_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        hub_logging.set_verbosity(verbosity)
-        if bars:
-            hub_logging.enable_progress_bar()

@@ -1,22 +1,24 @@
 """Finding a model's files and loading them strictly: no weight missing, left over or of another shape."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from llasa_core import hub
 from llasa_core.audio import SAMPLE_RATE
+from llasa_core.errors import first_line
+from llasa_core.loading import attempt, refuse_code
+from llasa_core.loading import check_device as check_device  # noqa: PLC0414 (for callers of old)
+from llasa_core.paths import user_path
 from verifiers.base import About
 from verifiers.errors import VerifierError
-from verifiers.shared.isolation import quiet_transformers
 
 NANO = Path(__file__).parents[1] / "nano"
 """Packaged models, one folder for each kind."""
 SAME_MODEL = "give weights and config.json of the same model"
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -37,7 +39,7 @@ def locate(
         folder = NANO / kind
         cure = "install the package again, or give a folder or hub id in place of 'nano'"
     else:
-        folder = Path(source).expanduser()
+        folder = user_path(source, f"{kind} model", error=VerifierError)
         cure = "give the folder that the model was saved to"
     if folder.is_file():
         return folder
@@ -48,7 +50,7 @@ def locate(
         if missing:
             raise VerifierError(f"{folder} lacks {', '.join(missing)}: {cure}")
         return folder
-    if source != "nano" and HUB_ID.fullmatch(source) and not source.startswith("."):
+    if source != "nano" and hub.is_hub_id(source):
         return source
     raise VerifierError(f"{kind} model {source!r} not found: {cure}, 'nano', or a hub id 'owner/name'")
 
@@ -84,8 +86,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises VerifierError if the file is something else."""
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise VerifierError(f"cannot read {path}: {error}: give a complete model folder") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise VerifierError(
+            f"cannot read {path}: {first_line(error)}: give a complete model folder"
+        ) from None
     if not isinstance(value, dict):
         raise VerifierError(f"{path} is not a JSON object: give a complete model folder")
     return value
@@ -102,8 +106,10 @@ def read_checkpoint(file: Path, what: str) -> Any:
 
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise VerifierError(f"cannot read {file} ({first_line(error)}): give {what}") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        # torch's own words advise to run the code that it has refused.
+        refused = "it holds Python objects" if "weights_only" in str(error) else first_line(error)
+        raise VerifierError(f"cannot read {file} ({refused}): give {what}") from None
 
 
 def _installed(module: str) -> bool:
@@ -111,21 +117,6 @@ def _installed(module: str) -> bool:
         return find_spec(module) is not None
     except (ImportError, ValueError):
         return False
-
-
-def check_device(device: str) -> str:
-    """The device, if torch can use it here. Raises VerifierError."""
-    import torch
-
-    try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise VerifierError(
-            f"cannot use the device {device!r} ({reason}): give cpu, or one that is there"
-        ) from None
-    return device
 
 
 def from_pretrained(
@@ -138,20 +129,19 @@ def from_pretrained(
     """
     import torch
 
-    with quiet_transformers():
-        try:
-            model, info = model_class.from_pretrained(
-                str(source),
-                revision=revision,
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-                local_files_only=isinstance(source, Path),
-            )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise VerifierError(
-                f"cannot load {source}: {first_line(error)}: give a complete model"
-            ) from error
+    def load() -> Any:
+        refuse_code(str(source), "config.json", revision=revision)
+        return model_class.from_pretrained(
+            str(source),
+            revision=revision,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            local_files_only=isinstance(source, Path) or hub.is_off(),
+            trust_remote_code=False,
+        )
+
+    model, info = attempt(str(source), "model", load, error=VerifierError)
     refuse_differences(
         str(source),
         missing=[key for key in info["missing_keys"] if not key.startswith(tuple(unused))],
@@ -164,15 +154,38 @@ def from_pretrained(
 
 def from_hub(processor_class: Any, source: Path | str, *, revision: str | None = None) -> Any:
     """A tokenizer or feature extractor of transformers. Raises VerifierError."""
-    with quiet_transformers():
-        try:
-            return processor_class.from_pretrained(
-                str(source), revision=revision, local_files_only=isinstance(source, Path)
+
+    def load() -> Any:
+        files = ("tokenizer_config.json", "preprocessor_config.json")
+        refuse_code(str(source), *files, revision=revision)
+        return processor_class.from_pretrained(
+            str(source),
+            revision=revision,
+            local_files_only=isinstance(source, Path) or hub.is_off(),
+            trust_remote_code=False,
+        )
+
+    return attempt(str(source), "preprocessor", load, error=VerifierError)
+
+
+def fetch(hub_id: str, revision: str | None, files: Sequence[str] | None = None) -> Path:
+    """The folder of a model of the Hugging Face hub in the local cache, fetched if need be. files: all by default.
+
+    Raises VerifierError.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                hub_id,
+                revision=revision,
+                allow_patterns=None if files is None else list(files),
+                local_files_only=hub.is_off(),
             )
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise VerifierError(
-                f"cannot load {source}: {first_line(error)}: give a complete model"
-            ) from error
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise VerifierError(f"cannot fetch the model: {hub.problem(hub_id, error)}") from error
 
 
 def check_sample_rate(extractor: Any, where: str) -> None:
@@ -231,9 +244,7 @@ def refuse_differences(
 
 def check_cached(hub_id: str, file: str = "config.json") -> None:
     """Without a hub only what is in the local cache can be loaded: say so before anything else is loaded."""
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    if constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(hub_id, file), str):
+    if hub.is_off() and hub.cached(hub_id, file) is None:
         raise VerifierError(
             f"{hub_id} is not in the local cache and the hub is switched off: "
             "unset HF_HUB_OFFLINE, or give a folder"
@@ -243,8 +254,3 @@ def check_cached(hub_id: str, file: str = "config.json") -> None:
 def _few(names: Sequence[str], limit: int = 3) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
-
-
-def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".:") if lines else type(error).__name__

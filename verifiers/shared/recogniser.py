@@ -1,12 +1,16 @@
-"""What the recognisers have in common: from transcript and target to a word error rate with its evidence."""
+"""The base of the recognisers: transcribe, compare with the text, and score with the evidence."""
 
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, ClassVar
 
+from llasa_core.audio import Waveform
 from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
+from verifiers.shared.isolation import isolated
+from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.wer import (
     NORMALIZERS,
     Normalizer,
@@ -18,7 +22,8 @@ from verifiers.shared.wer import (
     simplified,
     word_errors,
 )
-from verifiers.spec import Spec, one_of, positive_int, word
+from verifiers.shared.windows import equal_lengths
+from verifiers.spec import Readers, Spec, one_of, positive_int
 
 MIN_SECONDS = 0.2
 """Shorter audio holds no word that a recogniser could be trusted on."""
@@ -28,25 +33,109 @@ LOWEST_LOGP = -100.0
 """In place of minus infinity, which JSON does not have."""
 DEFAULT_BATCH = 16
 
-OPTIONS = {
-    "batch": positive_int,
-    "name": word,
-    "normalizer": one_of(*NORMALIZERS),
-    "revision": word,
-    "unit": one_of("word", "character"),
-}
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """A batch as a recogniser heard it.
+
+    transcripts: one for each candidate. evidence: of each, beside the alignment. state: whatever the recogniser needs
+    to tell how likely a text is (log-probabilities, features).
+    """
+
+    transcripts: Sequence[str]
+    evidence: Sequence[Mapping[str, Any]]
+    state: Any
 
 
-def metric_of(spec: Spec) -> tuple[str, bool]:
-    """The metric of a recogniser's spec: another unit or normaliser measures something else."""
-    default = "cer" if spec.options.get("unit") == "character" else "wer"
-    if spec.options.get("normalizer", "seed-tts-eval") != "seed-tts-eval":
-        default += "-whisper"
-    return spec.options.get("name", default), False
+class Recogniser(BaseVerifier):
+    """A verifier that transcribes. Metric "wer": the word error rate of seed-tts-eval ("cer" with `unit=character`).
+
+    Evidence: the alignment (`verifiers.shared.wer`), what the recogniser adds, and logp: how likely the text is given
+    the audio, per unit of the recogniser.
+    """
+
+    higher_is_better = False
+    worst = WORST_WER
+    options: ClassVar[Readers] = {
+        "batch": positive_int,
+        "normalizer": one_of(*NORMALIZERS),
+        "unit": one_of("word", "character"),
+    }
+
+    def __init__(
+        self,
+        *,
+        spec: str,
+        name: str = "wer",
+        normalizer: str = "seed-tts-eval",
+        unit: str = "word",
+        batch: int = DEFAULT_BATCH,
+    ) -> None:
+        super().__init__(spec=spec, name=name)
+        self._normalize = NORMALIZERS[normalizer]
+        self._unit = unit
+        self._batch = batch
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        """(name, higher_is_better): another unit or normaliser measures something else."""
+        default = "cer" if spec.options.get("unit") == "character" else "wer"
+        if spec.options.get("normalizer", "seed-tts-eval") != "seed-tts-eval":
+            default += "-whisper"
+        return spec.options.get("name", default), False
+
+    @property
+    @abstractmethod
+    def languages(self) -> Collection[str]:
+        """ISO 639-1 codes of the languages that it transcribes."""
+
+    @abstractmethod
+    def transcribe(self, waveforms: list[Waveform], target: Target) -> Transcribed:
+        """A batch of `batches`, without gradients and with the caller's state put aside."""
+
+    @abstractmethod
+    def likelihoods(
+        self, heard: Transcribed, target: Target, reached: Sequence[int | None]
+    ) -> Sequence[float]:
+        """The mean log-likelihood of each candidate's text: of its first `reached` words, or the whole text."""
+
+    def batches(self, waveforms: list[Waveform]) -> Iterator[list[int]]:
+        """Indices of waveforms that are transcribed together."""
+        return equal_lengths(waveforms, self._batch)
+
+    def check_target(self, target: Target) -> None:
+        check_text(target, self._normalize)
+        if base_language(target.language) not in self.languages:
+            known = f"knows {min(self.languages)!r} only" if len(self.languages) == 1 else "does not know it"
+            raise VerifierError(
+                f"{self.spec} {known}: use a verifier for {target.language!r}, such as whisper:large-v3"
+            )
+
+    def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
+        """value: WER, of the best prefix of the text if `partial`."""
+        import torch
+
+        scores: dict[int, Score] = {}
+        with isolated(), torch.inference_mode():
+            for rows in self.batches(waveforms):
+                found = self._score_batch([waveforms[row] for row in rows], target, partial)
+                scores.update(zip(rows, found, strict=True))
+        return [scores[row] for row in range(len(waveforms))]
+
+    def _score_batch(self, waveforms: list[Waveform], target: Target, partial: bool) -> Iterator[Score]:
+        heard = self.transcribe(waveforms, target)
+        compared = [
+            compare(transcript, target, partial, self._normalize, self._unit)
+            for transcript in heard.transcripts
+        ]
+        reached = [one.position if partial else None for one in compared]
+        logps = self.likelihoods(heard, target, reached)
+        for one, evidence, logp in zip(compared, heard.evidence, logps, strict=True):
+            yield Score(one.value, {**one.evidence, **evidence, "logp": logp})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Compared:
     """A transcript against its target. value: (prefix) error rate; position: whole words of the text reached."""
 
     value: float
@@ -56,7 +145,7 @@ class Heard:
 
 def compare(
     transcript: str, target: Target, partial: bool, normalize: Normalizer, unit: str = "word"
-) -> Heard:
+) -> Compared:
     """The error rate of a transcript, of the best prefix of the text if the audio is partial.
 
     unit: "character" counts characters in place of words, and positions in the evidence are of characters.
@@ -68,9 +157,9 @@ def compare(
     if partial:
         prefix = prefix_error_rate(text, hypothesis, language, units)
         position = whole_words(words, prefix.position) if unit == "character" else prefix.position
-        return Heard(prefix.rate, position, {"transcript": transcript, **prefix.evidence()})
+        return Compared(prefix.rate, position, {"transcript": transcript, **prefix.evidence()})
     errors = word_errors(text, hypothesis, language, units)
-    return Heard(errors.rate, len(words), {"transcript": transcript, **errors.evidence()})
+    return Compared(errors.rate, len(words), {"transcript": transcript, **errors.evidence()})
 
 
 def whole_words(words: Sequence[str], characters: int) -> int:
@@ -129,7 +218,3 @@ def boundaries(reference: Sequence[str], parts: Sequence[Sequence[str]]) -> list
         ends.append(reached[count])
     ends[-1] = len(reference)
     return ends
-
-
-def scored(heard: Heard, extra: Mapping[str, Any]) -> Score:
-    return Score(heard.value, {**heard.evidence, **extra})

@@ -1,13 +1,14 @@
 """Similarity: the cosine between embeddings of a candidate and of a recording that the target holds.
 
-Who compares voices, or emotions, says only how a model is loaded and how it embeds; the rest is here.
+A verifier of voices or of emotions says only how a model is loaded and how it embeds; the rest is here.
 """
 
 import hashlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from llasa_core.audio import Waveform, seconds
 from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
-from verifiers.shared.gate import gated, refusal
+from verifiers.shared.gate import refusal
 from verifiers.shared.isolation import isolated
+from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.windows import equal_lengths
-from verifiers.spec import Spec, one_of, positive_int, word
+from verifiers.spec import Readers, Spec, one_of, positive_int, word
 
 WORST = -1.0
 """The smallest cosine: the value of audio that cannot be judged."""
@@ -40,12 +42,12 @@ class Reference:
     noun: str
     cure: str
 
-    def of(self, target: Target, min_seconds: float) -> Waveform:
+    def waveform(self, target: Target, min_seconds: float, max_seconds: float) -> Waveform:
         """float32 [samples]. Raises VerifierError if the target has none that can be embedded."""
         waveform: Waveform | None = getattr(target, self.field)
         if waveform is None:
             raise VerifierError(f"{self.metric} needs the {self.noun}: {self.cure}")
-        if reason := refusal(waveform, min_seconds):
+        if reason := refusal(waveform, min_seconds, max_seconds):
             raise VerifierError(f"the {self.noun} cannot be used ({reason}): give another recording")
         return np.ascontiguousarray(waveform, dtype=np.float32)
 
@@ -61,30 +63,17 @@ VOICES = {
 }
 """SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv 2306.15687)."""
 
-VOICE_OPTIONS = {"batch": positive_int, "name": word, "reference": one_of(*VOICES)}
-"""Options of every verifier of voices."""
 
-
-def voice_of(spec: Spec) -> Reference:
-    """What the spec's option `reference` compares with; without it the original recording."""
-    return VOICES[spec.options.get("reference", "original")]
-
-
-def voice_metric(spec: Spec) -> tuple[str, bool]:
-    """(name, higher_is_better) of a verifier of voices: "sim", or "sim-r" against the resynthesis."""
-    return spec.options.get("name", voice_of(spec).metric), True
-
-
-class Similarity(ABC):
+class Similarity(BaseVerifier):
     """A verifier whose value is the cosine, in [-1, 1], with the embedding of a recording of the target.
 
-    Batches hold equal lengths only, since padding shifts embeddings; a reference is embedded once for as long
-    as it is among the last ones used. A part of an utterance is judged like a whole one. Evidence: the seconds
-    of the candidate and of the reference.
+    As it is, of voices. Batches hold equal lengths only, since padding shifts embeddings; a reference is embedded once
+    for as long as it is among the last ones used. A part of an utterance is judged like a whole one. Evidence: the
+    seconds of the candidate and of the reference.
     """
 
-    higher_is_better = True
-    min_seconds = 0.5
+    worst = WORST
+    options: ClassVar[Readers] = {"batch": positive_int, "reference": one_of(*VOICES)}
 
     def __init__(
         self,
@@ -94,17 +83,33 @@ class Similarity(ABC):
         batch: int = DEFAULT_BATCH,
         reference: Reference = VOICES["original"],
     ) -> None:
-        self.name = name
-        self.spec = spec
-        self.needs = (reference.field,)
+        super().__init__(spec=spec, name=name)
         self._reference = reference
         self._batch = batch
         self._references: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
 
     @classmethod
-    def needed(cls, spec: Spec) -> tuple[str, ...]:
+    def reference_of(cls, spec: Spec) -> Reference:
+        """What the spec compares with: the option `reference`, or the original recording."""
+        return VOICES[spec.values({**cls.options, "name": word}).get("reference", "original")]
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        """(name, higher_is_better): "sim", or "sim-r" against the resynthesis."""
+        return spec.options.get("name", cls.reference_of(spec).metric), True
+
+    @classmethod
+    def needs_of(cls, spec: Spec) -> tuple[str, ...]:
         """The field of the target that the spec compares with."""
-        return (voice_of(spec).field,)
+        return (cls.reference_of(spec).field,)
+
+    @classmethod
+    def read(cls, spec: Spec) -> dict[str, Any]:
+        return {**super().read(spec), "reference": cls.reference_of(spec)}
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self._reference.field,)
 
     @abstractmethod
     def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -113,44 +118,47 @@ class Similarity(ABC):
         Called with the caller's state put aside (`isolated`) and without gradients; each row as if alone.
         """
 
-    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
-        """As `verifiers.base.Verifier.score`."""
-        reference = self._reference.of(target, self.min_seconds)
+    def check_target(self, target: Target) -> None:
+        """The reference is embedded here, so that its cost belongs to the voice and not to the first candidate."""
+        reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        with isolated():
+            self._remembered(reference)
 
-        def judge(waveforms: list[Waveform]) -> list[Score]:
-            with isolated():
-                wanted = self._remembered(reference)
-                vectors = self.embed(waveforms)
-            return [
-                self._score(vector, wanted, waveform, reference)
-                for vector, waveform in zip(vectors, waveforms, strict=True)
-            ]
+    def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
+        reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        with isolated():
+            wanted = self._remembered(reference)
+            raw = self._embed(waveforms)
+        return [
+            self._score(vector, wanted, {**evidence, "reference_seconds": seconds(reference)})
+            for vector, evidence in zip(_unit(raw), self._evidence(waveforms, raw), strict=True)
+        ]
 
-        return gated(candidates, self.min_seconds, WORST, judge)
+    def _evidence(self, waveforms: list[Waveform], vectors: NDArray[np.float64]) -> list[dict[str, Any]]:
+        """Of each waveform, whose embedding is a row of `vectors` [waveforms, size]."""
+        return [{"seconds": seconds(waveform)} for waveform in waveforms]
 
     def embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
         """Unit-length embeddings [waveforms, size] of float32 [samples] that `verifiers.shared.gate` lets pass."""
+        return _unit(self._embed(waveforms))
+
+    def _embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
         import torch
 
         found: dict[int, NDArray[np.float64]] = {}
         with isolated(), torch.inference_mode():
             for rows in equal_lengths(waveforms, self._batch):
                 vectors = self._vectors(np.stack([waveforms[row] for row in rows]))
-                lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-                found.update(zip(rows, vectors / np.maximum(lengths, 1e-12), strict=True))
+                found.update(zip(rows, vectors, strict=True))
         return np.stack([found[row] for row in range(len(waveforms))])
 
     def _score(
-        self,
-        vector: NDArray[np.float64],
-        wanted: NDArray[np.float64],
-        waveform: Waveform,
-        reference: Waveform,
+        self, vector: NDArray[np.float64], wanted: NDArray[np.float64], evidence: Mapping[str, Any]
     ) -> Score:
         cosine = float(vector @ wanted)
         if not np.isfinite(cosine):
             return Score(WORST, {}, False, "the model finds no finite embedding for the audio")
-        return Score(cosine, {"seconds": seconds(waveform), "reference_seconds": seconds(reference)})
+        return Score(cosine, evidence)
 
     def _remembered(self, reference: Waveform) -> NDArray[np.float64]:
         """[size]. Raises VerifierError if the model cannot embed the reference."""
@@ -167,3 +175,9 @@ class Similarity(ABC):
                 self._references.popitem(last=False)
         self._references.move_to_end(key)
         return self._references[key]
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.maximum(lengths, 1e-12)
+    return unit

@@ -84,7 +84,7 @@ def _search(job: Job) -> Record:
         text, prompt_audio=corpus.samples(prompt), prompt_text=voice.text, seed=_state["seed"], id=text
     )
     selection = parse_selection("wer,sim", {"wer": False, "sim": True})
-    result = searcher.run(request, BestOfN(N, ("wer", "sim"), selection))
+    result = searcher.run(request, BestOfN(n=N, verifiers=("wer", "sim"), selection=selection))
     candidates = [
         {
             "seconds": c.seconds,

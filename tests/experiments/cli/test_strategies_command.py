@@ -9,7 +9,7 @@ import yaml
 from experiments.cli import main as cli
 from experiments.cli.recipes import FOLDER, shipped
 from llasa_core.audio import read_audio, write_audio
-from search.strategies.registry import KINDS
+from search.strategies.registry import built_in
 from verifiers import registry
 
 
@@ -30,7 +30,7 @@ def result(tmp_path: Path) -> dict:
 
 
 @pytest.mark.usefixtures("plain_kinds")
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", built_in())
 def test_one_word_changes_the_strategy_and_replay_makes_it_again(
     name: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

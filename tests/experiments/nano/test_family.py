@@ -98,7 +98,7 @@ def test_the_generator_reads_its_text(generator, codec):
 def test_search_with_the_preset_is_deterministic_and_no_worse_than_one_sample():
     searcher = Searcher.from_preset("nano")
     metrics = {"wer": False, "sim": True}
-    strategy = BestOfN(4, tuple(metrics), parse_selection("wer,sim", metrics))
+    strategy = BestOfN(n=4, verifiers=tuple(metrics), selection=parse_selection("wer,sim", metrics))
     voice = NEUTRAL[0]
     request = Request(
         "the old man found a green key", prompt_audio=read_audio(voice.path), prompt_text=voice.text

@@ -1,43 +1,72 @@
-"""Operations as counted once a part, and of the generator by its shape."""
+"""Operations as torch counts them, of each call by itself."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from llasa_core.audio import read_audio
+from llasa_core.request import Request
+from llasa_core.voices import find_voice
 from search.cost.flops import Meter
+from search.engine import Searcher
+from search.strategies.registry import build
+from verifiers.instances import unload
 
 
-def work(x: torch.Tensor) -> torch.Tensor:
+def products(x: torch.Tensor) -> torch.Tensor:
     weight, kernel = torch.ones(24, 16), torch.ones(24, 6, 5)
     hidden = F.linear(x, weight)  # [4, 10, 24]
     filtered = F.conv1d(hidden.transpose(1, 2), kernel, groups=4, padding=2)
-    return filtered.view(4, 2, 12, 10) @ torch.ones(10, 7)
+    return filtered.view(-1, 2, 12, 10) @ torch.ones(10, 7)
 
 
+ATTENTION = torch.nn.MultiheadAttention(16, 2, batch_first=True)
+SCRIPT = torch.jit.script(torch.nn.Linear(16, 3))
+WORKS: dict[str, Callable[[torch.Tensor], object]] = {
+    "products": products,
+    "attention of a module": lambda x: ATTENTION(x, x, x)[0],
+    "attention": lambda x: F.scaled_dot_product_attention(x, x, x),
+    "einsum": lambda x: torch.einsum("bti,bsi->bts", x, x),
+    "transposed": lambda x: F.conv_transpose1d(x, torch.ones(10, 3, 4)),
+    "by name": lambda x: F.linear(input=x, weight=torch.ones(5, 16)),
+    "TorchScript": SCRIPT,
+    "none": lambda x: x.exp().sum(),
+}
+
+
+@pytest.mark.parametrize("name", WORKS)
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_products_are_counted_as_torch_counts_them(mode) -> None:  # type: ignore[no-untyped-def]
-    x = torch.randn(4, 10, 16)
-    with torch.no_grad(), FlopCounterMode(display=False) as reference:
-        expected = work(x)
-    with mode():
-        found, flops = Meter().of("part", 2.0, lambda: work(x))
-    torch.testing.assert_close(found, expected)
-    assert flops == reference.get_total_flops() > 0
+def test_every_call_is_counted_as_torch_counts_it(name: str, mode: type[torch.no_grad]) -> None:
+    """The first call of a part, and those of other lengths that follow it."""
+    meter, work = Meter(), WORKS[name]
+    for rows in (4, 1, 4, 7):
+        x = torch.randn(rows, 10, 16)
+        with torch.no_grad(), FlopCounterMode(display=False) as reference:
+            expected = work(x)
+        with mode():
+            found, flops = meter.count("part", lambda x=x: work(x))  # type: ignore[misc]
+        torch.testing.assert_close(found, expected)
+        assert flops == reference.get_total_flops()
+    assert bool(flops) == (name != "none")
 
 
-def test_attention_is_two_products() -> None:
-    query, key = torch.randn(4, 2, 12, 10), torch.randn(4, 2, 30, 10)
-    flops = Meter().of("part", 1.0, lambda: F.scaled_dot_product_attention(query, key, key))[1]
-    assert flops == 4 * 2 * (2 * 12 * 30 * 10) * 2
+def test_a_request_costs_the_same_first_and_after_others() -> None:
+    """Codec, verifiers and judge, whatever lengths and voices they were asked about before."""
+    unload()
+    searcher = Searcher.from_preset("nano", judges=["hubert-ctc", "wavlm-sv?name=voice"])
+    text = "The morning train is late again."
 
+    def flops(text: str, voice: str, n: int) -> dict[str, float]:
+        prompt = find_voice(voice)
+        request = Request(text, prompt_audio=read_audio(prompt.path), prompt_text=prompt.text)
+        return searcher.run(request, build(f"best-of-n?n={n}", {"wer": False, "sim": True})).ledger.flops
 
-def test_later_calls_are_taken_to_cost_as_much_a_second() -> None:
-    meter = Meter()
-    calls = []
-    first = meter.of("part", 2.0, lambda: calls.append(1) or torch.ones(3, 4) @ torch.ones(4, 5))[1]
-    assert first == 2 * 3 * 4 * 5
-    assert meter.of("part", 3.0, lambda: calls.append(1))[1] == 1.5 * first
-    assert meter.of("part", 0.0, lambda: calls.append(1))[1] == 0.0
-    assert meter.of("other", 0.0, lambda: calls.append(1))[1] == 0.0
-    assert len(calls) == 4
+    first = flops(text, "kal", 2)
+    flops("Huh!", "slt", 1)
+    assert flops(text, "kal", 2) == first
+    parts = "generator", "codec", "verifier wer", "verifier sim", "judge hubert-ctc:nano"
+    assert set(first) == {*parts, "judge wavlm-sv:nano?name=voice"}
+    assert all(first.values())

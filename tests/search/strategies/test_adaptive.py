@@ -55,7 +55,7 @@ def test_it_asks_exactly_this() -> None:
 def test_an_impossible_criterion_is_best_of_n(first: int, n: int) -> None:
     rule = selection("wer<=-1,sim")
     adaptive = some_world().choose(Adaptive(n=n, first=first, verifiers=("wer", "sim"), selection=rule))
-    assert adaptive == some_world().choose(BestOfN(n, ("wer", "sim"), rule))
+    assert adaptive == some_world().choose(BestOfN(n=n, verifiers=("wer", "sim"), selection=rule))
     assert not adaptive.satisfied
 
 

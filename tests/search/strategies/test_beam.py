@@ -116,7 +116,7 @@ def test_one_beam_continued_once_is_plain_sampling() -> None:
         return TreeWorld(length=lambda _: 9, value=sum_of_branches)
 
     beam = world().choose(BeamSearch(beams=1, n=1, step=2, **ONLY_SIM))
-    assert beam == world().choose(BestOfN(1, ("sim",), selection("sim")))
+    assert beam == world().choose(BestOfN(n=1, verifiers=("sim",), selection=selection("sim")))
 
 
 def test_one_beam_continued_once_measures_nothing_on_the_way() -> None:

@@ -20,7 +20,12 @@ def value(verifier: str, beam: Beam) -> float:
 def search(n: int, rule: str, verifiers: tuple[str, ...] = ("wer", "sim")) -> tuple[Choice, FakeSession]:
     world = FakeSession(length=lambda k: 10 + k, value=value)
     choice, _ = carry_out(
-        BestOfN(n, verifiers, parse_selection(rule, {name: METRICS[name] for name in verifiers})), world
+        BestOfN(
+            n=n,
+            verifiers=verifiers,
+            selection=parse_selection(rule, {name: METRICS[name] for name in verifiers}),
+        ),
+        world,
     )
     return choice, world
 
@@ -69,16 +74,18 @@ def test_it_runs_twice_alike() -> None:
 @pytest.mark.parametrize("n", [0, -3])
 def test_no_candidates_is_an_error(n: int) -> None:
     with pytest.raises(UserError, match="at least 1"):
-        BestOfN(n, ("wer",), parse_selection("wer", METRICS))
+        BestOfN(n=n, verifiers=("wer",), selection=parse_selection("wer", METRICS))
 
 
 def test_a_metric_that_nothing_measures_is_an_error() -> None:
     with pytest.raises(UserError, match="nothing measures sim"):
-        BestOfN(2, ("wer",), parse_selection("wer<=0,sim", METRICS))
+        BestOfN(n=2, verifiers=("wer",), selection=parse_selection("wer<=0,sim", METRICS))
 
 
 def test_it_describes_itself() -> None:
-    described = BestOfN(4, ("wer", "sim"), parse_selection("wer<=0,sim", METRICS)).describe()
+    described = BestOfN(
+        n=4, verifiers=("wer", "sim"), selection=parse_selection("wer<=0,sim", METRICS)
+    ).describe()
     assert described["name"] == "best-of-n"
     assert described["n"] == 4
     assert "wer<=0" in described["select"]

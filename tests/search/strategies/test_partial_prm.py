@@ -55,7 +55,7 @@ def test_it_asks_exactly_this() -> None:
 def test_without_a_whole_step_it_is_best_of_n(seconds: float) -> None:
     worlds = some_world(), some_world()
     partial = worlds[0].choose(PartialPRM(beams=3, n=2, step=2, seconds=seconds, **STAGES))
-    best = worlds[1].choose(BestOfN(6, ("wer", "sim"), selection("wer<=0,sim")))
+    best = worlds[1].choose(BestOfN(n=6, verifiers=("wer", "sim"), selection=selection("wer<=0,sim")))
     assert partial == best
     assert worlds[0].asks == worlds[1].asks
 

@@ -107,13 +107,13 @@ def test_no_temperature_is_so_high_that_it_costs_a_particle() -> None:
     """With nearly equal weights nothing is resampled: the candidates are those of best-of-N."""
     worlds = [TreeWorld(length=lambda lineage: 6, value=sum_of_branches) for _ in range(2)]
     filtered = worlds[0].choose(ParticleFilter(particles=4, step=2, temperature=1e6, **ONLY_SIM))
-    assert filtered == worlds[1].choose(BestOfN(4, ("sim",), selection("sim")))
+    assert filtered == worlds[1].choose(BestOfN(n=4, verifiers=("sim",), selection=selection("sim")))
 
 
 def test_without_resampling_it_is_best_of_n_and_measures_nothing_on_the_way() -> None:
     worlds = [TreeWorld(length=lambda lineage: 6, value=sum_of_branches) for _ in range(2)]
     filtered = worlds[0].choose(ParticleFilter(particles=4, step=2, resample_below=0.0, **ONLY_SIM))
-    assert filtered == worlds[1].choose(BestOfN(4, ("sim",), selection("sim")))
+    assert filtered == worlds[1].choose(BestOfN(n=4, verifiers=("sim",), selection=selection("sim")))
     assert worlds[0].measured("sim", partial=True) == []
 
 

@@ -14,7 +14,7 @@ from search.strategies.best_of_n import BestOfN
 from search.strategies.dvts import DVTS
 from search.strategies.partial_prm import PartialPRM
 from search.strategies.particle import ParticleFilter
-from search.strategies.registry import KINDS, build, explain
+from search.strategies.registry import build, built_in, explain
 from search.strategies.repair import Repair
 from tests.search.fake_world import METRICS, selection
 from verifiers.errors import VerifierError
@@ -27,9 +27,9 @@ PRM: dict[str, Any] = {"prm": selection("sim"), **CHOICE}
 @pytest.mark.parametrize(
     ("spec", "strategy"),
     [
-        ("best-of-n", BestOfN(16, VERIFIERS, selection("wer<=0,sim"))),
-        ("best-of-n?n=3&select=wer,sim", BestOfN(3, VERIFIERS, selection("wer,sim"))),
-        ("best-of-n?n=3&verifiers=sim", BestOfN(3, ("sim",), selection("sim"))),
+        ("best-of-n", BestOfN(n=16, verifiers=VERIFIERS, selection=selection("wer<=0,sim"))),
+        ("best-of-n?n=3&select=wer,sim", BestOfN(n=3, verifiers=VERIFIERS, selection=selection("wer,sim"))),
+        ("best-of-n?n=3&verifiers=sim", BestOfN(n=3, verifiers=("sim",), selection=selection("sim"))),
         ("beam", BeamSearch(**PRM)),
         (
             "beam?beams=2&n=8&step=50&prm=wer,sim",
@@ -43,11 +43,14 @@ PRM: dict[str, Any] = {"prm": selection("sim"), **CHOICE}
             ParticleFilter(particles=4, temperature=0.2, resample_below=1.0, seed=5, **PRM),
         ),
         ("adaptive?n=8&first=2", Adaptive(n=8, first=2, **CHOICE)),
-        ("repair", Repair(first=BestOfN(4, VERIFIERS, selection("wer<=0,sim")), **CHOICE)),
+        (
+            "repair",
+            Repair(first=BestOfN(n=4, verifiers=VERIFIERS, selection=selection("wer<=0,sim")), **CHOICE),
+        ),
         (
             "repair?first=2&n=3&rounds=5&budget=900&step=10&margin=2",
             Repair(
-                first=BestOfN(2, VERIFIERS, selection("wer<=0,sim")),
+                first=BestOfN(n=2, verifiers=VERIFIERS, selection=selection("wer<=0,sim")),
                 n=3,
                 rounds=5,
                 budget=900,
@@ -70,7 +73,7 @@ def test_specs(spec: str, strategy: Any) -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        *KINDS,
+        *built_in(),
         "best-of-n?n=5&select=weighted(sim=0.7,wer=2)",
         "partial-prm?seconds=inf&step=7",
         "partial-prm?seconds=0.1&prm=wer<=0.02,pareto(sim,wer)",
@@ -89,7 +92,7 @@ def test_a_description_builds_the_strategy_again(spec: str) -> None:
 
 def test_a_description_is_complete() -> None:
     """Every field of every strategy is in it, under its option's name."""
-    for name, kind in KINDS.items():
+    for name, kind in built_in().items():
         strategy: Any = build(name, METRICS)
         fields = {{"selection": "select"}.get(f.name, f.name) for f in dataclasses.fields(strategy)}
         assert set(strategy.describe()) == fields == {"name", *kind.options}
@@ -100,7 +103,9 @@ def test_recipes_are_mappings_with_numbers_and_lists() -> None:
     assert build(recipe, METRICS) == PartialPRM(beams=2, seconds=1.5, **PRM)
     assert build({"name": "partial-prm", "seconds": math.inf}, METRICS) == PartialPRM(seconds=math.inf, **PRM)
     nested = {"name": "repair", "first": {"name": "best-of-n", "n": 3, "select": "wer,sim"}}
-    assert build(nested, METRICS) == Repair(first=BestOfN(3, VERIFIERS, selection("wer,sim")), **CHOICE)
+    assert build(nested, METRICS) == Repair(
+        first=BestOfN(n=3, verifiers=VERIFIERS, selection=selection("wer,sim")), **CHOICE
+    )
     assert build({"name": "repair", "first": 3}, METRICS) == build("repair?first=3", METRICS)
     assert nested == {"name": "repair", "first": {"name": "best-of-n", "n": 3, "select": "wer,sim"}}
 
@@ -170,7 +175,7 @@ def test_what_cannot_be_guessed_is_asked_for(spec: str, message: str) -> None:
 
 def test_the_explanation_names_everything() -> None:
     text = explain()
-    for name, kind in KINDS.items():
+    for name, kind in built_in().items():
         assert f"{name}: {kind.summary}" in text
         for option, about in kind.options.items():
             assert f"  {option}={kind.default(option)} " in text

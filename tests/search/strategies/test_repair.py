@@ -18,7 +18,7 @@ BOTH: dict[str, Any] = {"verifiers": ("wer", "sim"), "selection": selection("wer
 
 
 def best_of(n: int) -> BestOfN:
-    return BestOfN(n, ("wer", "sim"), selection("wer<=0,sim"))
+    return BestOfN(n=n, verifiers=("wer", "sim"), selection=selection("wer<=0,sim"))
 
 
 def world_of(
@@ -134,7 +134,7 @@ def test_beginnings_that_cannot_be_judged_say_nothing() -> None:
 @pytest.mark.parametrize("rule", ["wer<=0,sim", "wer<=0.1,sim", "sim"])
 def test_a_winner_that_passes_is_left_as_it_is(rule: str) -> None:
     world = world_of(lambda lineage: (9,) if rule == "wer<=0.1,sim" else ())
-    first = BestOfN(2, ("wer", "sim"), selection(rule))
+    first = BestOfN(n=2, verifiers=("wer", "sim"), selection=selection(rule))
     choice = world.choose(Repair(first=first, verifiers=("wer", "sim"), selection=selection(rule)))
     assert cuts(world) == []
     assert choice == world_of(lambda lineage: (9,) if rule == "wer<=0.1,sim" else ()).choose(first)

@@ -21,7 +21,6 @@ from tests.verifiers.tiny_verifiers import speechlike
 from verifiers import registry
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.models import emotion2vec as module
 from verifiers.models.emotion2vec import Emotion2vec
 from verifiers.shared import loading
 from verifiers.shared.isolation import isolated
@@ -262,12 +261,6 @@ def test_a_source_that_is_not_there_is_refused_at_once(source: str, says: str) -
     assert time.monotonic() - began < 6  # funasr's own answer for one takes 7 s
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_an_absent_device_is_refused(folder: Path) -> None:
-    with pytest.raises(VerifierError, match="cannot use the device 'cuda'"):
-        registry.load(f"emotion2vec:{folder}", device="cuda")
-
-
 @pytest.mark.parametrize("option", ["measure=both", "hub=x", "batch=0", "device=cpu"])
 def test_bad_options(folder: Path, option: str) -> None:
     with pytest.raises(VerifierError, match=option.partition("=")[0]):
@@ -307,18 +300,6 @@ def test_loading_and_scoring_leave_the_caller_alone(
     finally:
         torch.set_num_threads(usual)
     assert capfd.readouterr().out == ""
-
-
-def test_a_reference_is_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 2)
-    verifier = load(folder)
-    heard: list[int] = []
-    hear = verifier._hear
-    monkeypatch.setattr(verifier, "_hear", lambda waves: heard.append(len(waves)) or hear(waves))
-    for seed in (0, 0, 1, 2, 0):
-        verifier.score([speechlike(1.0)], Target(emotion_reference=speechlike(1.0, seed)))
-    assert len(heard) == 5 + 4  # a candidate each time, and 0, 1, 2 and 0 again, which was forgotten
-    assert len(verifier._references) == 2
 
 
 def test_calls_from_several_threads_give_what_one_gives(folder: Path) -> None:

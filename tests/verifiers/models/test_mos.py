@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
+from llasa_core.errors import UserError
 from tests.verifiers.models.tiny_speech import write_dnsmos, write_utmos
 from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
@@ -161,7 +162,7 @@ def test_utmos_runs_on_another_device_than_it_was_traced_on(jit_file: Path, tmp_
         expected = torch.jit.load(str(there))(samples)  # type: ignore[no-untyped-call]
     found = load(f"utmos:{jit_file}").score([WAVES[0]], TARGET)[0]
     assert found.value == pytest.approx(float(expected), abs=1e-5)
-    with pytest.raises(VerifierError, match="cannot use the device 'cuda'"):
+    with pytest.raises(UserError, match='device "cuda" cannot be used'):
         load(f"utmos:{jit_file}", device="cuda")
 
 

@@ -12,15 +12,16 @@ import pytest
 import torch
 
 from llasa_core.audio import Waveform
+from llasa_core.errors import UserError
 from tests.verifiers.models.tiny_speech import PLAIN, SEACO, TOKENS, edit_checkpoint, write_paraformer
 from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.models import paraformer_model
-from verifiers.models.paraformer import Paraformer
+from verifiers.models.paraformer import NAMES, Paraformer
 from verifiers.registry import check, directions, load
 from verifiers.shared.isolation import isolated
+from verifiers.spec import Spec
 
 ENGLISH = Target(text="The train is late.")
 CHINESE = Target(text="这个国是大国\u3002", language="zh")
@@ -133,10 +134,10 @@ def test_the_likelihood_is_that_of_training(judge: Paraformer) -> None:
         embeds = integrated(frames[0], weights * len(ids) / weights.sum())
         logits = model.decoder(frames, lengths, embeds[None], torch.tensor([len(ids)]))[0]
         expected = logits.log_softmax(-1)[0].gather(-1, torch.tensor(ids)[:, None]).mean()
-        found = judge._likelihoods(frames, lengths, [ids])
+        found = judge._text_likelihoods(frames, lengths, [ids])
         assert found[0] == pytest.approx(float(expected), abs=0.02)
-        assert judge._likelihoods(frames, lengths, [[]]) == [-100.0]
-        more_tokens_than_frames = judge._likelihoods(frames, lengths, [ids * 20])
+        assert judge._text_likelihoods(frames, lengths, [[]]) == [-100.0]
+        more_tokens_than_frames = judge._text_likelihoods(frames, lengths, [ids * 20])
     assert np.isfinite(more_tokens_than_frames[0])
 
 
@@ -230,14 +231,14 @@ def test_incomplete_and_foreign_folders_are_refused_at_once(folder: Path, tmp_pa
         check(f"paraformer:{model}")
     (model / "cmvn").rename(model / "am.mvn")
     (model / "model.pt").write_bytes(b"PK")
-    with pytest.raises(VerifierError, match=r"cannot load .*: give a complete model folder"):
+    with pytest.raises(VerifierError, match=r"cannot read .*: give a complete model"):
         load(f"paraformer:{model}")
     (model / "config.yaml").write_text("model: Emotion2vec\n")
     with pytest.raises(VerifierError, match="of a model 'Emotion2vec'"):
         check(f"paraformer:{model}")
     with pytest.raises(VerifierError, match="is a file"):
         check(f"paraformer:{model / 'tokens.json'}")
-    with pytest.raises(VerifierError, match="cannot use the device 'cuda:9'"):
+    with pytest.raises(UserError, match='device "cuda:9" cannot be used'):
         load(f"paraformer:{folder}", device="cuda:9")
 
 
@@ -251,7 +252,7 @@ def test_a_vocabulary_of_another_size_is_refused(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("paraformer", "no Paraformer is packaged"),
+        ("paraformer", "no paraformer model is packaged"),
         ("paraformer:./nowhere", "'./nowhere' not found"),
         ("paraformer:paraformer-de", "one of paraformer-zh, paraformer, paraformer-en"),
         ("paraformer:paraformer-zh?hub=hf", "funasr/paraformer-zh is not in the local cache"),
@@ -281,9 +282,7 @@ def test_a_cached_model_is_used_without_the_hub(
     (cached / "refs" / "main").write_text(commit)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    found = paraformer_model.find("paraformer-zh", "hf")
-    assert isinstance(found, Path)
-    assert found.parent == cached / "snapshots"
+    assert Paraformer.locate(Spec.parse("paraformer:paraformer-zh?hub=hf")) == cached / "snapshots" / commit
     judge = load("paraformer:paraformer-zh?hub=hf&language=en")
     assert judge.spec == "paraformer:paraformer-zh?hub=hf&language=en"
     assert judge.score([WAVES[1]], ENGLISH)[0].usable
@@ -299,9 +298,9 @@ def test_without_funasr_the_answer_is_the_command(monkeypatch: pytest.MonkeyPatc
 def test_short_names_are_those_of_funasr() -> None:
     with isolated():
         from funasr.download import name_maps_from_hub as maps
-    for name, hub_id in paraformer_model.NAMES["ms"].items():
+    for name, hub_id in NAMES["ms"].items():
         assert maps.name_maps_ms[name] == hub_id
-    for name, hub_id in paraformer_model.NAMES["hf"].items():
+    for name, hub_id in NAMES["hf"].items():
         assert maps.name_maps_hf[name] == hub_id
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.verifiers.tiny_verifiers import edit_weights, speechlike
-from verifiers.base import Target, needs
+from verifiers.base import Target
 from verifiers.errors import VerifierError
 from verifiers.models.wavlm_sv import WavLMSpeaker
 from verifiers.registry import directions, load
@@ -158,7 +158,7 @@ def test_sim_r_compares_with_the_resynthesis_alone(wavlm_folder: Path, speaker: 
     assert found[1].value == pytest.approx(1.0, abs=1e-6)
     assert found[0].evidence == {"seconds": 1.0, "reference_seconds": 1.4}
     assert (resynthesised.name, resynthesised.spec) == ("sim-r", spec)
-    assert (needs(resynthesised), needs(speaker)) == (("resynthesis",), ("reference",))
+    assert (resynthesised.needs, speaker.needs) == (("resynthesis",), ("reference",))
     assert directions(spec, f"{spec}&name=voice") == {"sim-r": True, "voice": True}
     assert load(f"wavlm-sv:{wavlm_folder}?reference=original").name == "sim"
     with pytest.raises(VerifierError, match="sim-r needs the codec's resynthesis of the reference voice"):

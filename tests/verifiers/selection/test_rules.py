@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from verifiers.base import Score
 from verifiers.errors import VerifierError
-from verifiers.selection.parse import Pareto, Ranking, Selection, parse_selection, parse_stages
+from verifiers.selection.parse import Pareto, Ranking, Selection, parse_selection
 from verifiers.selection.rules import fractional_ranks, pareto_fronts
 
 DIRECTIONS = {"wer": False, "sim": True, "mos": True}
@@ -196,14 +196,8 @@ def test_values_that_are_not_finite_cannot_be_judged() -> None:
         assert read(spec).rank({"wer": [], "sim": []}) == Ranking((), satisfied=False)
 
 
-def test_stages_are_one_selection_each() -> None:
-    stages = parse_stages(" sim ; wer<=0,pareto(sim, mos) ", DIRECTIONS)
-    assert [stage.spec for stage in stages] == ["sim", "wer<=0,pareto(sim,mos)"]
-    assert parse_stages("sim", DIRECTIONS) == (read("sim"),)
+def test_weights_are_no_part_of_pareto() -> None:
     assert read("pareto(wer,sim)") == Pareto(read("weighted(wer=1,sim=1)").objectives)  # type: ignore[attr-defined]
-    for spec in ("sim;", ";", "sim;;wer"):
-        with pytest.raises(VerifierError, match="a stage of"):
-            parse_stages(spec, DIRECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +218,7 @@ def test_stages_are_one_selection_each() -> None:
         ("wer<=0,weighted(sim=1", "cannot read"),
         ("ranks(sim))", "cannot read"),
         ("ranks(wer<=0)", "cannot read"),
-        ("sim; wer", "in stages"),
+        ("sim; wer", "cannot read 'sim; wer'"),
     ],
 )
 def test_bad_rules_say_what_to_write(spec: str, says: str) -> None:

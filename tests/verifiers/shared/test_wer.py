@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.shared.recogniser import compare, metric_of, whole_words
+from verifiers.shared.recogniser import Recogniser, compare, whole_words
 from verifiers.shared.wer import (
     PrefixErrors,
     best_prefix,
@@ -109,10 +109,10 @@ def test_a_character_error_rate_of_english_is_another_metric() -> None:
     assert (heard.value, heard.position) == (1 / 9, 3)
     assert heard.evidence["words"] == 9
     assert by_character(whisper_english)("Twenty five", "en") == "2 5"
-    assert metric_of(Spec("whisper", options={"unit": "character"})) == ("cer", False)
+    assert Recogniser.metric(Spec("whisper", options={"unit": "character"})) == ("cer", False)
     both = {"unit": "character", "normalizer": "whisper"}
-    assert metric_of(Spec("whisper", options=both)) == ("cer-whisper", False)
-    assert metric_of(Spec("whisper", options={**both, "name": "mine"})) == ("mine", False)
+    assert Recogniser.metric(Spec("whisper", options=both)) == ("cer-whisper", False)
+    assert Recogniser.metric(Spec("whisper", options={**both, "name": "mine"})) == ("mine", False)
 
 
 def test_a_prefix_by_characters_reaches_the_words_that_are_whole() -> None:

@@ -1,7 +1,8 @@
 """A verifier that makes trouble in the process that it runs in, for actors that import this module.
 
-`trouble:FOLDER` finds everything equally good, but by the text: "poison" kills its process, "hang" never comes back,
-"device" fails once as a GPU does (a file in FOLDER says that it has), "reject" and "break" raise.
+`trouble:FOLDER` finds everything equally good, but by the text: "poison" kills its process, "hang" never
+comes back, "device" fails once as a GPU does (a file in FOLDER says that it has), "reject" and "break"
+raise.
 """
 
 import os
@@ -35,6 +36,14 @@ class Trouble:
     def __init__(self, spec: Spec) -> None:
         self.spec = str(spec)
         self.folder = Path(spec.source)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.about.needs
+
+    @classmethod
+    def needs_of(cls, spec: Spec) -> tuple[str, ...]:
+        return cls.about.needs
 
     @classmethod
     def check_spec(cls, spec: Spec) -> None:

@@ -1,0 +1,108 @@
+"""The base class of verifiers: options, checks of audio and target, and one score for each candidate."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from llasa_core.audio import Waveform
+from verifiers.base import About, Score, Target
+from verifiers.errors import VerifierError
+from verifiers.shared.gate import gated
+from verifiers.shared.loading import require
+from verifiers.spec import Readers, Spec, word
+
+
+class BaseVerifier:
+    """A verifier of one's own gives `about` and writes `score_one`; the rest is here.
+
+        class Loudness(BaseVerifier):
+            about = About(measures="loudness in dB relative to full scale")
+            worst = -100.0
+
+            def score_one(self, waveform, target, partial):
+                return Score(loudness_dbfs(waveform))
+
+    metric_name: how selections name it; that of its kind, unless it is given here or by the option `name`.
+    worst: the value of audio that cannot be judged. options: further options of a spec and how each is read from
+    text; `__init__` gets their values by name. max_seconds: the longest audio that is judged.
+    """
+
+    about: ClassVar[About]
+    metric_name: ClassVar[str] = ""
+    higher_is_better: bool = True
+    worst: float = 0.0
+    max_seconds: float = 120.0
+    options: ClassVar[Readers] = {}
+
+    def __init__(self, *, spec: str, name: str) -> None:
+        self.spec = spec
+        self.name = name
+
+    @property
+    def min_seconds(self) -> float:
+        return self.about.min_seconds
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.needs_of(Spec.parse(self.spec))
+
+    @classmethod
+    def check_spec(cls, spec: Spec) -> None:
+        """As `verifiers.registry.VerifierClass.check_spec`."""
+        cls.read(spec)
+        require(spec.kind, cls.about)
+        cls.locate(spec)
+
+    @classmethod
+    def locate(cls, spec: Spec) -> Any:
+        """Where the model of a spec is; here for a kind without a model. Raises VerifierError if it is nowhere."""
+        if spec.source not in ("", "nano"):
+            raise VerifierError(
+                f"{spec.kind} has no source {spec.source!r}: write {replace(spec, source='')}"
+            )
+
+    @classmethod
+    def metric(cls, spec: Spec) -> tuple[str, bool]:
+        """As `verifiers.registry.VerifierClass.metric`."""
+        return spec.options.get("name", cls.metric_name or spec.kind), cls.higher_is_better
+
+    @classmethod
+    def needs_of(cls, spec: Spec) -> tuple[str, ...]:
+        """As `verifiers.registry.VerifierClass.needs_of`."""
+        return cls.about.needs
+
+    @classmethod
+    def read(cls, spec: Spec) -> dict[str, Any]:
+        """The values of the options, and the name of the metric. Raises VerifierError."""
+        return {**spec.values({**cls.options, "name": word}), "name": cls.metric(spec)[0]}
+
+    @classmethod
+    def from_spec(cls, spec: Spec, device: str = "cpu") -> "BaseVerifier":
+        """As `verifiers.registry.VerifierClass.from_spec`; here for a kind without a model."""
+        return cls(spec=str(replace(spec, source="")), **cls.read(spec))
+
+    def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        """As `verifiers.base.Verifier.score`."""
+        self.check_target(target)
+        return gated(
+            candidates,
+            self.min_seconds,
+            self.worst,
+            lambda waveforms: self.score_all(waveforms, target, partial),
+            self.max_seconds,
+        )
+
+    def check_target(self, target: Target) -> None:
+        """Raises VerifierError if the target cannot be judged against."""
+        for field in self.needs:
+            if getattr(target, field) is None:
+                what = field.replace("_", " ")
+                raise VerifierError(f"{self.name} needs the target's {what}: give the target one")
+
+    def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
+        """Scores of good audio: float32 [samples] each, finite, loud and of a length that is judged."""
+        return [self.score_one(waveform, target, partial) for waveform in waveforms]
+
+    def score_one(self, waveform: Waveform, target: Target, partial: bool) -> Score:
+        """The score of good audio; for a verifier that judges one candidate at a time."""
+        raise NotImplementedError(f"{type(self).__name__} writes neither score_one nor score_all")
