@@ -10,7 +10,7 @@ TEXT ?= The morning train is late again.
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_VERBOSITY ?= error
 
-.PHONY: help install demo test test-slow check format bench clean
+.PHONY: help install demo house check style test test-slow format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -25,17 +25,24 @@ install: $(STAMP)  ## create the virtual environment with the exact versions of 
 demo: $(STAMP)  ## speak one sentence: 8 candidates, judged, the winner in demo/out.wav
 	$(BIN)/llasa-search synth "$(TEXT)" -n 8 -o demo/out.wav --candidates demo/candidates --json demo/result.json
 
-check: $(STAMP)  ## style, types and layers
+check: style  ## in a minute: style, types, layers, and the tests that need no models, processes or Ray
+	$(BIN)/pytest -q -m "not (models or processes or ray or slow)"
+
+style: $(STAMP)  ## style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## everything that a change has to pass, without the slow tests
-	$(BIN)/pytest -m "not slow"
+test: style  ## everything that a change has to pass, without the slow tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not (ray or slow)"
+	$(BIN)/pytest -m "ray and not slow"
 
 test-slow: $(STAMP)  ## the slow tests: released model shapes with random weights
 	$(BIN)/pytest -m slow
+
+house: $(STAMP)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
+	$(BIN)/python -m tests.house $(BEFORE) .
 
 format: $(STAMP)  ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,8 @@ TEXT_START, TEXT_END = "<|TEXT_UNDERSTANDING_START|>", "<|TEXT_UNDERSTANDING_END
 SPEECH_START, SPEECH_END = "<|SPEECH_GENERATION_START|>", "<|SPEECH_GENERATION_END|>"
 INSTRUCTION = "Convert the text to speech:"
 DATE = "26 Jul 2024"
-"""Llama-3.2's chat template writes today's date into the prompt: pinned, or a seed gives other speech tomorrow."""
+"""Date in the prompt, where Llama-3.2's chat template writes today's: a seed gives the same speech on any
+day."""
 CONTEXT_TOKENS = 2048
 """Text, voice prompt and speech together, as Llasa was trained."""
 MIN_ROOM = 50
@@ -22,7 +23,7 @@ _SPEECH_TOKEN = re.compile(r"<\|s_(\d+)\|>")
 
 @dataclass(frozen=True, slots=True)
 class SpeechVocabulary:
-    """Where speech lives in a tokenizer: code i has id `first_id + i`, for i in 0 .. n_codes - 1."""
+    """The speech tokens of a tokenizer: code i has id `first_id + i`, for i in 0 .. n_codes - 1."""
 
     first_id: int
     n_codes: int
@@ -31,7 +32,7 @@ class SpeechVocabulary:
 
     @classmethod
     def from_tokenizer(cls, tokenizer: Any) -> "SpeechVocabulary":
-        """Read from the tokenizer's vocabulary. Raises UserError for no, or no contiguous, speech tokens."""
+        """Reads the whole vocabulary. Raises UserError if speech tokens are missing or not contiguous."""
         vocabulary: dict[str, int] = tokenizer.get_vocab()
         ids = {
             int(match[1]): token_id
@@ -71,14 +72,20 @@ def conversation(text: str, prompt_text: str, prompt_codes: Sequence[int]) -> li
 
 
 def build_prompt(
-    tokenizer: Any, request_text: str, prompt_text: str = "", prompt_codes: Sequence[int] = ()
+    tokenizer: Any,
+    request_text: str,
+    prompt_text: str = "",
+    prompt_codes: Sequence[int] = (),
+    vocabulary: SpeechVocabulary | None = None,
 ) -> list[int]:
-    """Token ids of a request, up to where the model starts to speak.
+    """Token ids of a request, up to the first speech token that the model generates.
 
-    The voice prompt's codes stand behind the speech marker, as if the model had spoken them. Raises UserError for a
-    tokenizer without speech tokens or without a chat template that keeps them last.
+    The codes of the voice prompt follow the speech marker, as if the model had generated them.
+    ``vocabulary``: that of the tokenizer, which takes some 0.3 s to read for a released model; `SpeechLM` has
+    it. Raises UserError for a tokenizer without speech tokens or without a chat template that keeps them
+    last.
     """
-    vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
+    vocabulary = vocabulary or SpeechVocabulary.from_tokenizer(tokenizer)
     speech = vocabulary.ids(prompt_codes)
     if not getattr(tokenizer, "chat_template", None):
         raise UserError("the generator's tokenizer has no chat template: fetch all tokenizer files again")
@@ -92,7 +99,8 @@ def build_prompt(
     tail = [vocabulary.start_id, *speech]
     if ids[-len(tail) :] != tail:
         raise UserError(
-            "the generator's chat template does not end with the speech so far: fetch the tokenizer files again"
+            "the chat template of the generator does not end with the voice prompt: "
+            "fetch the tokenizer files again"
         )
     return ids
 

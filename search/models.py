@@ -15,7 +15,7 @@ from search.bounds import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.backends.local import LocalBackend
+    from search.backends.local import Executor, LocalBackend
     from verifiers.base import Verifier
 
 MAX_SECONDS = 20.0
@@ -121,8 +121,8 @@ class ModelSpec:
             "threads": threads,
         }
 
-    def load(self, threads: int | None = None, *, speaks: bool = True) -> LocalBackend:
-        """Loads everything into this process, the generator only if it `speaks`.
+    def load(self, executor: Executor | None = None, *, generates: bool = True) -> LocalBackend:
+        """Loads everything into this process, the generator only if it `generates`.
 
         Verifiers are those of the process (`verifiers.load_shared`): the same spec is loaded once.
         Raises UserError or VerifierError for a source that is not there or lacks files, a generator and a
@@ -134,7 +134,7 @@ class ModelSpec:
         from search.backends.local import LocalBackend
 
         generator = None
-        if speaks:
+        if generates:
             generator = SpeechLM.from_source(
                 resolve_source(self.generator),
                 self.device,
@@ -147,7 +147,7 @@ class ModelSpec:
             check_match(generator.n_codes, codec.n_codes)
         verifiers = unique_names([self._verifier(spec) for spec in self.verifiers])
         judges = [self._verifier(spec) for spec in self.judges]
-        return LocalBackend(generator, codec, verifiers, judges, threads=threads)
+        return LocalBackend(generator, codec, verifiers, judges, executor=executor)
 
     def _verifier(self, spec: str) -> Verifier:
         from verifiers.cache import Remembering

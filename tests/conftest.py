@@ -1,6 +1,11 @@
-"""Shared by all tests: no hub, and tiny models with random weights that are built once."""
+"""Shared by all tests: no hub, tiny models with random weights that are built once, and what `make check` leaves out.
+
+A test that loads a model or starts a process has a marker, by the place or the fixtures below, or by a decorator of its own.
+A test that starts a process without a marker fails.
+"""
 
 import os
+import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -17,6 +22,61 @@ from tests.tiny import build_codec, build_generator
 from verifiers.instances import unload
 
 __all__ = ["plain_kinds"]
+
+HEAVY = {"ray", "models", "processes", "slow"}
+PLACES = {
+    "tests/llasa_core/lm": "models",
+    "tests/llasa_core/codec/test_codec.py": "models",
+    "tests/verifiers/models": "models",
+    "tests/experiments/nano": "models",
+    "tests/experiments/report_page": "models",
+    "tests/experiments/cli/test_score.py": "models",
+    "tests/experiments/cli/test_verifiers.py": "processes",
+    "tests/experiments/runs/test_killed.py": "processes",
+}
+FIXTURES = {
+    "cluster": "ray",
+    "tiny_generator": "models",
+    "tiny_codec": "models",
+    "generator": "models",
+    "codec": "models",
+    "generator_folder": "models",
+    "codec_folder": "models",
+    "whisper_folder": "models",
+    "hubert_folder": "models",
+    "wavlm_folder": "models",
+    "nano": "models",
+}
+STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}
+"""Audit events of a process that is started."""
+_light_test = ""
+"""The test that runs now, if it may start no process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for place, marker in PLACES.items():
+            if item.nodeid.startswith(place):
+                item.add_marker(marker)
+        for fixture in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(FIXTURES[fixture])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    global _light_test
+    _light_test = "" if HEAVY & {marker.name for marker in item.iter_markers()} else item.nodeid
+    found = yield
+    _light_test = ""
+    return found
+
+
+def _refuse_processes(event: str, _: tuple[object, ...]) -> None:
+    if _light_test and event in STARTS:
+        pytest.fail(f"{_light_test} starts a process: give it the marker `processes`")
+
+
+sys.addaudithook(_refuse_processes)
 
 
 @pytest.fixture(autouse=True)

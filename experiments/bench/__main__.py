@@ -5,20 +5,20 @@ The engine is measured against what it has to read (bytes a second, beside a pla
 the pairs with 95 % bootstrap intervals. No row ends before its last token, so that all runs do the same work.
 """
 
-import argparse
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import click
 import torch
 
 from experiments.bench import decoding as bench_decoding
 from experiments.bench.timing import Ratio, tell, timed
-from llasa_core.audio import SAMPLE_RATE, AudioError, read_audio
+from experiments.programs import COUNT, THREADS, guarded, numbers
+from llasa_core.audio import SAMPLE_RATE, read_audio
 from llasa_core.codec.codec import Codec
-from llasa_core.errors import UserError
 from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import check_device, default_dtype, load_model, load_tokenizer
@@ -27,7 +27,6 @@ from llasa_core.prompt import build_prompt
 from llasa_core.voices import find_voice
 from verifiers import registry
 from verifiers.base import Target
-from verifiers.errors import VerifierError
 
 TEXT = "the morning train is late again"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -39,69 +38,56 @@ SHAPE_PROMPT, SHAPE_CODES = 250, 65_536
 """Prompt tokens and codes where a shape stands in for a checkpoint: a short text and 4 s of voice."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--preset", default="nano", help="whose models are measured (default nano)")
-    parser.add_argument(
-        "--shape", choices=SHAPES, help="random weights in this shape instead: the generator alone"
-    )
-    parser.add_argument("--rows", default=ROWS, help=f"batch sizes, with commas between ({ROWS})")
-    parser.add_argument("--pairs", type=int, default=9, help="runs each way, after one that warms up (9)")
-    parser.add_argument("--tokens", type=int, default=100, help="speech tokens of each row (100)")
-    parser.add_argument(
-        "--dtype", choices=DTYPES, help="of the generator (float32 on a CPU, bfloat16 on a GPU)"
-    )
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores)")
-    parser.add_argument(
-        "--no-generate", action="store_true", help="leave out the comparison with transformers"
-    )
-    parser.add_argument(
-        "--no-fork", action="store_true", help="leave out what a fork costs (16 rows of 500 tokens)"
-    )
-    parser.add_argument(
-        "--no-graphs", action="store_true", help="on a GPU: do not record steps as CUDA graphs"
-    )
-    parser.add_argument("--generator-only", action="store_true", help="leave out codec and verifiers")
-    arguments = parser.parse_args(argv)
-    try:
-        rows = read_rows(arguments.rows)
-        check_device(arguments.device)
-        if arguments.threads < 0:
-            raise UserError(f"--threads {arguments.threads}: give at least 1, or 0 for all cores")
-        for option in ("pairs", "tokens"):
-            if getattr(arguments, option) < 1:
-                raise UserError(f"--{option} {getattr(arguments, option)}: give at least 1")
-        torch.set_num_threads(arguments.threads or torch.get_num_threads())
-        dtype = DTYPES[arguments.dtype] if arguments.dtype else default_dtype(arguments.device)
-        preset = find_preset(arguments.preset)
-        bench_generator(preset, rows, dtype, arguments)
-        if not arguments.shape and not arguments.generator_only:
-            bench_parts(preset, rows, arguments.device)
-    except (UserError, AudioError, VerifierError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+@click.command(help=__doc__)
+@click.option("--preset", default="nano", help="Whose models are measured (nano).")
+@click.option(
+    "--shape", type=click.Choice(list(SHAPES)), help="Random weights in this shape: the language model alone."
+)
+@click.option("--rows", default=ROWS, callback=numbers, help=f"Batch sizes, with commas between ({ROWS}).")
+@click.option("--pairs", type=COUNT, default=9, help="Runs each way, after one that warms up (9).")
+@click.option("--tokens", type=COUNT, default=100, help="Speech tokens of each row (100).")
+@click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of the language model (by the device).")
+@click.option("--device", default="cpu", help="cpu, cuda, cuda:1 ... (cpu)")
+@click.option("--threads", type=THREADS, default=0, help="CPU threads (all cores).")
+@click.option("--no-generate", is_flag=True, help="Leave out the comparison with transformers.")
+@click.option("--no-fork", is_flag=True, help="Leave out what a fork costs (16 rows of 500 tokens).")
+@click.option("--no-graphs", is_flag=True, help="On a GPU: no CUDA graphs.")
+@click.option("--generator-only", is_flag=True, help="Leave out codec and verifiers.")
+def bench(
+    preset: str,
+    rows: list[int],
+    dtype: str | None,
+    device: str,
+    threads: int,
+    generator_only: bool,
+    **options: Any,
+) -> None:
+    check_device(device)
+    torch.set_num_threads(threads or torch.get_num_threads())
+    found = find_preset(preset)
+    bench_generator(found, rows, DTYPES[dtype] if dtype else default_dtype(device), device, **options)
+    if not options["shape"] and not generator_only:
+        bench_parts(found, rows, device)
 
 
-def read_rows(text: str) -> list[int]:
-    """`1,4,16` as numbers. Raises UserError for anything else."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise UserError(f"--rows {text}: give batch sizes of at least 1 with commas between, such as 1,4,16")
-    return [int(part) for part in parts]
+main = guarded(bench)
 
 
 def bench_generator(
-    preset: Preset, rows: Sequence[int], dtype: torch.dtype, arguments: argparse.Namespace
+    preset: Preset,
+    rows: Sequence[int],
+    dtype: torch.dtype,
+    device: str,
+    *,
+    shape: str | None,
+    tokens: int,
+    pairs: int,
+    no_generate: bool,
+    no_fork: bool,
+    no_graphs: bool,
 ) -> None:
     """Prints one line a batch size, then what a fork costs and the most memory that was used."""
     sampling = Sampling(preset.sampling.temperature, preset.sampling.top_p)
-    shape, device, tokens, pairs = arguments.shape, arguments.device, arguments.tokens, arguments.pairs
     tokenizer: Any
     if shape:
         model = bench_decoding.random_llama(SHAPES[shape], dtype, device)
@@ -117,7 +103,7 @@ def bench_generator(
         codes = Codec.from_source(resolve_source(preset.codec), device).encode(read_audio(voice.path))
         ids = build_prompt(tokenizer, TEXT, voice.text, codes)
     generator = bench_decoding.without_end(
-        SpeechLM(model, tokenizer, device, dtype, sampling=sampling, graphs=not arguments.no_graphs)
+        SpeechLM(model, tokenizer, device, dtype, sampling=sampling, graphs=not no_graphs)
     )
     copied = bench_decoding.copy_bandwidth(generator.device)
     print(
@@ -126,7 +112,7 @@ def bench_generator(
         f"{tokens} spoken, seeds 1 to {pairs}; a copy moves {copied / 1e9:.1f} GB/s"
     )
     print(f"{'rows':>4} {'tokens/s':>9} {'real-time factor':>17} {'GB/s':>6} {'of a copy':>10}   x generate")
-    other = None if arguments.no_generate else model
+    other = None if no_generate else model
     for speed in bench_decoding.measure(generator, other, ids, rows, tokens, sampling, pairs):
         print(
             f"{speed.rows:4} {speed.tokens_per_second:9.0f} {speed.real_time_factor:17.4f} "
@@ -134,7 +120,7 @@ def bench_generator(
             f"{Ratio.of(speed.ratios).show() if speed.ratios else '-'}",
             flush=True,
         )
-    if not arguments.no_fork:
+    if not no_fork:
         both = bench_decoding.fork_cost(generator, ids, sampling, pairs)
         fork, step = (1e3 * statistics.median(times) for times in zip(*both, strict=True))
         share = Ratio.of([100 * fork / step for fork, step in both])

@@ -1,4 +1,4 @@
-"""How fast the decoding engine is: against the memory it has to read, and against ``generate`` of transformers."""
+"""Speed of the decoding engine, relative to memory bandwidth and to ``generate`` of transformers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from experiments.bench.timing import tell
-from llasa_core.lm.batch import Batch
-from llasa_core.lm.kv_cache import KVCache
+from llasa_core.codec.codec import CODES_PER_SECOND
+from llasa_core.lm.lineage import branched
+from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.sequence import Prompt, SpeechSequence
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
 
 COPIED = 1 << 28
@@ -47,7 +49,9 @@ LLAMA_1B: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians of one number of rows. ``ratios``: of each pair, how many times as long ``generate`` took; () without it."""
+    """Medians for one number of rows. ``ratios``: how many times as long ``generate`` took, for each pair; ()
+    without it.
+    """
 
     rows: int
     seconds_per_token: float
@@ -62,11 +66,11 @@ class Speed:
     @property
     def real_time_factor(self) -> float:
         """Wall time over seconds of speech, of all rows together."""
-        return 50 / self.tokens_per_second
+        return CODES_PER_SECOND / self.tokens_per_second
 
 
 class ShapeTokenizer:
-    """What a generator asks of a tokenizer: where the markers and, at the end of the vocabulary, the codes are."""
+    """A tokenizer that has only a vocabulary, with markers and, at the end, the speech codes."""
 
     def __init__(self, vocabulary: int, codes: int) -> None:
         first = vocabulary - codes
@@ -80,14 +84,14 @@ class ShapeTokenizer:
 
 
 def random_llama(shape: dict[str, Any], dtype: torch.dtype, device: str) -> LlamaForCausalLM:
-    """A model of that shape; its weights are random, its speed is not."""
+    """A model of that shape with random weights, which is as fast as a trained one."""
     with torch.device(device):
         torch.manual_seed(0)
         return LlamaForCausalLM(LlamaConfig(**shape)).to(dtype).eval()
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Wait for all work that the device was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -110,7 +114,7 @@ def copy_bandwidth(device: torch.device) -> float:
 
 
 def without_end(generator: SpeechLM) -> SpeechLM:
-    """The generator, in which no row ever ends: every run has the same work to do."""
+    """The generator with its end token masked, so that every run has the same work to do."""
     bias = torch.zeros(generator.n_codes + 1, device=generator.device)
     bias[-1] = -torch.inf
     generator.network.bias = bias
@@ -126,14 +130,15 @@ def measure(
     sampling: Sampling,
     pairs: int,
 ) -> Iterator[Speed]:
-    """Speeds for each number of rows. ``model``, if given, generates in alternation: same prompt, same sampling.
+    """Speeds for each number of rows. ``model``, if given, generates in alternation with the same prompt and
+    sampling.
 
-    Which of the two goes first changes from pair to pair. The ratios are of the whole call, prompt included; the speed
-    is that of the tokens behind it.
+    The order of the two alternates from pair to pair. The ratios compare whole calls, prompt included; the
+    speed is that of the tokens behind the prompt.
     """
     device = generator.device
-    # as in a search: room for keys and values stays from one request to the next
-    cache = generator.new_cache()
+    # as in a search, the KV cache is allocated once for all requests
+    runner = ModelRunner(generator, sampling)
     for count in rows:
         spoken: list[float] = []
         whole: list[float] = []
@@ -142,39 +147,43 @@ def measure(
         for pair in range(pairs + 1):
             tell(f"{count} rows: pair {pair} of {pairs}")
             prompt = Prompt(ids, "bench", pair)
-            ways = [(whole, partial(speak, generator, cache, prompt, count, tokens, sampling, spoken))]
+            ways = [(whole, partial(decode, runner, prompt, count, tokens, spoken))]
             if model is not None:
                 ways.append((theirs, partial(generate, model, generator, ids, count, tokens, sampling)))
             for times, work in ways if pair % 2 else reversed(ways):
                 times.append(seconds(work, device))
         tell("")
         taken = statistics.median(spoken[1:]) / tokens
-        # the prompt's keys and values are read once for all rows, those of what they said once for each
+        # keys and values of the prompt are read once for all rows, those of the speech once for each row
         columns = len(ids) + count * tokens / 2
         moved = generator.network.weight_bytes + columns * generator.network.bytes_per_token
         ratios = tuple(b / a for a, b in zip(whole[1:], theirs[1:], strict=True)) if theirs else ()
         yield Speed(count, taken, moved / taken, ratios)
 
 
-def speak(
-    generator: SpeechLM,
-    cache: KVCache,
-    prompt: Prompt,
-    rows: int,
-    tokens: int,
-    sampling: Sampling,
-    spoken: list[float],
-) -> None:
-    """The same by this engine. Adds to `spoken` the seconds of the tokens behind the prompt."""
-    batch = generator.prefill([prompt], sampling, cache).fork([0] * rows)
-    batch.place()
-    spoken.append(seconds(partial(batch.extend, tokens), generator.device))
+def decode(runner: ModelRunner, prompt: Prompt, rows: int, tokens: int, spoken: list[float]) -> None:
+    """Generate by this engine. Adds to ``spoken`` the seconds that the tokens behind the prompt took."""
+    sequences = candidates(runner, prompt, rows)
+    runner.make_resident(sequences)
+    spoken.append(seconds(partial(runner.extend, sequences, tokens), runner.model.device))
+
+
+def candidates(runner: ModelRunner, prompt: Prompt, count: int) -> list[SpeechSequence]:
+    """So many sequences of one prompt, which is run once."""
+    return copies(runner, runner.prefill(prompt), count)
+
+
+def copies(runner: ModelRunner, sequence: SpeechSequence, count: int) -> list[SpeechSequence]:
+    """Sequences that continue from where this one is, as a strategy branches a beam."""
+    codes, slot = sequence.codes, sequence.slot
+    lineages = [branched(sequence.lineage, len(codes), number) for number in range(count)]
+    return [runner.resume(sequence, codes, lineage, slot=slot) for lineage in lineages]
 
 
 def generate(
     model: Any, generator: SpeechLM, ids: list[int], rows: int, tokens: int, sampling: Sampling
 ) -> None:
-    """What users do without this engine: one call of transformers for all candidates."""
+    """Generate without this engine: one call of transformers for all candidates."""
     prompt = torch.tensor([ids], device=generator.device)
     model.generate(
         prompt,
@@ -194,25 +203,28 @@ def generate(
 def fork_cost(
     generator: SpeechLM, ids: list[int], sampling: Sampling, pairs: int
 ) -> list[tuple[float, float]]:
-    """(seconds of a fork, of a 25-token step) of 16 rows of 500 tokens: four of them go on, each four times."""
+    """(seconds of a fork, seconds of 25 tokens) of 16 rows of 500 tokens, of which four are continued four
+    times each.
+    """
     found = []
     for pair in range(pairs + 1):
         tell(f"fork: {pair} of {pairs}")
-        batch = generator.prefill([Prompt(ids, "bench", pair)], sampling).fork([0] * FORKED_ROWS)
-        batch.extend(max(1, FORKED_TOKENS - len(ids)))
-        step = seconds(partial(batch.extend, STEP), generator.device)
-        found.append((seconds(partial(fork_and_place, batch), generator.device), step))
+        runner = ModelRunner(generator, sampling)
+        sequences = candidates(runner, Prompt(ids, "bench", pair), FORKED_ROWS)
+        runner.extend(sequences, max(1, FORKED_TOKENS - len(ids)))
+        step = seconds(partial(runner.extend, sequences, STEP), generator.device)
+        found.append((seconds(partial(fork, runner, sequences), generator.device), step))
     tell("")
     return found[1:]
 
 
-def fork_and_place(batch: Batch) -> None:
-    """Four beams go on, each four times; the others are dropped."""
-    batch.fork([row for row in (3, 6, 9, 12) for _ in range(4)]).place()
+def fork(runner: ModelRunner, sequences: Sequence[SpeechSequence]) -> None:
+    """Four beams are continued four times each; the others are dropped."""
+    runner.make_resident([copy for row in (3, 6, 9, 12) for copy in copies(runner, sequences[row], 4)])
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes that were in use so far: of the GPU, or of this process."""
+    """Most bytes in use so far: of the GPU, or of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -6,7 +6,6 @@ Memory of all processes is watched meanwhile: each look is a line of soak.jsonl.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -18,17 +17,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import click
+
+from experiments.bench.timing import tell
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
+from experiments.programs import COUNT, Positive, guarded
 from experiments.studies.study import requests
-from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from search.backends.ray.backend import RayBackend
 from search.backends.ray.options import RayOptions
 from search.engine import Searcher
 from search.results.result import SearchResult
 from search.strategies.registry import build
-from verifiers.errors import VerifierError
 from verifiers.registry import directions
 
 LOOK_EVERY = 5.0
@@ -93,15 +95,29 @@ def memory() -> dict[str, float]:
     }
 
 
-def speak(
-    searcher: Searcher, arguments: argparse.Namespace, told: Callable[[int], None]
-) -> dict[str, object]:
-    """Tokens of every candidate, or the error, by text."""
-    preset = find_preset(arguments.preset)
-    strategy = build(arguments.strategy, directions(*preset.verifiers))
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line gave; see `main`."""
+
+    out: Path
+    utterances: int
+    strategy: str
+    kill_every: float
+    actors: int
+    threads: int
+    restarts: int
+    in_flight: int
+    preset: str
+    seed: int
+
+
+def search_all(searcher: Searcher, options: Options, told: Callable[[int], None]) -> dict[str, object]:
+    """By text, the tokens of every candidate, or the error. told: is called with how many are done."""
+    preset = find_preset(options.preset)
+    strategy = build(options.strategy, directions(*preset.verifiers))
     found: dict[str, object] = {}
-    wanted = requests(arguments.utterances, arguments.seed)
-    for outcome in searcher.run_many(wanted, strategy, in_flight=arguments.in_flight):
+    wanted = requests(options.utterances, options.seed)
+    for outcome in searcher.run_many(wanted, strategy, in_flight=options.in_flight):
         found[outcome.request.text] = (
             [candidate.tokens for candidate in sorted(outcome.candidates, key=lambda c: c.rank)]
             if isinstance(outcome, SearchResult)
@@ -111,48 +127,39 @@ def speak(
     return found
 
 
-def soak(arguments: argparse.Namespace) -> bool:
+def soak(options: Options) -> bool:
     """Prints what came of it; whether everything was done and is the same."""
-    arguments.out.mkdir(parents=True, exist_ok=True)
-
-    def tell(what: str) -> Callable[[int], None]:
-        return lambda count: print(
-            f"\r{what}: {count}/{arguments.utterances}   ", end="", file=sys.stderr, flush=True
-        )
-
-    options = RayOptions(actors=arguments.actors, threads=arguments.threads, restarts=arguments.restarts)
+    options.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with Searcher.from_preset(arguments.preset, ray=options) as searcher:
+    ray = RayOptions(actors=options.actors, threads=options.threads, restarts=options.restarts)
+    with Searcher.from_preset(options.preset, ray=ray) as searcher:
         assert isinstance(searcher.backend, RayBackend)
-        counted = [0]
+        done = [0]
 
         def told(count: int) -> None:
-            counted[0] = count
-            tell("by actors")(count)
+            done[0] = count
+            tell(f"by actors: {count}/{options.utterances}")
 
         watcher = Watcher(
-            arguments.out / "soak.jsonl",
-            searcher.backend,
-            arguments.kill_every,
-            arguments.seed,
-            lambda: counted[0],
+            options.out / "soak.jsonl", searcher.backend, options.kill_every, options.seed, lambda: done[0]
         )
         watcher.path.unlink(missing_ok=True)
         thread = threading.Thread(target=watcher.watch, daemon=True)
         thread.start()
-        found = speak(searcher, arguments, told)
+        found = search_all(searcher, options, told)
         seconds = time.monotonic() - began
         watcher.over.set()
         thread.join()
         rows = searcher.backend.workers()
-    print(file=sys.stderr)
-    with Searcher.from_preset(arguments.preset) as searcher:
-        expected = speak(searcher, arguments, tell("in this process"))
-    print(file=sys.stderr)
+    with Searcher.from_preset(options.preset) as searcher:
+        expected = search_all(
+            searcher, options, lambda count: tell(f"in this process: {count}/{options.utterances}")
+        )
+    tell("")
     failed = [text for text, tokens in found.items() if isinstance(tokens, str)]
     same = sum(found.get(text) == tokens for text, tokens in expected.items())
     print(
-        f"{arguments.strategy}, seed {arguments.seed}: {len(found)} of {arguments.utterances} utterances in {seconds:.0f} s, "
+        f"{options.strategy}, seed {options.seed}: {len(found)} of {options.utterances} utterances in {seconds:.0f} s, "
         f"{len(failed)} failed, {same} with the tokens of a run in one process; {watcher.kills} kills, "
         f"{sum(row['restarts'] for row in rows)} restarts of {len(rows)} actors"
     )
@@ -160,7 +167,7 @@ def soak(arguments: argparse.Namespace) -> bool:
         print(f"failed: {text}: {found[text]}")
     for part in ("driver", "ray", "actors"):
         print(f"memory, {part}: {trend([look[part] for look in watcher.looks])}")
-    return same == len(expected) == arguments.utterances and not failed
+    return same == len(expected) == options.utterances and not failed
 
 
 def trend(values: Sequence[float]) -> str:
@@ -174,32 +181,35 @@ def trend(values: Sequence[float]) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench.soak",
-        description="Searches many utterances by actors of Ray, kills one every few seconds, and compares.",
-    )
-    parser.add_argument("--out", type=Path, default=Path("soak"), help="folder for soak.jsonl (soak)")
-    parser.add_argument("--utterances", type=int, default=300, help=f"at most {HELD_OUT_SENTENCES} (300)")
-    parser.add_argument("--strategy", default="best-of-n?n=4&select=wer,sim", help="a strategy's spec")
-    parser.add_argument("--kill-every", type=float, default=20.0, metavar="S", help="seconds (20)")
-    parser.add_argument("--actors", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1, help="of each actor (1)")
-    parser.add_argument("--restarts", type=int, default=5, help="deaths in a row that end an actor (5)")
-    parser.add_argument("--in-flight", type=int, default=8, help="utterances searched at once (8)")
-    parser.add_argument("--preset", default="nano")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args(argv)
-    try:
-        if not 1 <= arguments.utterances <= HELD_OUT_SENTENCES or not arguments.kill_every > 0:
-            raise UserError(f"--utterances from 1 to {HELD_OUT_SENTENCES}, --kill-every more than 0")
-        return 0 if soak(arguments) else 1
-    except (UserError, VerifierError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+@click.command(help=__doc__)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("soak"), help="Folder for soak.jsonl (soak)."
+)
+@click.option(
+    "--utterances",
+    type=click.IntRange(1, HELD_OUT_SENTENCES),
+    default=300,
+    help=f"At most {HELD_OUT_SENTENCES} (300).",
+)
+@click.option("--strategy", default="best-of-n?n=4&select=wer,sim", help="A strategy's spec.")
+@click.option(
+    "--kill-every",
+    type=Positive(1e6),
+    default=20.0,
+    metavar="S",
+    help="Seconds (20).",
+)
+@click.option("--actors", type=COUNT, default=2, help="How many (2).")
+@click.option("--threads", type=COUNT, default=1, help="Of each actor (1).")
+@click.option("--restarts", type=COUNT, default=5, help="Deaths in a row that end an actor (5).")
+@click.option("--in-flight", type=COUNT, default=8, help="Utterances searched at once (8).")
+@click.option("--preset", default="nano", help="Whose models (nano).")
+@click.option("--seed", type=int, default=0, help="Of the searches and of the kills (0).")
+def bench(**options: Any) -> int:
+    return 0 if soak(Options(**options)) else 1
 
+
+main = guarded(bench)
 
 if __name__ == "__main__":
     sys.exit(main())

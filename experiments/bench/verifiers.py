@@ -5,7 +5,6 @@ over the pairs, with 95 % bootstrap intervals. Candidates are pieces of the ship
 between runs but the embedding of the reference.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import torch
 from rich.console import Console
@@ -21,18 +21,16 @@ from rich.table import Table
 
 from experiments.bench.timing import Ratio, tell, timed
 from experiments.files import Outputs, check_file
-from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio, seconds
-from llasa_core.errors import UserError
+from experiments.programs import COUNT, THREADS, Positive, guarded
+from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio, seconds
+from llasa_core.codec.features import HOP
 from llasa_core.presets import find_preset
 from llasa_core.voices import VoicePrompt, shipped_voices
 from search.results.manifest import versions
 from verifiers import registry
 from verifiers.base import Target, Verifier
-from verifiers.errors import VerifierError
 from verifiers.shared.loading import check_device
 
-HOP = 320
-"""Samples of a speech token: candidates of a search are whole numbers of it long."""
 RAGGED = 0.5
 """With --ragged, lengths are spread evenly from this share less to this share more."""
 
@@ -53,76 +51,69 @@ class Speed:
     unusable: int
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench.verifiers",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+@click.command(help=__doc__)
+@click.option(
+    "--verifier", "specs", multiple=True, metavar="SPEC", help="Repeatable (all of the nano preset)."
+)
+@click.option(
+    "--seconds",
+    "length",
+    type=Positive(60),
+    default=3.0,
+    help="Of a candidate (3).",
+)
+@click.option("--count", type=COUNT, default=32, help="Candidates (32).")
+@click.option("--ragged", is_flag=True, help="Lengths from half to one and a half times that, not all equal.")
+@click.option("--pairs", type=COUNT, default=9, help="Runs each way (9).")
+@click.option("--seed", type=int, default=0, help="Of where candidates are cut, and their lengths (0).")
+@click.option("--threads", type=THREADS, default=0, help="CPU threads (all cores).")
+@click.option("--device", default="cpu", help="cpu, cuda, cuda:1 ... (cpu)")
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write the figures to FILE."
+)
+def bench(
+    specs: Sequence[str],
+    length: float,
+    count: int,
+    ragged: bool,
+    pairs: int,
+    seed: int,
+    threads: int,
+    device: str,
+    file: Path | None,
+) -> None:
     preset = find_preset("nano")
-    parser.add_argument(
-        "--verifier", action="append", metavar="SPEC", help="repeatable (default: all of the nano preset)"
-    )
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of a candidate (3)")
-    parser.add_argument("--count", type=int, default=32, help="candidates (32)")
-    parser.add_argument(
-        "--ragged", action="store_true", help="lengths from half to one and a half times that, not all equal"
-    )
-    parser.add_argument("--pairs", type=int, default=9, help="runs each way (9)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of where candidates are cut, and their lengths (0)"
-    )
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores)")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
-    arguments = parser.parse_args(argv)
-    try:
-        run(arguments, arguments.verifier or (*preset.verifiers, *preset.judges))
-    except (UserError, AudioError, VerifierError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def run(arguments: argparse.Namespace, specs: Sequence[str]) -> None:
-    """Raises UserError, AudioError or VerifierError."""
-    for option in ("count", "pairs"):
-        if getattr(arguments, option) < 1:
-            raise UserError(f"--{option} {getattr(arguments, option)}: give at least 1")
-    if not 0.0 < arguments.seconds <= 60.0:
-        raise UserError(f"--seconds {arguments.seconds:g}: give more than 0 and at most 60")
-    if arguments.threads < 0:
-        raise UserError(f"--threads {arguments.threads}: give at least 1, or 0 for all cores")
-    if arguments.json is not None:
-        check_file(arguments.json, "--json")
+    specs = specs or (*preset.verifiers, *preset.judges)
+    if file is not None:
+        check_file(file, "--json")
     for spec in specs:
         registry.check(spec)
-    check_device(arguments.device)
-    torch.set_num_threads(arguments.threads or torch.get_num_threads())
+    check_device(device)
+    torch.set_num_threads(threads or torch.get_num_threads())
     voices = shipped_voices()
-    candidates = cut(voices, arguments.count, arguments.seconds, arguments.seed, ragged=arguments.ragged)
+    candidates = cut(voices, count, length, seed, ragged=ragged)
     speeds = [
-        measure(registry.load(spec, arguments.device), candidates, target_of(spec, voices), arguments.pairs)
-        for spec in specs
+        measure(registry.load(spec, device), candidates, target_of(spec, voices), pairs) for spec in specs
     ]
     settings = {
-        "count": arguments.count,
-        "seconds": arguments.seconds,
-        "ragged": arguments.ragged,
+        "count": count,
+        "seconds": length,
+        "ragged": ragged,
         "audio": sum(map(seconds, candidates)),
-        "pairs": arguments.pairs,
-        "seed": arguments.seed,
+        "pairs": pairs,
+        "seed": seed,
         "threads": torch.get_num_threads(),
-        "device": device_name(arguments.device),
+        "device": device_name(device),
     }
     print_speeds(speeds, settings)
-    if arguments.json is not None:
+    if file is not None:
         found = {"settings": settings, "speeds": [asdict(speed) for speed in speeds], "versions": versions()}
         with Outputs() as outputs:
-            outputs.stage(arguments.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            outputs.stage(file).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
             outputs.publish()
+
+
+main = guarded(bench)
 
 
 def cut(

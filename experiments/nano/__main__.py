@@ -5,7 +5,6 @@ Every step goes on from its last checkpoint, so the command can be stopped and g
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -13,11 +12,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.programs import THREADS, Positive, guarded
+from llasa_core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from experiments.nano.data.corpus import Corpus
 
+WORK = Path("nano_work")
 PACKAGES = Path(__file__).resolve().parents[2]
 CODEC_STEPS, DECODER_STEPS, JOINT_STEPS, GENERATOR_STEPS = 5000, 2500, 5500, 2800
 SPEAKER_STEPS, WHISPER_STEPS, HUBERT_STEPS, EMOTION_STEPS = 1100, 2800, 6000, 2400
@@ -62,8 +67,8 @@ def align(o: Options) -> None:
 
 def decoder(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.data.encode import encode_corpus, load_codes
     from experiments.nano.train.codec import refine_decoder
+    from experiments.nano.train.encode import encode_corpus, load_codes
 
     source, codes = o.work / "codec" / "model", o.work / "codec" / "codes.npz"
     encode_corpus(o.work / "corpus", source, codes)
@@ -80,15 +85,15 @@ def joint(o: Options) -> None:
 
 
 def encode(o: Options) -> None:
-    from experiments.nano.data.encode import encode_corpus
+    from experiments.nano.train.encode import encode_corpus
 
     encode_corpus(o.work / "corpus", o.work / "joint" / "model", o.work / "codes.npz")
 
 
 def generator(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.data.encode import load_codes
     from experiments.nano.data.prepare import prepare
+    from experiments.nano.train.encode import load_codes
     from experiments.nano.train.generator import Recipe, train_generator
 
     corpus = Corpus(o.work / "corpus")
@@ -115,8 +120,8 @@ def extra(o: Options) -> None:
 
 def resynthesis(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.data.encode import load_codes
     from experiments.nano.data.extra import build_resynthesis
+    from experiments.nano.train.encode import load_codes
     from llasa_core.codec.codec import Codec
 
     codec, codes = Codec.from_source(str(o.work / "joint" / "model")), load_codes(o.work / "codes.npz")
@@ -170,11 +175,11 @@ def ship(o: Options) -> None:
 
 
 def evaluate(o: Options) -> None:
-    from experiments.nano.data.encode import load_codes
     from experiments.nano.evaluate.codec import evaluate_codec
     from experiments.nano.evaluate.emotion import evaluate_emotion
     from experiments.nano.evaluate.generator import figures, judge, markdown, search
     from experiments.nano.evaluate.verifiers import evaluate as evaluate_verifiers
+    from experiments.nano.train.encode import load_codes
     from llasa_core.codec.codec import Codec
 
     corpus, again, others = _corpora(o)
@@ -215,48 +220,46 @@ STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the steps that were named, or all in order."""
-    lines = "\n".join(f"  {name:11} {text}" for name, (_, text) in STEPS.items())
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.nano",
-        description=__doc__,
-        epilog=f"steps, in their order:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("steps", nargs="*", metavar="step", help="which steps (default: all)")
-    parser.add_argument(
-        "--work", type=Path, default=Path("nano_work"), help="folder for data and checkpoints"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--hours", type=float, default=20.0, help="hours of speech in the corpus (20)")
-    parser.add_argument("--device", default="cpu", help="where the generator trains: cpu or cuda")
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="factor on all training steps, for a quick try"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=0, help="CPU threads of the trainings (default: all cores)"
-    )
-    given = parser.parse_args(arguments)
-    unknown = [step for step in given.steps if step not in STEPS]
-    if unknown:
-        parser.error(f"unknown step {unknown[0]!r}; steps are {', '.join(STEPS)}")
+EPILOG = "\b\nSteps, in their order:\n" + "\n".join(
+    f"  {name:11} {text}" for name, (_, text) in STEPS.items()
+)
+
+
+@click.command(help=__doc__, epilog=EPILOG)
+@click.argument("steps", nargs=-1, metavar="[STEP]...")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=WORK,
+    help="Folder for data and checkpoints (nano_work).",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of everything that is drawn (0).")
+@click.option("--hours", type=Positive(1000), default=20.0, help="Of speech in the corpus (20).")
+@click.option("--device", default="cpu", help="Where the generator trains: cpu or cuda (cpu).")
+@click.option(
+    "--scale", type=Positive(100), default=1.0, help="Factor on all training steps, for a quick try (1)."
+)
+@click.option("--threads", type=THREADS, default=0, help="CPU threads of the trainings (all cores).")
+def nano(steps: tuple[str, ...], threads: int, **options: Any) -> None:
+    for step in steps:
+        if step not in STEPS:
+            raise UserError(f"unknown step {step!r}{nearest(step, STEPS)}")
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
-        parser.error(
+        raise UserError(
             f"{missing[0]} is not installed: apt-get install "
             "espeak-ng flite festival festvox-kdlpc16k festvox-us-slt-hts"
         )
     import torch
 
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    options = Options(given.work, given.seed, given.hours, given.device, given.scale)
-    for name in given.steps or STEPS:
+    if threads:
+        torch.set_num_threads(threads)
+    for name in steps or STEPS:
         print(f"== {name}: {STEPS[name][1]}", file=sys.stderr, flush=True)
-        STEPS[name][0](options)
-    return 0
+        STEPS[name][0](Options(**options))
 
+
+main = guarded(nano)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from experiments.report_page.audio import AudioClips, Decode, record
-from experiments.report_page.judges import compare, search_directions
+from experiments.report_page.judges import compare, judge_metrics
 from experiments.report_page.layout import lanes
 from experiments.report_page.tree import Node, Tree, read_tree
 from experiments.report_page.words import transcripts
@@ -25,6 +25,8 @@ from llasa_core.codec.codec import CODES_PER_SECOND
 from search.results.result import Candidate, SearchResult, plain
 from search.results.trace import Step
 from verifiers.base import Score
+from verifiers.errors import VerifierError
+from verifiers.selection.parse import ConstraintFirst, parse_selection
 
 LIMIT = 12_000_000
 """Bytes of a page, unless told otherwise."""
@@ -45,7 +47,7 @@ def write_page(
 
     decode: rows of speech codes -> waveforms, for the branches that were pruned; the candidates have theirs.
     judges_note: a remark beside the comparison with the held-out judges. limit: bytes of the file; where all
-    clips together are more, pruned branches lose theirs first (`page_audio.record`), and the page says so.
+    clips together are more, pruned branches lose theirs first (`audio.record`), and the page says so.
     The winner's recording and the page itself are written whatever the limit. Raises OSError.
     """
     tree = read_tree(steps, result.candidates)
@@ -65,7 +67,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "score": score_text, "brief": brief}
+    environment.filters |= {"number": number, "score": score_text, "brief": brief, "better": better}
     script = _source(environment, "page.js")
     candidates = sorted(result.candidates, key=lambda candidate: candidate.rank)
     return environment.get_template("page.html.jinja").render(
@@ -81,10 +83,15 @@ def render(
         leaf_of={node.candidate.number: index for index, node in enumerate(tree.nodes) if node.candidate},
         clips=clips,
         transcripts={
-            candidate.number: transcripts(candidate.scores, "") + transcripts(candidate.judged, "judge ")
+            candidate.number: transcripts(candidate.scores, "")
+            + transcripts(candidate.judged, "held-out judge ")
             for candidate in candidates
         },
         comparisons=compare(result),
+        metrics=judge_metrics(result),
+        directions=result.directions,
+        digits=_digits(result),
+        constraints=constraints_of(result),
         judges_note=judges_note,
         ledger=result.ledger.as_dict(),
         manifest=json.dumps(plain(result.manifest), indent=2, ensure_ascii=False),
@@ -147,8 +154,38 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
-def score_text(score: Score) -> str:
-    return f"{score.value:.3f}" if score.usable else f"none ({score.reason})"
+def score_text(score: Score, digits: int = 3) -> str:
+    return f"{score.value:.{digits}f}" if score.usable else f"none ({score.reason})"
+
+
+def digits_of(values: Sequence[float]) -> int:
+    """Digits behind the point, 3 to 5, that tell the middle half of the values apart."""
+    middle_half = float(np.subtract(*np.percentile(values, [75, 25]))) if values else 0.0
+    return int(np.clip(1 - np.floor(np.log10(middle_half)), 3, 5)) if middle_half else 3
+
+
+def better(higher: bool) -> str:
+    """Which way a metric is better, in words."""
+    return "higher is better" if higher else "lower is better"
+
+
+def constraints_of(result: SearchResult) -> list[str]:
+    """The constraints of the selection, such as "wer<=0.02"; empty if there were none."""
+    rule = str(result.manifest.get("strategy", {}).get("select", ""))
+    try:
+        selection = parse_selection(rule, result.directions)
+    except VerifierError:
+        return []
+    return list(map(str, selection.constraints)) if isinstance(selection, ConstraintFirst) else []
+
+
+def _digits(result: SearchResult) -> dict[str, int]:
+    """By verifier and by judge, for the scores of the candidates."""
+    found: dict[str, list[float]] = {}
+    for candidate in result.candidates:
+        for name, score in (*candidate.scores.items(), *candidate.judged.items()):
+            found.setdefault(name, []).extend([score.value] if score.usable else [])
+    return {name: digits_of(values) for name, values in found.items()}
 
 
 def brief(spec: str) -> str:
@@ -181,7 +218,6 @@ def _scales(result: SearchResult, tree: Tree) -> list[dict[str, Any]]:
 
     What `_shades` needs beside: whether higher is better, and the sorted values.
     """
-    directions = search_directions(result)
     values: dict[str, list[float]] = {}
     partial = set()
     for node in tree.nodes:
@@ -192,9 +228,8 @@ def _scales(result: SearchResult, tree: Tree) -> list[dict[str, Any]]:
                 values.setdefault(score["verifier"], []).append(float(score["value"]))
     found = []
     for name in sorted(values, key=lambda name: (name not in partial, list(values).index(name))):
-        higher = directions.get(name, not name.startswith(("wer", "cer")))
+        higher = result.directions[name]
         order = np.sort(values[name])
-        middle_half = float(np.subtract(*np.percentile(order, [75, 25])))
         found.append(
             {
                 "name": name,
@@ -202,7 +237,7 @@ def _scales(result: SearchResult, tree: Tree) -> list[dict[str, Any]]:
                 "worst": float(order[0 if higher else -1]),
                 "median": float(np.median(order)),
                 "best": float(order[-1 if higher else 0]),
-                "digits": int(np.clip(1 - np.floor(np.log10(middle_half)), 3, 5)) if middle_half else 3,
+                "digits": digits_of(values[name]),
                 "higher": higher,
                 "values": order,
             }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.results.result import Candidate, SearchResult
+from search.results.result import SearchResult
 from verifiers import registry
 from verifiers.errors import VerifierError
 
@@ -28,7 +28,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`correlation`: Spearman's, positive if both prefer the same; None if it is not defined.
+    """`metric`: what the judge measures. `correlation`: Spearman's, positive if both prefer the same; None if it is not defined.
 
     `winner`: its point. `place`: the winner's by the judge, 1 the best, shared with `equals` others;
     None if the winner is not judged.
@@ -36,6 +36,7 @@ class Comparison:
 
     verifier: str
     judge: str
+    metric: str
     verifier_higher: bool
     judge_higher: bool
     points: tuple[Point, ...]
@@ -48,34 +49,29 @@ class Comparison:
 
 def compare(result: SearchResult) -> list[Comparison]:
     """Each judge beside the search verifier that measures the same, or beside all where none does."""
-    directions = search_directions(result)
     found = []
-    for spec in result.winner.judged:
-        name, higher = _metric(spec)
-        for verifier in [name] if name in directions else directions:
-            found.append(_comparison(result.candidates, verifier, spec, directions[verifier], higher))
+    for spec, metric in judge_metrics(result).items():
+        searched = result.winner.scores
+        for verifier in [metric] if metric in searched else searched:
+            found.append(_comparison(result, verifier, spec, metric))
     return [comparison for comparison in found if comparison.n][:MAX_PLOTS]
 
 
-def search_directions(result: SearchResult) -> dict[str, bool]:
-    """Whether higher is better, for each verifier that searched, by the specs of the manifest."""
-    specs = [str(entry["spec"]) for entry in result.manifest.get("models", {}).get("verifiers", ())]
-    known = dict(_metric(spec) for spec in specs)
-    return {name: known.get(name, not name.startswith(("wer", "cer"))) for name in result.winner.scores}
+def judge_metrics(result: SearchResult) -> dict[str, str]:
+    """By the spec of each held-out judge, what it measures; "score" if that judge is not installed here."""
+    return {spec: _metric(spec) for spec in result.winner.judged}
 
 
-def _metric(spec: str) -> tuple[str, bool]:
-    """Name and direction; a verifier that is not installed here goes by its spec, and higher is taken as better."""
+def _metric(spec: str) -> str:
     try:
-        ((name, higher),) = registry.directions(spec).items()
+        return next(iter(registry.directions(spec)))
     except VerifierError:
-        return spec, True
-    return name, higher
+        return "score"
 
 
-def _comparison(
-    candidates: Sequence[Candidate], verifier: str, judge: str, verifier_higher: bool, judge_higher: bool
-) -> Comparison:
+def _comparison(result: SearchResult, verifier: str, judge: str, metric: str) -> Comparison:
+    candidates = result.candidates
+    verifier_higher, judge_higher = result.directions[verifier], result.directions[judge]
     pairs = [
         (candidate, candidate.scores[verifier].value, candidate.judged[judge].value)
         for candidate in candidates
@@ -102,6 +98,7 @@ def _comparison(
     return Comparison(
         verifier,
         judge,
+        metric,
         verifier_higher,
         judge_higher,
         tuple(points.values()),

@@ -7,35 +7,41 @@ extra "train" is installed.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from experiments.documents import Schema, checked
+from experiments.files import Log, read_log
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
 from experiments.nano.data.texts import held_out_sentences
-from llasa_core.audio import AudioError, read_audio
-from llasa_core.errors import UserError
+from experiments.programs import COUNT, guarded, numbers
+from llasa_core.audio import Waveform, read_audio
+from llasa_core.errors import UserError, nearest
 from llasa_core.presets import find_preset
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
 from search.results.result import SearchResult
 from search.strategies.registry import build
-from verifiers.errors import VerifierError
 from verifiers.registry import directions
 from verifiers.stats import bootstrap_mean, paired_difference
 
-WIDTHS = (1, 2, 4, 8, 16)
 TEXT_SEED = 1
 """Of the sentences that the nano recipe keeps out of its training texts."""
+QUALITY = ("wer", "pocketsphinx", "judge", "sim")
+COST = {"tokens": 0, "gflops": 2}
+"""Measures with the digits that are shown."""
 COMPARED = ("wer", "pocketsphinx")
+BASE = "best-of-n (wer)"
 BEAMS = {1: (1, 1), 2: (1, 2), 4: (2, 2), 8: (2, 4), 16: (4, 4)}
 """Beams and continuations of a search so many candidates wide."""
 
@@ -56,39 +62,85 @@ def specs_at(width: int) -> dict[str, str]:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.studies.study",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
-    parser.add_argument("--out", type=Path, default=Path("study"), help="folder for records.jsonl (study)")
-    parser.add_argument("--sentences", type=int, default=60, help=f"at most {HELD_OUT_SENTENCES} (60)")
-    parser.add_argument("--widths", default="1,2,4,8,16", help="candidates a search is wide (1,2,4,8,16)")
-    parser.add_argument("--only", action="append", metavar="NAME", help="strategies, repeatable (all)")
-    parser.add_argument("--preset", default="nano")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--in-flight", type=int, default=8, help="sentences searched at once (8)")
-    parser.add_argument("--table", action="store_true", help="only print the table of what there is")
-    arguments = parser.parse_args(argv)
-    try:
-        widths = [int(width) for width in arguments.widths.split(",") if int(width) in BEAMS]
-        if not widths or not 1 <= arguments.sentences <= HELD_OUT_SENTENCES:
-            raise UserError(f"--widths of {list(BEAMS)} and --sentences from 1 to {HELD_OUT_SENTENCES}")
-        path = arguments.out / "records.jsonl"
-        if not arguments.table:
-            arguments.out.mkdir(parents=True, exist_ok=True)
-            for record in run(path, widths, arguments):
-                append(path, record)
-        print_table(read(path), widths)
-    except (UserError, AudioError, VerifierError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: give the command again to go on", file=sys.stderr)
-        return 130
-    return 0
+class Record(Schema):
+    """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the judges."""
+
+    strategy: str
+    spec: str
+    width: int
+    text: str
+    seed: int
+    wer: float
+    sim: float
+    judge: float
+    tokens: int
+    gflops: float
+    seconds: float
+    pocketsphinx: float | None = None
+
+
+NAMES = sorted({part for name in specs_at(1) for part in (name, name.split()[0])})
+"""What --only takes: a strategy with what it searches by, or all of that strategy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line gave; see `study`. `only`: names of strategies, all if there are none."""
+
+    sentences: int
+    widths: tuple[int, ...]
+    only: tuple[str, ...]
+    preset: str
+    device: str
+    seed: int
+    in_flight: int
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("study"), help="Folder for records.jsonl (study)."
+)
+@click.option(
+    "--sentences",
+    type=click.IntRange(1, HELD_OUT_SENTENCES),
+    default=60,
+    help=f"At most {HELD_OUT_SENTENCES} (60).",
+)
+@click.option(
+    "--widths",
+    default=",".join(map(str, BEAMS)),
+    callback=numbers,
+    help="Candidates of a search (1,2,4,8,16).",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Strategies, repeatable (all): 'beam', or 'best-of-n (wer)'.",
+)
+@click.option("--preset", default="nano", help="Whose models (nano).")
+@click.option("--device", default="cpu", help="cpu, cuda, cuda:1 ... (cpu)")
+@click.option("--seed", type=int, default=0, help="Of the searches (0).")
+@click.option("--in-flight", type=COUNT, default=8, help="Sentences searched at once (8).")
+@click.option("--table", is_flag=True, help="Only print the table of the records so far.")
+def study(out: Path, widths: list[int], only: tuple[str, ...], table: bool, **options: Any) -> None:
+    judge = find_preset(options["preset"]).judges[0]
+    for width in widths:
+        if width not in BEAMS:
+            raise UserError(f"--widths {width}: there are {', '.join(map(str, BEAMS))}")
+    for name in only:
+        if name not in NAMES:
+            raise UserError(f"--only {name}{nearest(name, NAMES)}")
+    path = out / "records.jsonl"
+    if not table:
+        chosen = Options(widths=tuple(widths), only=only, **options)
+        with Log(path) as log:
+            for record in run(path, chosen):
+                log.append(record.model_dump(exclude_none=True))
+    print_table(read(path), widths, judge)
+
+
+main = guarded(study)
 
 
 def requests(count: int, seed: int) -> list[Request]:
@@ -107,119 +159,129 @@ def requests(count: int, seed: int) -> list[Request]:
     ]
 
 
-def run(path: Path, widths: Sequence[int], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def run(path: Path, options: Options) -> Iterator[Record]:
     """The records that are missing."""
-    done = {(record["spec"], record["text"], record["seed"]) for record in read(path)}
-    preset = find_preset(arguments.preset)
-    searcher = Searcher.from_preset(arguments.preset, judges=preset.judges, device=arguments.device)
-    hear = independent_ear()
+    done = {(record.spec, record.text, record.seed) for record in read(path)}
+    preset = find_preset(options.preset)
+    searcher = Searcher.from_preset(options.preset, judges=preset.judges, device=options.device)
+    transcribe = pocketsphinx()
     metrics = directions(*preset.verifiers)
-    for width in widths:
+    for width in options.widths:
         for name, spec in specs_at(width).items():
-            if arguments.only and name.split()[0] not in arguments.only and name not in arguments.only:
+            if options.only and not {name, name.split()[0]} & set(options.only):
                 continue
             missing = [
                 request
-                for request in requests(arguments.sentences, arguments.seed)
+                for request in requests(options.sentences, options.seed)
                 if (spec, request.text, request.seed) not in done
             ]
-            outcomes = searcher.run_many(missing, build(spec, metrics), in_flight=arguments.in_flight)
+            outcomes = searcher.run_many(missing, build(spec, metrics), in_flight=options.in_flight)
             for count, outcome in enumerate(outcomes, start=1):
                 print(f"\r{spec}: {count}/{len(missing)}   ", end="", file=sys.stderr, flush=True)
                 if isinstance(outcome, Failure):
                     raise outcome.error
-                yield record_of(outcome, name, spec, width, hear)
+                yield record_of(outcome, name, spec, width, transcribe)
             print(file=sys.stderr)
 
 
-def record_of(result: SearchResult, name: str, spec: str, width: int, hear: Any) -> dict[str, Any]:
-    """What the table is made of."""
-    ledger = result.ledger
-    record = {
-        "strategy": name,
-        "spec": spec,
-        "width": width,
-        "text": result.request.text,
-        "seed": result.request.seed,
-        "wer": result.scores["wer"].value,
-        "sim": result.scores["sim"].value,
-        "judge": next(iter(result.winner.judged.values())).value,
-        "tokens": ledger.tokens_generated,
-        "gflops": sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
-        "seconds": sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
-    }
-    if hear is not None:
-        import jiwer
+def record_of(
+    result: SearchResult, name: str, spec: str, width: int, transcribe: Callable[[Waveform], str] | None
+) -> Record:
+    """transcribe: a held-out recogniser beside the preset's judges."""
+    import jiwer
 
-        record["pocketsphinx"] = jiwer.wer(result.request.text, hear(result.waveform))
-    return record
+    ledger, text = result.ledger, result.request.text
+    return Record(
+        strategy=name,
+        spec=spec,
+        width=width,
+        text=text,
+        seed=result.request.seed,
+        wer=result.scores["wer"].value,
+        sim=result.scores["sim"].value,
+        judge=next(iter(result.winner.judged.values())).value,
+        tokens=ledger.tokens_generated,
+        gflops=sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
+        seconds=sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
+        pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
+    )
 
 
-def independent_ear() -> Any:
-    """What pocketsphinx hears in a waveform, or None where it is not installed."""
-    try:
-        from experiments.nano.data.judge import vocabulary_judge
-    except ImportError:
+def pocketsphinx() -> Callable[[Waveform], str] | None:
+    """Waveform, float32 [samples], -> the words that pocketsphinx hears; None where the extra "train" is not installed."""
+    if find_spec("pocketsphinx") is None:
         return None
-    return vocabulary_judge(held_out_sentences(3000, TEXT_SEED + 1)).transcribe
+    from experiments.nano.evaluate.sphinx import Sphinx
+
+    return Sphinx.of_vocabulary(held_out_sentences(3000, TEXT_SEED + 1)).transcribe
 
 
-def append(path: Path, record: dict[str, Any]) -> None:
-    """Adds one line; behind one that was not written whole, a new one is begun."""
-    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" * torn + json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Records so far; a last line that was not written whole is left out."""
+def read(path: Path) -> list[Record]:
+    """The records so far. Raises UserError for a line that is none of a study."""
     if not path.exists():
         return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+    lines = read_log(path, "study")
+    return [
+        checked(Record, {key: value for key, value in line.items() if key != "schema"}, place)
+        for place, line in lines
+    ]
 
 
-def print_table(records: Sequence[dict[str, Any]], widths: Sequence[int]) -> None:
-    """Means with intervals, and each strategy against best-of-N by WER of the same width on the same sentences.
+def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) -> None:
+    """Means with 95 % intervals, then each strategy against best-of-N by WER of the same width on the same sentences.
 
-    Of the seconds median and quartiles: a pause of the machine is no part of a search.
+    At most 120 columns wide. Of the seconds median and quartiles: a pause of the machine is no part of a search.
     """
+    console = Console(width=120, highlight=False)
+    own = {
+        (name, width): found
+        for width in widths
+        for name, spec in specs_at(width).items()
+        if (found := {r.text: r for r in records if r.spec == spec})
+    }
+    quality, cost = _table(*QUALITY), _table("sentences", *COST, "seconds (quartiles)")
+    for (name, width), found in own.items():
+        quality.add_row(name, str(width), *(_mean(found, measure, 3) for measure in QUALITY))
+        low, middle, high = np.quantile([r.seconds for r in found.values()], [0.25, 0.5, 0.75])
+        cells = (_mean(found, measure, digits) for measure, digits in COST.items())
+        cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
+    console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
+    for table in (quality, cost):
+        console.print(table, "")
+    against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
+    for (name, width), found in own.items():
+        base = own.get((BASE, width), {})
+        changes = [_change(found, base, measure) for measure in COMPARED] if name != BASE else []
+        if any(changes):
+            against.add_row(name, str(width), *changes)
+    if against.row_count:
+        console.print(against)
+
+
+def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    measures = ("wer", "pocketsphinx", "judge", "sim", "tokens", "gflops")
-    against = [f"{measure} against best-of-n (wer)" for measure in COMPARED]
-    for heading in ("strategy", "N", *measures, "seconds (median)", *against):
+    for heading in ("strategy", "N", *headings):
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
-    for width in widths:
-        base = {r["text"]: r for r in records if r["spec"] == specs_at(width)["best-of-n (wer)"]}
-        for name, spec in specs_at(width).items():
-            own = {r["text"]: r for r in records if r["spec"] == spec}
-            if not own:
-                continue
-            cells = []
-            for measure in measures:
-                values = [r[measure] for r in own.values() if measure in r]
-                if not values:
-                    cells.append("")
-                    continue
-                mean = bootstrap_mean(values)
-                digits = {"tokens": 0, "gflops": 2}.get(measure, 3)
-                cells.append(f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]")
-            low, middle, high = np.quantile([r["seconds"] for r in own.values()], [0.25, 0.5, 0.75])
-            cells.append(f"{middle:.2f} [{low:.2f}, {high:.2f}]")
-            for measure in COMPARED:
-                both = [t for t in own if t in base and measure in own[t] and own[t] is not base[t]]
-                if both:
-                    change = paired_difference(
-                        [own[t][measure] for t in both], [base[t][measure] for t in both]
-                    )
-                    cells.append(f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]")
-            table.add_row(f"{name}, n={len(own)}", str(width), *cells)
-    Console(width=280).print(table)
+    return table
+
+
+def _mean(own: Mapping[str, Record], measure: str, digits: int) -> str:
+    """By text, records -> "0.123 [0.101, 0.150]"; "" if none has the measure."""
+    values = [value for record in own.values() if (value := getattr(record, measure)) is not None]
+    if not values:
+        return ""
+    mean = bootstrap_mean(values)
+    return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def _change(own: Mapping[str, Record], base: Mapping[str, Record], measure: str) -> str:
+    """The mean of `own` less `base` over the sentences that both have; "" if there are none."""
+    pairs = [(getattr(own[text], measure), getattr(base[text], measure)) for text in own if text in base]
+    pairs = [pair for pair in pairs if None not in pair]
+    if not pairs:
+        return ""
+    change = paired_difference(*zip(*pairs, strict=True))
+    return f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Attention over keys and values that lie in two places: a prompt that rows share, and what each row said after it."""
+"""Attention over keys and values in two places: a prefix that sequences share, and the slots of the KV
+cache.
+"""
 
 from __future__ import annotations
 
@@ -17,98 +19,99 @@ _FUSED_ON_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.defau
 def attend(
     queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Softmax attention and the logarithm of its denominator, by which two of them can be :func:`merged`.
+    """Softmax attention and the log-sum-exp of its scores, which :func:`merge_states` needs.
 
-    queries [batch, heads, n, dim], keys and values [batch, heads, time, dim], mask (added to the scores) of a shape
-    that expands to [batch, heads, n, time] -> [batch, heads, n, dim] and float32 [batch, heads, n].
+    queries [batch, heads, n, dim], keys and values [batch, heads, time, dim], mask (added to the scores) of a
+    shape that expands to [batch, heads, n, time] -> [batch, heads, n, dim] and float32 [batch, heads, n].
     """
     if queries.device.type == "cpu":
         mixed, total = _FUSED_ON_CPU(queries, keys, values, attn_mask=mask)
         return mixed, total
-    return attend_plainly(queries, keys, values, mask)
+    return reference_attention(queries, keys, values, mask)
 
 
-def attend_plainly(
+def reference_attention(
     queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The same, written out: for devices whose fused attention does not give the denominator."""
+    """As `attend`, in plain operations: for devices whose fused attention does not return the log-sum-exp."""
     scores = (queries @ keys.mT).float() / math.sqrt(queries.shape[-1])
     if mask is not None:
         scores = scores + mask
     return torch.softmax(scores, -1).to(values.dtype) @ values, scores.logsumexp(-1)
 
 
-def merged(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:
-    """Attention over both places together, of what :func:`attend` gave for each (as FlashAttention's blocks are)."""
+def merge_states(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:
+    """Attention over two sets of keys, from what :func:`attend` returned for each (as in FlashAttention)."""
     share = (first[1] - second[1]).sigmoid_().unsqueeze(-1)
     return torch.lerp(second[0], first[0], share.to(first[0].dtype))
 
 
-def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Queries or keys [rows, n, dim] at positions whose cosines and sines are [rows, 1, dim] both."""
+def apply_rotary(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding of queries or keys [rows, n, dim]; cos and sin [rows, 1, dim], signs in the sine."""
     return torch.addcmul(states * cos, states.roll(states.shape[-1] // 2, -1), sin)
 
 
 class TorchAttention:
-    """A step's attention, layer by layer: of one token of each row to its prefix and to what the row said after it."""
+    """Attention of a decoding step: one token of each row attends to its prefix and its slot of the cache."""
 
     def __init__(
         self,
         groups: Sequence[Group],
         block: Tensor,
-        places: Tensor,
+        positions: Tensor,
         tables: tuple[Tensor, Tensor],
         columns: int,
-        abreast: bool,
+        aligned: bool,
     ) -> None:
-        """As `Network.step`. ``tables``: cosines and sines [context, dim] for :func:`turned`."""
-        position, self._column = places
+        """As `Network.step`. ``tables``: cosines and sines [context, dim] for :func:`apply_rotary`."""
+        position, self._column = positions
         self._groups = groups
         self._cos, self._sin = (table.index_select(0, position).unsqueeze(1) for table in tables)
         self._count, self._kv_heads = len(position), block.shape[3]
-        self._abreast = abreast
-        self._mask = None if abreast else self._masked(columns, block.dtype)
-        self._rows = None if abreast else torch.arange(self._count, device=block.device)
-        # the views of all layers at once: one by one they would take a tenth of the time of a small model
-        known = block[:, : self._count]
-        self._known = known.unbind(0)
+        self._aligned = aligned
+        self._mask = None if aligned else self._causal_mask(columns, block.dtype)
+        self._rows = None if aligned else torch.arange(self._count, device=block.device)
+        # views of all layers at once: one by one they would take a tenth of the time of a small model
+        cached = block[:, : self._count]
+        self._cached = cached.unbind(0)
         self._keys, self._values = (
-            known[:, :, 0, :, :columns].unbind(0),
-            known[:, :, 1, :, :columns].unbind(0),
+            cached[:, :, 0, :, :columns].unbind(0),
+            cached[:, :, 1, :, :columns].unbind(0),
         )
-        self._key_places, self._value_places = known[:, :, :, :, columns - 1].unbind(2)
+        self._last_keys, self._last_values = cached[:, :, :, :, columns - 1].unbind(2)
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
-        """Queries, keys and values [rows, heads + 2 * kv_heads, dim] -> [rows, heads * dim]; keys and values are kept."""
+        """Queries, keys and values [rows, heads + 2 * kv_heads, dim] -> [rows, heads * dim]. Fills the
+        cache.
+        """
         count, kv_heads = self._count, self._kv_heads
-        both, values = states[:, :-kv_heads], states[:, -kv_heads:]
-        both = turned(both, self._cos, self._sin)
-        queries, keys = both[:, :-kv_heads], both[:, -kv_heads:]
-        if self._abreast:
-            self._key_places[layer].copy_(keys)
-            self._value_places[layer].copy_(values)
+        rotated = apply_rotary(states[:, :-kv_heads], self._cos, self._sin)
+        queries, keys, values = rotated[:, :-kv_heads], rotated[:, -kv_heads:], states[:, -kv_heads:]
+        if self._aligned:
+            self._last_keys[layer].copy_(keys)
+            self._last_values[layer].copy_(values)
         else:
-            self._known[layer][self._rows, :, :, self._column] = torch.stack([keys, values], 1)
-        # the queries that share a key stand side by side, as if they were several times
+            self._cached[layer][self._rows, :, :, self._column] = torch.stack([keys, values], 1)
+        # grouped queries: the queries that share a key are treated as several tokens of one head
         queries = queries.view(count, kv_heads, -1, queries.shape[-1])
         own = attend(queries, self._keys[layer], self._values[layer], self._mask)
         if len(self._groups) == 1:
-            shared = _shared(queries, self._groups[0].prefix, layer)
+            shared = _attend_to_prefix(queries, self._groups[0].prefix, layer)
         else:
-            parts = [_shared(queries[g.first : g.last], g.prefix, layer) for g in self._groups]
+            parts = [_attend_to_prefix(queries[g.first : g.last], g.prefix, layer) for g in self._groups]
             mixed, totals = (torch.cat(some) for some in zip(*parts, strict=True))
             shared = mixed, totals
-        return merged(shared, own).reshape(count, -1)
+        return merge_states(shared, own).reshape(count, -1)
 
-    def _masked(self, columns: int, dtype: torch.dtype) -> Tensor:
-        """[rows, 1, 1, columns] to be added to the scores: nothing behind a row's own column is looked at."""
+    def _causal_mask(self, columns: int, dtype: torch.dtype) -> Tensor:
+        """[rows, 1, 1, columns], added to the scores: -inf for columns behind a row's own one."""
         beyond = torch.arange(columns, device=self._column.device) > self._column[:, None]
         mask = torch.zeros(beyond.shape, device=beyond.device, dtype=dtype)
         return mask.masked_fill_(beyond, -torch.inf)[:, None, None]
 
 
-def _shared(queries: Tensor, prefix: Prefix, layer: int) -> tuple[Tensor, Tensor]:
-    """Attention of rows [rows, kv_heads, n, dim] to a prefix, whose keys and values are read once for all."""
+def _attend_to_prefix(queries: Tensor, prefix: Prefix, layer: int) -> tuple[Tensor, Tensor]:
+    """Attention of rows [rows, kv_heads, n, dim] to a prefix, which is read once for all rows."""
     rows, heads, n, dim = queries.shape
     if rows == 1:
         return attend(queries, *prefix.layers[layer])
@@ -117,37 +120,37 @@ def _shared(queries: Tensor, prefix: Prefix, layer: int) -> tuple[Tensor, Tensor
     return mixed.view(heads, rows, n, dim).transpose(0, 1), total.view(heads, rows, n).transpose(0, 1)
 
 
-class TorchReading:
-    """Attention of a text's tokens, layer by layer: to a prefix and to those before them in one slot of a block."""
+class TorchPrefillAttention:
+    """Attention of a text's tokens to a prefix, to the tokens before them in one slot, and to each other."""
 
     def __init__(
         self, prefix: Prefix, block: Tensor, slot: int, start: int, count: int, tables: tuple[Tensor, Tensor]
     ) -> None:
-        """``start``: the column of the first of ``count`` tokens; those before it are there already."""
+        """``start``: column of the first of ``count`` tokens; the columns before it are filled already."""
         self._prefix, self._own = prefix, block[:, slot]
         self._columns = slice(start, start + count)
         known, end = len(prefix) + start, start + count
-        places = torch.arange(known, known + count, device=block.device)
-        self._cos, self._sin = (table[places, None] for table in tables)
-        self._first = known == 0
+        positions = torch.arange(known, known + count, device=block.device)
+        self._cos, self._sin = (table[positions, None] for table in tables)
+        self._causal = known == 0
         everything = torch.arange(len(prefix) + end, device=block.device)
-        self._seen = None if self._first else everything <= places[:, None]
+        self._mask = None if self._causal else everything <= positions[:, None]
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
-        """As `TorchAttention`, a row for each token."""
+        """As `TorchAttention`, with a row for each token."""
         own = self._own[layer]
         kv_heads = own.shape[1]
-        both, values = turned(states[:, :-kv_heads], self._cos, self._sin), states[:, -kv_heads:]
-        queries, keys = both[:, :-kv_heads], both[:, -kv_heads:]
+        rotated = apply_rotary(states[:, :-kv_heads], self._cos, self._sin)
+        queries, keys, values = rotated[:, :-kv_heads], rotated[:, -kv_heads:], states[:, -kv_heads:]
         own[0, :, self._columns] = keys.transpose(0, 1)
         own[1, :, self._columns] = values.transpose(0, 1)
-        seen = torch.cat([self._prefix.block[layer], own[:, :, : self._columns.stop]], 2)
+        known = torch.cat([self._prefix.block[layer], own[:, :, : self._columns.stop]], 2)
         mixed = F.scaled_dot_product_attention(
             queries.transpose(0, 1)[None],
-            seen[None, 0],
-            seen[None, 1],
-            attn_mask=self._seen,
-            is_causal=self._first,
+            known[None, 0],
+            known[None, 1],
+            attn_mask=self._mask,
+            is_causal=self._causal,
             enable_gqa=queries.shape[1] != kv_heads,
         )
         return mixed[0].transpose(0, 1).reshape(len(states), -1)

@@ -1,8 +1,9 @@
-"""Randomness that depends on what a candidate is, never on where it is computed.
+"""Random numbers that depend on the identity of a candidate, never on where it is computed.
 
-A lineage is the list of forks that led to a candidate: (position, branch) pairs. The number drawn at a position is a
-hash of run seed, request id, lineage and position, so the first 4 of 8 candidates are those of 4, and a row draws the
-same numbers in any batch, on any worker, at any retry.
+A lineage is the list of forks that led to a candidate: (position, branch) pairs. The number drawn at a
+position is a hash of run seed, request id, lineage and position. So the first 4 of 8 candidates are the same
+as those of a search with 4, and a sequence draws the same numbers in any batch, in any process and after any
+retry.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Lineage = tuple[tuple[int, int], ...]
-"""(position, branch) of each fork at which the row was not the first copy; position = tokens generated before."""
+"""(position, branch) of each fork at which the sequence was not copy 0; position = codes generated before."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -20,15 +21,15 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def branched(lineage: Lineage, position: int, branch: int) -> Lineage:
-    """The lineage of copy number `branch` of a row forked at `position`.
+    """The lineage of copy number `branch` of a sequence forked at `position`.
 
-    Copy 0 is the row itself: it goes on exactly as it would have without the fork.
+    Copy 0 continues exactly as the sequence would have without the fork.
     """
     return (*lineage, (position, branch)) if branch else lineage
 
 
 def row_key(seed: int, request_id: str, lineage: Lineage) -> int:
-    """64-bit key of a row's random stream (BLAKE2b of seed, request id and lineage)."""
+    """64-bit key of a sequence's random stream (BLAKE2b of seed, request id and lineage)."""
     name = request_id.encode()
     parts = [f"{seed}:{len(name)}:".encode(), name]
     parts += [f";{position},{branch}".encode() for position, branch in lineage]
@@ -38,10 +39,10 @@ def row_key(seed: int, request_id: str, lineage: Lineage) -> int:
 def uniforms(
     keys: NDArray[np.uint64], starts: int | Sequence[int] | NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
-    """Numbers in [0, 1) at positions start .. start + count - 1 of each row: [rows] -> [rows, count].
+    """Numbers in [0, 1) at positions start .. start + count - 1 of each stream: [rows] -> [rows, count].
 
-    `starts` is one position for all rows or one for each. Counter-based: position p of a stream is output p of
-    SplitMix64 (Steele, Lea, Flood 2014) seeded with the row's key, computed directly.
+    `starts` is one position for all rows or one for each. Counter-based: position p of a stream is output p
+    of SplitMix64 (Steele, Lea, Flood 2014) seeded with the stream's key, computed directly.
     """
     keys = np.asarray(keys, dtype=np.uint64)
     first = np.broadcast_to(np.asarray(starts, dtype=np.uint64), keys.shape)

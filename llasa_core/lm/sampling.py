@@ -1,4 +1,4 @@
-"""How the next token is chosen from the model's logits."""
+"""Sampling of the next token from the logits of the model."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class Sampling:
     """Sampling settings, applied in this order: repetition penalty, temperature, top-k, top-p, min-p.
 
-    Temperature 0 is greedy (the released models nearly fail with it, and rarely stop below 0.4); top_k 0, top_p 1
-    and min_p 0 are off. The repetition penalty (Keskar et al. 2019, as transformers applies it) makes codes less likely
-    that the candidate has said itself; those of the voice prompt do not count. 1 is off. The default is that of the released model card. Raises UserError for values out of range.
+    Temperature 0 is greedy (the released models nearly fail with it, and rarely stop below 0.4); top_k 0,
+    top_p 1 and min_p 0 are off. The repetition penalty (Keskar et al. 2019, as in transformers) makes codes
+    less likely that the candidate itself contains; codes of the voice prompt do not count; 1 is off. The
+    defaults are those of the released model card. Raises UserError for values out of range.
     """
 
     temperature: float = 0.9
@@ -47,13 +48,14 @@ class Sampling:
 
 
 NOT_A_NUMBER = -1
-"""Chosen where the logits are not numbers."""
+"""Sampled token of a row whose logits are not numbers."""
 
 
 def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Probabilities [rows, V] in float64; a token that is filtered out has exactly 0. They need not sum to 1.
+    """Weights float64 [rows, V] proportional to the probabilities; exactly 0 for a token that is filtered
+    out.
 
-    -inf is a masked token. A row with a logit that is not a number comes out as such.
+    A logit of -inf is a masked token. A row with a logit that is not a number stays not a number.
     """
     import torch
 
@@ -63,29 +65,30 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
         weights = weights.masked_fill(weights < threshold, 0.0)
         weights = weights / weights.sum(dim=-1, keepdim=True)
     if sampling.top_p < 1:
-        # Those that equal the last one kept stay too: what is kept does not depend on how a device sorts.
+        # tokens as likely as the last one of the nucleus stay too: how a device sorts makes no difference
         coarse = weights.float()
-        weights.masked_fill_(coarse < _least(coarse, sampling.top_p), 0.0)
+        weights.masked_fill_(coarse < _nucleus_threshold(coarse, sampling.top_p), 0.0)
     if sampling.min_p > 0:
         weights = weights.masked_fill(weights < sampling.min_p * weights.amax(dim=-1, keepdim=True), 0.0)
     return weights
 
 
-def _least(weights: Tensor, top_p: float) -> Tensor:
-    """The smallest weight of the nucleus of each row, the fewest likeliest that sum up to top_p: [rows, V] -> [rows, 1].
+def _nucleus_threshold(weights: Tensor, top_p: float) -> Tensor:
+    """Smallest weight of the nucleus, the fewest most likely tokens that sum to top_p: [rows, V] -> [rows,
+    1].
 
-    In float32, which sorts twice as fast.
+    In float32, which sorts twice as fast as float64.
     """
     import torch
 
-    rising = _rising(weights)
+    rising = _sorted(weights)
     sums = rising.cumsum(dim=-1, dtype=torch.float64)
     beyond = torch.searchsorted(sums, sums[:, -1:] - top_p, right=True)
     return rising.gather(-1, beyond.clamp_(max=weights.shape[-1] - 1))
 
 
-def _rising(weights: Tensor) -> Tensor:
-    """Each row sorted. On a CPU numpy does it eight times as fast as torch (with AVX-512)."""
+def _sorted(weights: Tensor) -> Tensor:
+    """Each row in ascending order. On a CPU numpy sorts eight times as fast as torch (with AVX-512)."""
     import numpy as np
     import torch
 
@@ -94,25 +97,25 @@ def _rising(weights: Tensor) -> Tensor:
     return weights.sort(dim=-1).values
 
 
-def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, said: Tensor | None = None) -> Tensor:
-    """Token of each row by the inverse of the cumulative distribution: [rows, V], [rows] in [0, 1) -> [rows].
+def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, seen: Tensor | None = None) -> Tensor:
+    """Sample by the inverse of the cumulative distribution: [rows, V], [rows] in [0, 1) -> int64 [rows].
 
-    The distribution is summed in float64 in the order of token ids, so the same number gives the same token
-    whatever else is in the batch. ``said``, bool [rows, V], are the tokens that the repetition penalty is for. A row
-    whose logits are not numbers gets NOT_A_NUMBER. Nothing is waited for.
+    The distribution is summed in float64 in the order of token ids, so that the same number gives the same
+    token in any batch. ``seen``, bool [rows, V]: tokens that the repetition penalty applies to. A row whose
+    logits are not numbers gets NOT_A_NUMBER. The device is not waited for.
     """
     import torch
 
-    if said is not None:
+    if seen is not None:
         penalty = sampling.repetition_penalty
-        logits = torch.where(said, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+        logits = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
     weights = probabilities(logits, sampling)
     if sampling.greedy:
         picked, total = weights.argmax(dim=-1), weights.sum(dim=-1)
     else:
         cumulative = weights.cumsum(dim=-1)
         total = cumulative[:, -1]
-        # Rounding may push the product up to the total: the last token that has any probability is the answer then.
+        # rounding may push the product up to the total; the last token with any probability is sampled then
         target = torch.minimum(uniform.to(cumulative) * total, total * (1 - 2**-53))
         picked = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
     return torch.where(total > 0, picked, NOT_A_NUMBER)

@@ -1,4 +1,4 @@
-"""Backend carry out what strategies ask for: what every kind of them offers."""
+"""What carries out the asks of strategies: a backend owns the models, a session belongs to one request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.cost.ledger import Ledger
 from verifiers.base import Score
 
 IN_FLIGHT = 8
-"""Requests that share batches unless told otherwise."""
+"""Requests that are searched at once by default, in shared batches."""
 
 Progress = Callable[[str, int, int], None]
 """Called as (stage, done, total); the stages are "generate" (finished candidates), "decode", "score NAME"."""
@@ -31,19 +31,19 @@ class Session(Protocol):
 
     @property
     def longest(self) -> int:
-        """Tokens that a candidate may have at most."""
+        """The most tokens that a candidate may have."""
         ...
 
     def flops_of(self, n_tokens: int) -> float:
-        """Operations of the generator for so many tokens of one candidate."""
+        """Floating-point operations of the generator for the first `n_tokens` of one candidate."""
         ...
 
     def answer(self, ask: Ask, until: float = math.inf) -> Future[Any]:
-        """The answer that the docstring of the ask promises. ``until``: as for `Scheduler.extend`."""
+        """The answer that the docstring of the ask promises. `until`: as for `Scheduler.extend`."""
         ...
 
     def judge(self, beams: Beams, spec: str) -> Future[list[Score]]:
-        """Scores that no strategy sees: those of a held-out judge."""
+        """Scores by a held-out judge, which no strategy sees."""
         ...
 
     def waveforms(self, beams: Beams) -> Future[list[Waveform]]:
@@ -51,12 +51,12 @@ class Session(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing more will be asked."""
+        """Frees what is kept for the request; nothing more is asked."""
         ...
 
 
 class Backend(Protocol):
-    """Whoever owns the models."""
+    """Owns the models, in this process or in others."""
 
     @property
     def judges(self) -> Sequence[str]:
@@ -70,26 +70,26 @@ class Backend(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """How many requests at a time are enough to keep the models busy."""
+        """How many requests at a time keep the models busy."""
         ...
 
     def open(self, request: Request, progress: Progress = no_progress) -> Session:
-        """A request that cannot be spoken or judged here raises UserError or VerifierError, now or when the first
-        answer is read."""
+        """Returns at once. For a request that cannot be spoken or scored here, the first answer is the
+        UserError or VerifierError; a text that cannot be spoken may raise it here already."""
         ...
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
-        """Until at least one of them is done."""
+        """Returns when at least one of them is done. Raises UserError if no answer can come any more."""
         ...
 
     def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
-        """How rows of codes sound in the voice of the request: float32 [320 * codes] each."""
+        """Decodes each row of codes behind the voice prompt of the request: float32 [320 * codes] each."""
         ...
 
     def drop(self) -> None:
-        """Stop what is under way; the next request begins anew."""
+        """Stops what is under way; later requests are not affected."""
         ...
 
     def close(self) -> None:
-        """Stop for good."""
+        """Stops for good."""
         ...

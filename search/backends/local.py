@@ -1,4 +1,4 @@
-"""Backend by models in this process."""
+"""The backend whose models are in this process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any, Self, TypeVar
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self, TypeVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec.codec import Codec
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.sequence import Prompt
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
@@ -23,18 +24,23 @@ from search.cost.ledger import Ledger
 from search.preflight import spoken_text
 from verifiers.base import Score, Target, Verifier
 
+S = TypeVar("S")
 T = TypeVar("T")
+Executor = Literal["inline", "one-thread", "two-threads"]
+"""Where the models run. "inline": in the thread that waits for an answer. "one-thread": all of them in one
+thread, so that several threads may wait. "two-threads": the generator in one thread, the codec and the
+verifiers in another."""
 CONTEXT_CODES = 100
-"""The tail of the voice prompt that is decoded in front of a candidate and cut off again: 2 s."""
+"""Codes of the end of the voice prompt that are decoded in front of a candidate and cut off again: 2 s."""
 
 
 class LocalBackend:
-    """The models, in this process. `verifiers` by name search; `judges` score at the end, and no strategy sees it.
+    """The models, in this process. `verifiers` by name search; `judges` score at the end, and no strategy
+    sees them.
 
-    On a GPU two threads work: one runs the generator for all requests and another the codec and the verifiers, so that
-    the one works while the other does. On a CPU everything runs in the thread that waits, one thing after the other:
-    all of it uses all cores, and several threads that do so get in each other's way. With one thread, everything runs
-    in that, so that several may wait. Without a generator, beams can be heard but not made.
+    By default a GPU has two threads, so that the generator works while the codec and the verifiers do, and
+    a CPU runs everything inline: each model uses all cores, and models that do so at the same time slow
+    each other down. Without a generator, beams can be decoded and scored but not extended.
     """
 
     def __init__(
@@ -44,7 +50,7 @@ class LocalBackend:
         verifiers: Mapping[str, Verifier],
         judges: Iterable[Verifier] = (),
         *,
-        threads: int | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self._generator = generator
         self.codec = codec
@@ -52,14 +58,14 @@ class LocalBackend:
         self.held_out = {judge.spec: judge for judge in judges}
         self.meter = Meter()
         if generator is None:
-            threads = 2
-        elif threads is None:
-            threads = 0 if generator.device.type == "cpu" else 2
-        self.threads = threads
+            executor = "two-threads"
+        elif executor is None:
+            executor = "inline" if generator.device.type == "cpu" else "two-threads"
+        self.executor: Executor = executor
         self._lock = threading.Lock()
         self._voices: dict[bytes, list[int]] = {}
         self._scheduler: Scheduler | None = None
-        self._listener: ThreadPoolExecutor | None = None
+        self._scorer: ThreadPoolExecutor | None = None
 
     @property
     def generator(self) -> SpeechLM:
@@ -68,10 +74,15 @@ class LocalBackend:
         return self._generator
 
     @property
+    def generates(self) -> bool:
+        """Whether there is a generator."""
+        return self._generator is not None
+
+    @property
     def scheduler(self) -> Scheduler:
         with self._lock:
             if self._scheduler is None:
-                self._scheduler = Scheduler(self.generator, threaded=self.threads > 0)
+                self._scheduler = Scheduler(self.generator, threaded=self.executor != "inline")
             return self._scheduler
 
     @property
@@ -86,36 +97,36 @@ class LocalBackend:
     def in_flight(self) -> int:
         return IN_FLIGHT
 
-    def listen(self, work: Callable[[], T]) -> Future[T]:
-        """Work of codec and verifiers, one call after the other."""
-        if self.threads < 2:
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Runs work of the codec and the verifiers, one call after the other in the order of the calls."""
+        if self.executor != "two-threads":
             return self.scheduler.call(work)
         with self._lock:
-            if self._listener is None:
-                self._listener = ThreadPoolExecutor(1, thread_name_prefix="listener")
-            return self._listener.submit(work)
+            if self._scorer is None:
+                self._scorer = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+            return self._scorer.submit(work)
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
-        if self.threads:
+        if self.executor != "inline":
             _wait_for_any(futures)
             return
         while not any(future.done() for future in futures):
             if not self.scheduler.step():
-                raise RuntimeError("waiting for what nobody works on")
+                raise RuntimeError("none of these answers is being worked on")
 
     def open(self, request: Request, progress: Progress = no_progress) -> LocalSession:
         return LocalSession(self, request, progress)
 
     def decode(self, request: Request, codes: Sequence[Sequence[int]]) -> list[Waveform]:
-        voice = [] if request.prompt_audio is None else self.voice_codes(request.prompt_audio, Ledger())
+        voice = [] if request.prompt_audio is None else self.encode_voice(request.prompt_audio, Ledger())
         return self.codec.decode(codes, context=voice[-CONTEXT_CODES:])
 
     def drop(self) -> None:
         with self._lock:
-            listener, scheduler = self._listener, self._scheduler
-            self._listener = self._scheduler = None
-        if listener is not None:
-            listener.shutdown(cancel_futures=True)
+            scorer, scheduler = self._scorer, self._scheduler
+            self._scorer = self._scheduler = None
+        if scorer is not None:
+            scorer.shutdown(cancel_futures=True)
         if scheduler is not None:
             scheduler.close()
 
@@ -128,8 +139,8 @@ class LocalBackend:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def voice_codes(self, waveform: Waveform, ledger: Ledger) -> list[int]:
-        """Codes of a voice prompt, encoded once however many requests use it."""
+    def encode_voice(self, waveform: Waveform, ledger: Ledger) -> list[int]:
+        """Codes of a voice prompt, which is encoded once however many requests use it."""
         key = hashlib.blake2b(waveform.tobytes(), digest_size=16).digest()
         if key not in self._voices:
             with ledger.timed("codec"):
@@ -138,55 +149,72 @@ class LocalBackend:
         return self._voices[key]
 
 
-class LocalSession:
-    """One request's prompt, decoded audio and ledger."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What all answers of a request need: the codes of its voice prompt, and what its beams are scored
+    against."""
 
-    def __init__(self, models: LocalBackend, request: Request, progress: Progress) -> None:
-        self.models = models
+    voice: list[int]
+    target: Target
+
+
+class LocalSession:
+    """One request's prompt, decoded audio and ledger.
+
+    The request is prepared behind whatever else the codec and the verifiers have to do; all answers come
+    after that, and are its error if it fails.
+    """
+
+    def __init__(self, backend: LocalBackend, request: Request, progress: Progress) -> None:
+        self.backend = backend
         self.request = request
         self.spoken_text = spoken_text(request)
         self.ledger = Ledger()
         self._progress = progress
+        # the session ends with the scheduler: what is dropped is not begun again by the next one
+        self._scheduler = backend.scheduler if backend.generates else None
         self._root: Root | None = None
         self._waveforms: dict[tuple[int, ...], Waveform] = {}
-        prepared = models.listen(self._prepare)
-        models.wait((prepared,))
-        self._voice, self._target = prepared.result()
+        self._resynthesis: Waveform | None = None
+        self._prepared = backend.submit(self._prepare)
 
-    def _prepare(self) -> tuple[list[int], Target]:
-        """The voice's codes, and a target that every verifier can judge against."""
-        request, models = self.request, self.models
+    def _prepare(self) -> Prepared:
+        """Raises what a verifier raises that cannot score against the target."""
+        request, backend = self.request, self.backend
         audio = request.prompt_audio
-        voice = [] if audio is None else models.voice_codes(audio, self.ledger)
-        target = Target(
-            self.spoken_text,
-            request.language,
-            audio,
-            emotion=request.emotion,
-            emotion_reference=request.emotion_audio,
+        voice = [] if audio is None else backend.encode_voice(audio, self.ledger)
+        prepared = Prepared(
+            voice,
+            Target(
+                self.spoken_text,
+                request.language,
+                audio,
+                emotion=request.emotion,
+                emotion_reference=request.emotion_audio,
+            ),
         )
-        if audio is not None and any("resynthesis" in v.needs for v in models.verifiers.values()):
-            target = self._said_again(target, voice)
-        for verifier in models.verifiers.values():
-            # what cannot be judged against is refused before anything is spoken
-            verifier.score([], target)
-        return voice, target
+        for verifier in backend.verifiers.values():
+            verifier.score([], self._target(prepared, verifier))
+        return prepared
 
-    def _said_again(self, target: Target, voice: list[int]) -> Target:
-        """The target with the voice prompt as the codec says it again."""
-        assert target.reference is not None
-        with self.ledger.timed("codec"):
-            again = self.models.codec.decode([voice])[0]
-        self.ledger.seconds_decoded += len(again) / SAMPLE_RATE
-        # the last code stands for padding in part
-        return replace(target, resynthesis=again[: len(target.reference)])
+    def _target(self, prepared: Prepared, verifier: Verifier) -> Target:
+        """With the voice prompt as the codec reproduces it, if the verifier compares with that (SIM-r)."""
+        reference = prepared.target.reference
+        if reference is None or "resynthesis" not in verifier.needs:
+            return prepared.target
+        if self._resynthesis is None:
+            with self.ledger.timed("codec"):
+                decoded = self.backend.codec.decode([prepared.voice])[0]
+            self.ledger.seconds_decoded += len(decoded) / SAMPLE_RATE
+            self._resynthesis = decoded[: len(reference)]  # the last code may stand for padding in part
+        return replace(prepared.target, resynthesis=self._resynthesis)
 
     @property
     def longest(self) -> int:
-        return self.models.generator.max_tokens if self._root is None else self._root.batch.longest[0]
+        return self.backend.generator.max_tokens if self._root is None else self._root.longest
 
     def flops_of(self, n_tokens: int) -> float:
-        return GeneratorCost.of(self.models.generator.network).flops(0, n_tokens)
+        return GeneratorCost.of(self.backend.generator.network).flops(0, n_tokens)
 
     def answer(self, ask: Ask, until: float = math.inf) -> Future[Any]:
         match ask:
@@ -198,77 +226,74 @@ class LocalSession:
                 if self._root is None:
                     raise LookupError("the first ask of a strategy has to be Start")
                 watch = lambda done, total: self._progress("generate", done, total)
-                return self.models.scheduler.extend(self._root, beams, n_tokens, watch, until)
+                return self._running().extend(self._root, beams, n_tokens, watch, until)
             case Measure(beams, name, partial):
-                verifier = self.models.verifiers[name]
-                return self.models.listen(
+                verifier = self.backend.verifiers[name]
+                return self.backend.submit(
                     lambda: tuple(self._score(beams, verifier, partial, held_out=False))
                 )
 
     def judge(self, beams: Beams, spec: str) -> Future[list[Score]]:
-        judge = self.models.held_out[spec]
-        return self.models.listen(lambda: self._score(beams, judge, False, held_out=True))
+        judge = self.backend.held_out[spec]
+        return self.backend.submit(lambda: self._score(beams, judge, False, held_out=True))
 
     def waveforms(self, beams: Beams) -> Future[list[Waveform]]:
-        return self.models.listen(lambda: self._decode(beams))
+        return self.backend.submit(lambda: self._decode(beams))
 
     def close(self) -> None:
         self._root, self._waveforms = None, {}
 
+    def _running(self) -> Scheduler:
+        """Raises LookupError where there is no generator."""
+        return self._scheduler or self.backend.scheduler
+
     def _start(self) -> Future[Beam]:
-        tokenizer = self.models.generator.tokenizer
-        ids = build_prompt(tokenizer, self.spoken_text, self.request.prompt_text, self._voice)
-        prefilled = self.models.scheduler.prefill(
-            Prompt(ids, self.request.id, self.request.seed), self.ledger
-        )
-        answer: Future[Beam] = Future()
+        scheduler = self._running()
 
-        def started(found: Future[Root]) -> None:
-            if found.cancelled():
-                answer.cancel()
-            elif error := found.exception():
-                answer.set_exception(error)
-            else:
-                self._root = found.result()
-                answer.set_result(Beam((), ()))
+        def prefill(prepared: Prepared) -> Future[Root]:
+            lm, prompt_text = self.backend.generator, self.request.prompt_text
+            ids = build_prompt(lm.tokenizer, self.spoken_text, prompt_text, prepared.voice, lm.vocabulary)
+            return scheduler.prefill(Prompt(ids, self.request.id, self.request.seed), self.ledger)
 
-        prefilled.add_done_callback(started)
-        return answer
+        def started(root: Root) -> Future[Beam]:
+            self._root = root
+            return _done(Beam((), ()))
+
+        return _then(_then(self._prepared, prefill), started)
 
     def _score(self, beams: Beams, verifier: Verifier, partial: bool, *, held_out: bool) -> list[Score]:
-        """One score for each beam; those of the same tokens are heard once."""
+        """One score for each beam; beams of the same tokens are scored once."""
         role, name = ("judge", verifier.spec) if held_out else ("verifier", verifier.name)
+        target = self._target(self._prepared.result(), verifier)
         distinct = {beam.tokens: beam for beam in beams}
         waveforms = self._decode(tuple(distinct.values()))
-        target = self._target
-        if target.reference is not None and target.resynthesis is None and "resynthesis" in verifier.needs:
-            target = self._target = self._said_again(target, self._voice)
         self._progress(f"score {name}", 0, len(beams))
         with self.ledger.timed(f"{role} {name}"):
             if held_out:
                 verifier.score([], target)  # what is done once for a voice is not counted
             seconds = sum(map(len, waveforms)) / SAMPLE_RATE
-            found, flops = self.models.meter.count(
+            found, flops = self.backend.meter.count(
                 verifier.spec, lambda: verifier.score(waveforms, target, partial)
             )
         scores = dict(zip(distinct, found, strict=True))
         self.ledger.add_flops(f"{role} {name}", flops)
         self._progress(f"score {name}", len(beams), len(beams))
-        heard = self.ledger.seconds_judged if held_out else self.ledger.seconds_scored
-        heard[name] = heard.get(name, 0.0) + seconds
+        spent = self.ledger.seconds_judged if held_out else self.ledger.seconds_scored
+        spent[name] = spent.get(name, 0.0) + seconds
         return [scores[beam.tokens] for beam in beams]
 
     def _decode(self, beams: Sequence[Beam]) -> list[Waveform]:
-        """Tokens are decoded once, however many beams have them and however many verifiers listen."""
+        """Tokens are decoded once, however many beams have them and however many verifiers score them."""
+        prepared = self._prepared.result()
         missing = [
             tokens for tokens in dict.fromkeys(b.tokens for b in beams) if tokens not in self._waveforms
         ]
         if missing:
             self._progress("decode", 0, len(missing))
             with self.ledger.timed("codec"):
-                context = self._voice[-CONTEXT_CODES:]
-                decoded, flops = self.models.meter.count(
-                    "codec", lambda: self.models.codec.decode([list(t) for t in missing], context)
+                context = prepared.voice[-CONTEXT_CODES:]
+                decoded, flops = self.backend.meter.count(
+                    "codec", lambda: self.backend.codec.decode([list(t) for t in missing], context)
                 )
             self.ledger.add_flops("codec", flops)
             self._waveforms.update(zip(missing, decoded, strict=True))
@@ -277,15 +302,40 @@ class LocalSession:
         return [self._waveforms[beam.tokens] for beam in beams]
 
 
-def _done(value: Any) -> Future[Any]:
-    answer: Future[Any] = Future()
+def _done(value: T) -> Future[T]:
+    answer: Future[T] = Future()
     answer.set_result(value)
     return answer
 
 
+def _then(first: Future[S], follow: Callable[[S], Future[T]]) -> Future[T]:
+    """The answer of what follows on the first; its error, or that it was cancelled."""
+    answer: Future[T] = Future()
+
+    def pass_on(second: Future[T]) -> None:
+        if second.cancelled():
+            answer.cancel()
+        elif error := second.exception():
+            answer.set_exception(error)
+        else:
+            answer.set_result(second.result())
+
+    def go_on(done: Future[S]) -> None:
+        try:
+            follow(done.result()).add_done_callback(pass_on)
+        except CancelledError:
+            answer.cancel()
+        except Exception as error:  # noqa: BLE001 (whoever waits for the answer is told)
+            answer.set_exception(error)
+
+    first.add_done_callback(go_on)
+    return answer
+
+
 def _wait_for_any(futures: Collection[Future[Any]]) -> None:
-    """Until one is done or cancelled: `concurrent.futures.wait` does not hear of what is cancelled before it began."""
-    told = threading.Event()
+    """Until one is done or cancelled: `concurrent.futures.wait` overlooks a future that is cancelled before
+    it ran."""
+    done = threading.Event()
     for future in futures:
-        future.add_done_callback(lambda _: told.set())
-    told.wait()
+        future.add_done_callback(lambda _: done.set())
+    done.wait()

@@ -1,4 +1,4 @@
-"""The generator, run for all requests in flight: their rows share batches, a few tokens at a time."""
+"""The scheduler: runs the generator for all requests in flight, whose sequences share batches."""
 
 from __future__ import annotations
 
@@ -11,32 +11,40 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
-from llasa_core.lm.batch import Batch, Row
 from llasa_core.lm.lineage import Lineage
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.runner import ModelRunner
+from llasa_core.lm.sequence import Prompt, SpeechSequence
+from llasa_core.lm.speech_lm import SpeechLM
 from search.asks import Beam, Beams, rewound
-from search.cost.flops import generator_flops
+from search.cost.flops import GeneratorCost
 from search.cost.ledger import Ledger
 
 T = TypeVar("T")
 ROUND = 25
-"""Tokens after which rows that ended leave and requests that have come may join."""
+"""Tokens after which finished sequences leave the batch and new requests join it."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Root:
-    """The prompt of one request, computed once, and where the keys and values of its running beams lie."""
+    """The prompt of one request, computed once, and the unfinished sequences that it was last extended by."""
 
-    batch: Batch
+    sequence: SpeechSequence
     ledger: Ledger
-    places: dict[tuple[Lineage, int], int] = field(default_factory=dict)
+    resident: dict[tuple[Lineage, int], SpeechSequence] = field(default_factory=dict)
+    """By lineage and length: sequences whose keys and values the next ask probably needs."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens that a candidate may have at most."""
+        return self.sequence.max_tokens
 
 
 @dataclass(slots=True)
 class Job:
-    """Beams of one request that are being extended."""
+    """Beams of one request that are being extended, and a sequence for each unfinished one."""
 
     root: Root
     beams: Beams
@@ -44,37 +52,38 @@ class Job:
     until: float
     watch: Callable[[int, int], None]
     answer: Future[Beams] = field(default_factory=Future)
-    rows: list[Row] = field(default_factory=list)
+    sequences: list[SpeechSequence] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """Make a row of each beam, with a hint where its keys and values lie."""
-        root, longest = self.root, self.root.batch.longest[0]
+    def begin(self, runner: ModelRunner) -> None:
+        """Make the sequences."""
         for beam in self.beams:
-            before, length = rewound(beam, len(beam.tokens)), len(beam.tokens)
-            most = length if beam.finished else longest
-            if self.n_tokens is not None:
-                most = min(most, length + self.n_tokens)
-            place = root.places.get((before.lineage, length), -1)
-            self.rows.append(root.batch.resumed(0, beam.tokens, beam.lineage, most, place))
+            if not beam.finished:
+                length = len(beam.tokens)
+                known = self.root.resident.get((rewound(beam, length).lineage, length))
+                slot = -1 if known is None else known.slot
+                self.sequences.append(
+                    runner.resume(self.root.sequence, beam.tokens, beam.lineage, self.n_tokens, slot)
+                )
 
     def settle(self) -> None:
         """Answer with the beams as far as they have got."""
-        root, longest = self.root, self.root.batch.longest[0]
-        root.places = {}
+        root, extended = self.root, iter(self.sequences)
+        root.resident = {}
         after = []
-        for beam, row in zip(self.beams, self.rows, strict=True):
-            root.ledger.tokens_reprefilled += row.computed
+        for beam in self.beams:
             if not beam.finished:
-                cut_off = not row.ended and len(row.codes) >= longest
-                beam = Beam(beam.lineage, row.codes, row.ended or cut_off, cut_off)
+                sequence = next(extended)
+                cut_off = not sequence.ended and len(sequence.codes) >= root.longest
+                beam = Beam(beam.lineage, sequence.codes, sequence.ended or cut_off, cut_off)
+                root.ledger.tokens_reprefilled += sequence.tokens_recomputed
                 if not beam.finished:
-                    root.places[beam.lineage, len(beam.tokens)] = row.slot
+                    root.resident[beam.lineage, len(beam.tokens)] = sequence
             after.append(beam)
         self.answer.set_result(tuple(after))
 
     @property
-    def going(self) -> list[Row]:
-        return [row for row in self.rows if not row.finished]
+    def running(self) -> list[SpeechSequence]:
+        return [sequence for sequence in self.sequences if not sequence.finished]
 
 
 @dataclass(slots=True)
@@ -92,15 +101,19 @@ class Call:
 
 
 class Scheduler:
-    """Prefills and extends for whoever asks, from any thread; the answers are futures.
+    """Prefills and extends for callers in any thread; the answers are futures.
 
-    What a beam says does not depend on which others are in its batch, so neither does any answer.
+    The tokens of a beam do not depend on the other beams in its batch, so an answer does not depend on other
+    requests.
     """
 
     def __init__(self, generator: SpeechLM, *, threaded: bool) -> None:
-        """``threaded``: work in a thread of its own; otherwise whoever waits calls :meth:`step`."""
+        """``threaded``: work in a thread of its own; without it, whoever waits for an answer calls
+        :meth:`step`.
+        """
         self.generator = generator
-        self._cache = generator.new_cache()
+        self._runner = ModelRunner(generator)
+        self._cost = GeneratorCost.of(generator.network)
         self._queue: queue.SimpleQueue[Job | Call | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []
         self._roots: weakref.WeakSet[Root] = weakref.WeakSet()
@@ -111,21 +124,21 @@ class Scheduler:
             self._thread.start()
 
     def prefill(self, prompt: Prompt, ledger: Ledger) -> Future[Root]:
-        """Runs a prompt. The future raises UserError if it leaves no room for speech."""
+        """Run a prompt. The future raises UserError if the prompt leaves no room for speech."""
 
         def work() -> Root:
             with ledger.timed("generator"):
-                batch = self.generator.prefill([prompt], cache=self._cache)
-            ledger.tokens_prefilled += batch.tokens_computed
-            ledger.add_flops("generator", generator_flops(self.generator.network, 0, batch.tokens_computed))
-            root = Root(batch, ledger)
+                sequence = self._runner.prefill(prompt)
+            ledger.tokens_prefilled += len(sequence.prefix)
+            ledger.add_flops("generator", self._cost.flops(0, len(sequence.prefix)))
+            root = Root(sequence, ledger)
             self._roots.add(root)
             return root
 
         return self.call(work)
 
     def call(self, work: Callable[[], T]) -> Future[T]:
-        """Other work that is done between two rounds."""
+        """Do other work between two rounds."""
         call = Call(work)
         self._put(call)
         return call.answer
@@ -138,17 +151,17 @@ class Scheduler:
         watch: Callable[[int, int], None],
         until: float = math.inf,
     ) -> Future[Beams]:
-        """Continue each beam by up to ``n_tokens``, None: to the end. Finished beams come back as they are.
+        """Continue each beam by up to ``n_tokens``, None: to its end. Finished beams are returned unchanged.
 
-        ``watch`` is told (finished rows, rows) now and then. ``until``: a time of ``time.perf_counter`` after which no
-        further round begins: the beams come back as far as they got.
+        ``watch`` is called with (beams that are done, beams) now and then. ``until``: a time of
+        ``time.perf_counter`` after which no further round begins, so that the beams are returned unfinished.
         """
         job = Job(root, beams, n_tokens, until, watch)
         self._put(job)
         return job.answer
 
     def step(self) -> bool:
-        """Do what has been asked for since, then one round; False if there was nothing to do."""
+        """Take up new jobs and calls, then do one round; False if there was nothing to do."""
         busy = False
         while not (self._closed.is_set() or self._queue.empty()):
             busy |= self._take(self._queue.get())
@@ -159,7 +172,7 @@ class Scheduler:
         return busy
 
     def close(self) -> None:
-        """Stop after the round that is under way; whatever waits is cancelled."""
+        """Stop after the round that is under way; jobs and calls that wait are cancelled."""
         self._closed.set()
         self._queue.put(None)
         if self._thread is not None:
@@ -169,7 +182,7 @@ class Scheduler:
         self._cancel()
 
     def _cancel(self) -> None:
-        """Whatever has not been taken."""
+        """Cancel the jobs and calls that were not taken up."""
         with suppress(queue.Empty):
             while True:
                 item = self._queue.get_nowait()
@@ -178,14 +191,14 @@ class Scheduler:
 
     def _put(self, item: Job | Call) -> None:
         self._queue.put(item)
-        if self._closed.is_set():  # nobody would take it
+        if self._closed.is_set():  # nobody would take it up
             self._cancel()
-            self._queue.put(None)  # which may have been taken with the rest
+            self._queue.put(None)  # wakes the thread; the one from `close` may be gone
 
     def _take(self, item: Job | Call | None) -> bool:
         if isinstance(item, Job):
             try:
-                item.begin()
+                item.begin(self._runner)
             except Exception as error:  # noqa: BLE001 (a job that cannot begin fails alone)
                 item.answer.set_exception(error)
             else:
@@ -201,12 +214,11 @@ class Scheduler:
             self.step()
 
     def _round(self, jobs: Sequence[Job]) -> None:
-        """ROUND tokens of every row of the jobs. A job whose rows cannot be run fails alone."""
-        rows = [row for job in jobs for row in job.going]
-        if not rows:
+        """Up to ROUND tokens of every running sequence. A job whose sequences cannot be run fails alone."""
+        if not any(job.running for job in jobs):
             return
         try:
-            self._run(jobs, rows)
+            self._run(jobs)
         except Exception as error:  # noqa: BLE001
             if len(jobs) == 1:
                 jobs[0].answer.set_exception(error)
@@ -214,40 +226,35 @@ class Scheduler:
             for job in jobs:
                 self._round([job])
 
-    def _run(self, jobs: Sequence[Job], rows: list[Row]) -> None:
-        running = [(job, len(job.going), [len(row.codes) for row in job.rows]) for job in jobs]
-        # a job that is done within a round would lose its place to the rows that go on: the round ends with it
-        steps = min(ROUND, *(max(row.left for row in job.going) for job in jobs if job.going))
-        began = time.perf_counter()
+    def _run(self, jobs: Sequence[Job]) -> None:
+        running = [(job, sequence, len(sequence.codes)) for job in jobs for sequence in job.running]
+        # The round ends with the first job that is done: its slots would be taken by the sequences that go
+        # on.
+        steps = min(ROUND, *(max(s.tokens_left for s in job.running) for job in jobs if job.running))
+        # Beams that are being scored will probably be extended later: their keys and values stay if there is
+        # room.
         idle = [root for root in self._roots if all(job.root is not root for job in jobs)]
-        # beams that are being listened to will go on: their keys and values stay, if there is room
-        self._cache.kept = [slot for root in idle for slot in root.places.values()]
-        Batch(self.generator, self.generator.sampling, rows, self._cache).extend(
-            steps, lambda: self._tell(jobs)
-        )
-        moved = iter(self._cache.kept)
-        for root in idle:
-            root.places = dict(zip(root.places, moved, strict=False))
-        seconds = time.perf_counter() - began
-        for job, count, lengths in running:
-            ledger = job.root.ledger
-            ledger.add_time("generator", seconds * count / len(rows))
-            for row, before in zip(job.rows, lengths, strict=True):
-                prompt, after = len(row.prefix), len(row.codes)
-                ledger.tokens_generated += after - before
-                ledger.add_flops(
-                    "generator", generator_flops(self.generator.network, prompt + before, prompt + after)
-                )
-
-    def _tell(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            job.watch(sum(row.finished for row in job.rows), len(job.rows))
+        pinned = [sequence for root in idle for sequence in root.resident.values()]
+        began = time.perf_counter()
+        self._runner.extend([s for _, s, _ in running], steps, partial(_report, jobs), pinned)
+        seconds = (time.perf_counter() - began) / len(running)
+        for job, sequence, before in running:
+            ledger, prompt, after = job.root.ledger, len(sequence.prefix), len(sequence.codes)
+            ledger.add_time("generator", seconds)
+            ledger.tokens_generated += after - before
+            ledger.add_flops("generator", self._cost.flops(prompt + before, prompt + after))
 
     def _settled(self, job: Job) -> bool:
         """Whether the job is done; if so, its answer is given."""
         if job.answer.done():
             return True
-        if job.going and time.perf_counter() < job.until:
+        if job.running and time.perf_counter() < job.until:
             return False
         job.settle()
         return True
+
+
+def _report(jobs: Sequence[Job]) -> None:
+    """Tell whoever watches how many beams of each job are done."""
+    for job in jobs:
+        job.watch(len(job.beams) - len(job.running), len(job.beams))

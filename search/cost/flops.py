@@ -42,11 +42,6 @@ class GeneratorCost:
         return float(self.token * (last - first) + self.pair * pairs)
 
 
-def generator_flops(network: Network, first: int, last: int) -> float:
-    """Of running the tokens at positions first .. last - 1 of one row."""
-    return GeneratorCost.of(network).flops(first, last)
-
-
 class Meter:
     """Counts what codec and verifiers do.
 

@@ -80,7 +80,13 @@ class FakeSearch:
             },
         }
         return SearchResult(
-            Request(text, seed=7), candidates, satisfied, self._ledger(complete), (), manifest
+            Request(text, seed=7),
+            candidates,
+            satisfied,
+            self._ledger(complete),
+            (),
+            manifest,
+            directions={"wer": False, "sim": True, judge: False},
         )
 
     def decode(self, codes: list[list[int]]) -> list[np.ndarray]:

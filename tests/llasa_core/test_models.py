@@ -60,6 +60,7 @@ def test_damaged_or_absent_files(broken):
     refused(broken, "no config.json")
 
 
+@pytest.mark.models
 def test_model_without_speech_tokens(tmp_path):
     tokenizer = build_tokenizer(0)
     build_llama(len(tokenizer)).save_pretrained(tmp_path)

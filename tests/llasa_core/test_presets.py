@@ -35,6 +35,7 @@ def test_sources(tmp_path):
     assert source_status("nobody/nothing").kind == "hub" and not source_status("nobody/nothing").installed
 
 
+@pytest.mark.processes
 def test_light_import_brings_no_model_library():
     code = (
         "import sys, llasa_core, llasa_core.prompt, llasa_core.lm.lineage; "

@@ -1,6 +1,8 @@
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from llasa_core.errors import UserError
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import MIN_ROOM, SpeechVocabulary, build_prompt, check_room
 from tests.tiny import build_tokenizer
 
@@ -34,6 +36,22 @@ def test_without_a_voice_the_text_stands_alone(tokenizer):
 
 def test_unknown_characters_are_accepted(tokenizer):
     assert tokenizer.unk_token_id in build_prompt(tokenizer, "caf\u00e9 \u4f60\u597d")
+
+
+def test_the_vocabulary_is_read_once_for_all_requests(generator_folder, monkeypatch):
+    """A released tokenizer takes some 0.3 s to list its 193,800 tokens."""
+    reads = []
+    inner = PreTrainedTokenizerFast.get_vocab
+    monkeypatch.setattr(
+        PreTrainedTokenizerFast, "get_vocab", lambda tokenizer: reads.append(1) or inner(tokenizer)
+    )
+    lm = SpeechLM.from_source(str(generator_folder))
+    assert len(reads) == 1
+    for text in ("One.", "Two.", "Three."):
+        ids = build_prompt(lm.tokenizer, text, "A voice.", [5, 1023], lm.vocabulary)
+        assert ids[-2:] == lm.vocabulary.ids([5, 1023])
+    assert len(reads) == 1
+    assert ids == build_prompt(lm.tokenizer, text, "A voice.", [5, 1023])
 
 
 def test_tokenizers_that_cannot_speak():

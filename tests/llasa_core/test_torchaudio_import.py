@@ -20,6 +20,7 @@ assert bank.shape == (98, 80) and bank.isfinite().all()
 
 
 @needs_torchaudio
+@pytest.mark.processes
 def test_models_and_torchaudio_load_in_a_fresh_process():
     """On a CPU build of torch the extension cannot be loaded; on any other this passes without us."""
     subprocess.run([sys.executable, "-c", MODELS], check=True, timeout=120)

@@ -13,6 +13,7 @@ from verifiers.registry import check, directions, load
 from verifiers.spec import Spec
 
 
+@pytest.mark.processes
 def test_importing_verifiers_alone_imports_no_model_library() -> None:
     """In a process of its own. What each module of the package imports at its top is in this."""
     code = (

@@ -119,9 +119,9 @@ class Similarity(BaseVerifier):
         """
 
     def check_target(self, target: Target) -> None:
+        """The reference is embedded here, so that its cost belongs to the voice and not to the first candidate."""
         reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
         with isolated():
-            # also for no candidates: what it costs is of the voice, not of the first that is judged
             self._remembered(reference)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:

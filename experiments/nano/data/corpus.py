@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from experiments.nano.data import lexicon, texts, voices
-from experiments.nano.data.judge import pronunciations
+from experiments.nano.data.cmudict import pronunciations
 
 STYLE_SHARES = {"neutral": 0.58, "happy": 0.14, "sad": 0.14, "angry": 0.14}
 HELD_OUT_SENTENCES = 400

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.nano.data.alignment import LetterAligner, Phonemes, align_codes
+from experiments.nano.data.cmudict import pronunciations
 from experiments.nano.data.corpus import ALIGNMENT, Corpus, store_alignment
 from experiments.nano.data.documents import DocumentBuilder, Piece
-from experiments.nano.data.judge import pronunciations
 from experiments.nano.data.units import N_UNITS, acoustic_units
 
 N_CODES = 1024

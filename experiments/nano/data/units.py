@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
-from scipy.cluster.vq import kmeans2, vq
-from scipy.fft import dct
 
 from experiments.nano.data.corpus import Corpus
 from llasa_core.codec.features import pad_to_hop, semantic_features
@@ -29,6 +27,8 @@ def cepstra(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 
     They come from filter banks normalised over the utterance, so that voices look alike.
     """
+    from scipy.fft import dct
+
     banks = semantic_features(pad_to_hop(waveform))
     coefficients = dct(banks.reshape(len(banks), 2, -1), norm="ortho")[..., :CEPSTRA]
     flat: NDArray[np.float32] = coefficients.reshape(len(banks), -1).astype(np.float32)
@@ -39,6 +39,8 @@ def acoustic_units(
     corpora: Sequence[Corpus], seed: int, units: int = N_UNITS
 ) -> list[list[NDArray[np.int64]]]:
     """For each corpus and utterance its units, one every 20 ms; k-means runs on frames of all corpora together."""
+    from scipy.cluster.vq import kmeans2, vq
+
     features = [
         [cepstra(corpus.samples(i)) for i in track(range(len(corpus)), "features")] for corpus in corpora
     ]

@@ -16,7 +16,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from llasa_core.audio import SAMPLE_RATE
+
 NEUTRAL_RMS = 0.08
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from experiments.nano.data.corpus import Corpus
-from experiments.nano.data.judge import vocabulary_judge
+from experiments.nano.evaluate.sphinx import Sphinx
 from experiments.nano.train.codec import SpectralLoss
+from llasa_core.audio import SAMPLE_RATE
 from llasa_core.codec.codec import Codec
 from verifiers.stats import bootstrap_mean
 
@@ -24,13 +25,13 @@ def evaluate_codec(
     """Test recordings, encoded and decoded; WER by pocketsphinx. ``codes`` are those of the whole corpus."""
     chosen = np.random.default_rng(seed).permutation(corpus.split("test"))[:utterances]
     training = [u.text for u in corpus.utterances if u.split == "train"]
-    judge = vocabulary_judge(training)
+    sphinx = Sphinx.of_vocabulary(training)
     spectral = SpectralLoss()
     rows: dict[str, list[float]] = {"original": [], "resynthesis": [], "mel": []}
     voices: dict[str, list[tuple[float, float]]] = {}
     spent = {"encode": 0.0, "decode": 0.0}
     seconds = 0.0
-    for index in track([int(i) for i in chosen], "judging"):
+    for index in track([int(i) for i in chosen], "hearing"):
         u, original = corpus.utterances[index], corpus.samples(index)
         began = time.perf_counter()
         encoded = codec.encode(original)
@@ -39,8 +40,8 @@ def evaluate_codec(
         (decoded,) = codec.decode([encoded])
         spent["decode"] += time.perf_counter() - began
         decoded = decoded[: len(original)]
-        seconds += len(original) / 16_000
-        errors = [jiwer.wer(u.text, judge.transcribe(wave)) for wave in (original, decoded)]
+        seconds += len(original) / SAMPLE_RATE
+        errors = [jiwer.wer(u.text, sphinx.transcribe(wave)) for wave in (original, decoded)]
         rows["original"].append(errors[0])
         rows["resynthesis"].append(errors[1])
         voices.setdefault(u.voice, []).append((errors[0], errors[1]))

@@ -7,25 +7,28 @@ The model is loaded and asked through the package's own adapter, as a search doe
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from rich.progress import track
 
 from experiments.nano.data import texts, voices
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.evaluate.verifiers import speak, speaker_figure
+from experiments.programs import guarded
 from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
 from verifiers.base import Target
 from verifiers.registry import load
 from verifiers.stats import bootstrap_mean
 
+PACKAGED = Path(__file__).parents[3] / "verifiers" / "nano" / "emotion2vec"
 TEXTS = 100
 """Held-out sentences, each spoken in every style by one of the corpus' voices."""
 TEXTS_A_VOICE = 12
@@ -117,24 +120,25 @@ def evaluate_emotion(corpus: Corpus, codec: Codec, model: Path, seed: int = 0) -
     return found
 
 
-def main() -> None:
-    """Print the figures as JSON and save them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+@click.command(help=__doc__)
+@click.option(
+    "--work", type=click.Path(path_type=Path), default=Path("nano_work"), help="The recipe's work folder."
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), default=PACKAGED, help="Folder of the model (shipped)."
+)
+@click.option("--codec", default="nano/codec", help="Folder of the codec (nano/codec).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.option("--seed", type=int, default=0, help="Of what is drawn (0).")
+def figures(work: Path, model: Path, codec: str, out: Path, seed: int) -> None:
+    text = json.dumps(
+        evaluate_emotion(Corpus(work / "corpus"), Codec.from_source(codec), model, seed), indent=1
     )
-    parser.add_argument("--work", type=Path, default=Path("nano_work"), help="the recipe's work folder")
-    packaged = Path(__file__).parents[3] / "verifiers" / "nano" / "emotion2vec"
-    parser.add_argument("--model", type=Path, default=packaged, help="folder of the model")
-    parser.add_argument("--codec", default="nano/codec", help="folder of the codec")
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    corpus = Corpus(given.work / "corpus")
-    figures = evaluate_emotion(corpus, Codec.from_source(given.codec), given.model, given.seed)
-    text = json.dumps(figures, indent=1)
     print(text)
-    given.out.write_text(text + "\n")
+    out.write_text(text + "\n", encoding="utf-8")
 
+
+main = guarded(figures)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

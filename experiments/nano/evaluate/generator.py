@@ -7,7 +7,6 @@ what judges is kept apart: the judges hear the finished candidates in a second p
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,9 +16,11 @@ from typing import Any
 import jiwer
 from rich.progress import track
 
+from experiments.files import Log, read_log
 from experiments.nano.data import texts
 from experiments.nano.data.corpus import Corpus
-from experiments.nano.data.judge import vocabulary_judge
+from experiments.nano.evaluate.sphinx import Sphinx
+from llasa_core.audio import SAMPLE_RATE
 from verifiers.stats import bootstrap_mean, paired_difference
 
 N = 16
@@ -36,7 +37,7 @@ def jobs(corpus: Corpus, sentences: int) -> Iterator[Job]:
     by_group: dict[tuple[str, str], list[int]] = {}
     for i in dev:
         u = corpus.utterances[i]
-        if 1.5 <= u.length / 16_000 <= 4.0:
+        if 1.5 <= u.length / SAMPLE_RATE <= 4.0:
             by_group.setdefault((u.voice, u.style), []).append(i)
     neutral = sorted(group for group in by_group if group[1] == "neutral")
     for k, index in enumerate(corpus.split("test")[:sentences]):
@@ -64,7 +65,7 @@ def _open(work: Path, generator: str, codec: str, seed: int) -> None:
     else:
         training = [u.text for u in corpus.utterances if u.split == "train"]
         _state.update(
-            judge=vocabulary_judge(training),
+            sphinx=Sphinx.of_vocabulary(training),
             judges={spec.split(":")[0]: load(spec) for spec in find_preset("nano").judges},
             codec=Codec.from_source(codec),
         )
@@ -120,7 +121,7 @@ def _judge(record: Record) -> Record:
             c[name], c[f"{name}_logp"] = score.value, score.evidence.get("logp", -100.0)
             c[f"{name}_heard"] = score.evidence.get("heard", "")
     for c, wave in zip(record["candidates"], waves, strict=True):
-        c["sphinx_heard"] = _state["judge"].transcribe(wave)
+        c["sphinx_heard"] = _state["sphinx"].transcribe(wave)
         c["sphinx"] = jiwer.wer(record["text"], c["sphinx_heard"])
     return record
 
@@ -150,15 +151,14 @@ def _append(
     state: tuple[Path, str, str, int],
     key: Callable[[Any], tuple[str, str]],
 ) -> list[Record]:
-    records = [json.loads(line) for line in path.open()] if path.exists() else []
+    records = [record for _, record in read_log(path, "records")] if path.exists() else []
     done = {_key(record) for record in records}
     left = [item for item in items if key(item) not in done]
     if left:
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, spawn, _open, state) as pool, path.open("a") as out:
+        with ProcessPoolExecutor(workers, spawn, _open, state) as pool, Log(path) as log:
             for record in track(pool.map(function, left), path.stem, total=len(left)):
-                out.write(json.dumps(record) + "\n")
-                out.flush()
+                log.append(record)
                 records.append(record)
     return records
 
@@ -169,7 +169,7 @@ CHOOSERS: dict[str, Callable[[Record], tuple[float, ...]]] = {
     "sim": lambda c: (-c["sim"],),
     "sphinx": lambda c: (c["sphinx"],),
 }
-"""By what a candidate is chosen; "sphinx" picks with the independent judge itself: a bound, not a result."""
+"""By what a candidate is chosen; "sphinx" picks with the held-out pocketsphinx itself: a bound, not a result."""
 TITLES = {
     "whisper": "WER by whisper",
     "hubert-ctc": "WER by hubert-ctc",

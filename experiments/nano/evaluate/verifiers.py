@@ -7,19 +7,21 @@ Models are loaded and asked through the package's own adapters, as a search does
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
 from experiments.nano.data import texts, voices
 from experiments.nano.data.corpus import Corpus
-from experiments.nano.data.listening import NONSPEECH
+from experiments.nano.train.listening import NONSPEECH
+from experiments.programs import guarded
 from llasa_core.audio import Waveform
 from verifiers.base import Target
 from verifiers.registry import load
@@ -27,6 +29,7 @@ from verifiers.shared.wer import seed_tts_eval
 from verifiers.stats import bootstrap_mean
 
 RECOGNISERS = ("whisper", "hubert-ctc")
+PACKAGED = Path(__file__).parents[3] / "verifiers" / "nano"
 RESAMPLES = 300
 PHRASES = 200
 SENTENCES_A_VOICE = 25
@@ -209,25 +212,28 @@ def evaluate(
     return figures
 
 
-def main() -> None:
-    """Print the figures as JSON and save them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--work", type=Path, default=Path("nano_work"), help="the recipe's work folder")
-    packaged = Path(__file__).parents[3] / "verifiers" / "nano"
-    parser.add_argument("--models", type=Path, default=packaged, help="folder of the three models")
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    folder = arguments.work / "resynthesis"
+@click.command(help=__doc__)
+@click.option(
+    "--work", type=click.Path(path_type=Path), default=Path("nano_work"), help="The recipe's work folder."
+)
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    default=PACKAGED,
+    help="Folder of the three models (shipped).",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.option("--seed", type=int, default=0, help="Of what is drawn (0).")
+def figures(work: Path, models: Path, out: Path, seed: int) -> None:
+    folder = work / "resynthesis"
     resynthesis = Corpus(folder) if (folder / "utterances.jsonl").exists() else None
-    corpus, extra = Corpus(arguments.work / "corpus"), Corpus(arguments.work / "extra")
-    figures = evaluate(corpus, resynthesis, extra, arguments.models, arguments.seed)
-    text = json.dumps(figures, indent=1)
+    found = evaluate(Corpus(work / "corpus"), resynthesis, Corpus(work / "extra"), models, seed)
+    text = json.dumps(found, indent=1)
     print(text)
-    arguments.out.write_text(text + "\n")
+    out.write_text(text + "\n", encoding="utf-8")
 
+
+main = guarded(figures)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

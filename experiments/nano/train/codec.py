@@ -16,6 +16,7 @@ from transformers.models.xcodec2 import modeling_xcodec2 as xcodec2
 
 from experiments.nano.data.corpus import Corpus, n_states
 from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.audio import SAMPLE_RATE
 from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 CROP, BATCH = 40, 12
@@ -147,7 +148,7 @@ def _mel(n_fft: int, bins: int) -> NDArray[np.float64]:
         num_mel_filters=bins,
         min_frequency=0,
         max_frequency=8000,
-        sampling_rate=16_000,
+        sampling_rate=SAMPLE_RATE,
         norm="slaney",
         mel_scale="slaney",
     )

@@ -22,9 +22,9 @@ from experiments.nano.data import voices
 from experiments.nano.data.corpus import Corpus, Utterance
 from experiments.nano.data.extra import store
 from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.audio import SAMPLE_RATE
 from llasa_core.codec.codec import Codec
 
-SAMPLE_RATE = 16_000
 TOKENS = {"angry": "生气/angry", "happy": "开心/happy", "neutral": "中立/neutral", "sad": "难过/sad"}
 """The styles in the order of the classes, as the released models name them; ``<unk>`` follows."""
 UNKNOWN = "<unk>"

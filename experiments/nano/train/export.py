@@ -9,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from experiments.nano.data.corpus import Corpus
+from llasa_core.audio import SAMPLE_RATE
 
 PROMPT_SECONDS = (2.2, 3.6)
 
@@ -33,7 +34,7 @@ def voice_prompts(corpus: Corpus, target: Path) -> None:
     """One dev recording of each voice and style, the neutral ones first; models were never trained on them."""
     target.mkdir(parents=True, exist_ok=True)
     chosen: dict[tuple[str, str], int] = {}
-    low, high = (round(16_000 * s) for s in PROMPT_SECONDS)
+    low, high = (round(SAMPLE_RATE * s) for s in PROMPT_SECONDS)
     for i in corpus.split("dev"):
         u = corpus.utterances[i]
         if low <= u.length <= high:
@@ -43,7 +44,7 @@ def voice_prompts(corpus: Corpus, target: Path) -> None:
         u = corpus.utterances[chosen[voice, style]]
         name = voice if style == "neutral" else f"{voice}-{style}"
         soundfile.write(
-            target / f"{name}.wav", corpus.samples(chosen[voice, style]), 16_000, subtype="PCM_16"
+            target / f"{name}.wav", corpus.samples(chosen[voice, style]), SAMPLE_RATE, subtype="PCM_16"
         )
         entries.append({"name": name, "file": f"{name}.wav", "text": u.text, "voice": voice, "style": style})
     (target / "prompts.json").write_text(json.dumps(entries, indent=1) + "\n")

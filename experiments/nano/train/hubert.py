@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from transformers import HubertConfig, HubertForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 
 from experiments.nano.data.corpus import Corpus, n_states
-from experiments.nano.data.listening import Clip, ClipBatches
+from experiments.nano.train.listening import Clip, ClipBatches
 from experiments.nano.train.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
 from experiments.nano.train.training import Schedule, train
 

@@ -10,7 +10,7 @@ from whisper.audio import mel_filters
 
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.data.documents import IGNORE
-from experiments.nano.data.listening import Clip
+from experiments.nano.train.listening import Clip
 from experiments.nano.train.training import Muon
 
 N_MELS = 80

@@ -13,8 +13,8 @@ from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMForXVector
 
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.audio import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
 BATCH = 32
 CROP_SECONDS = (1.0, 3.0)
 SCALE, MARGIN = 20.0, 0.2

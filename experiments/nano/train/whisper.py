@@ -15,9 +15,11 @@ from whisper.model import ModelDimensions, Whisper, disable_sdpa
 from whisper.tokenizer import get_tokenizer
 
 from experiments.nano.data.corpus import Corpus, n_states
-from experiments.nano.data.listening import SAMPLE_RATE, Clip, ClipBatches
+from experiments.nano.train.listening import Clip, ClipBatches
 from experiments.nano.train.recognisers import LETTERS, N_MELS, ctc_loss, log_mel, optimizers, sound_loss
 from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.audio import SAMPLE_RATE
+from llasa_core.codec.features import HOP
 
 DIMENSIONS = ModelDimensions(
     n_mels=N_MELS,
@@ -106,8 +108,8 @@ def decode_text(model: Whisper, rows: torch.Tensor, audio: torch.Tensor, unused:
 
 def windows(clips: Sequence[Clip], padding: int) -> torch.Tensor:
     """[batch, samples] with zeros after each clip, as ``pad_or_trim`` puts them; whole codes of 320 samples."""
-    longest = min(max(len(c.wave) for c in clips) + padding, DIMENSIONS.n_audio_ctx * 320)
-    waves = np.zeros((len(clips), -(-longest // 320) * 320), np.float32)
+    longest = min(max(len(c.wave) for c in clips) + padding, DIMENSIONS.n_audio_ctx * HOP)
+    waves = np.zeros((len(clips), -(-longest // HOP) * HOP), np.float32)
     for row, clip in zip(waves, clips, strict=True):
         row[: len(clip.wave)] = clip.wave[: len(row)]
     return torch.from_numpy(waves)

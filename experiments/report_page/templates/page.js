@@ -5,7 +5,7 @@
   if (!nodes.length) return;
   const byId = (id) => document.getElementById(id);
   const svg = byId("tree"), scroll = byId("tree-scroll");
-  const TOP = 26, BOTTOM = 24, LEFT = 16, RIGHT = 210, LEAST = 130; // pixels; LEAST: of one second
+  const TOP = 26, BOTTOM = 24, LEFT = 16; // pixels
   const seconds = (codes) => codes / data.codesPerSecond;
   const digits = Object.fromEntries(data.scales.map((each) => [each.name, each.digits]));
   const show = (value, name) => (value === null ? "–" : value.toFixed(digits[name] ?? 3).replace(/^(-?)0\./, "$1."));
@@ -15,7 +15,7 @@
   const winner = Math.max(0, nodes.findIndex((node) => node.candidate && node.candidate.rank === 0));
   const pathOf = (i) => { const path = []; for (let at = i; at !== null; at = nodes[at].parent) path.unshift(at); return path; };
   const winning = new Set(pathOf(winner));
-  let zoom = 1, scale = data.scales[0] || null, selected = winner, groups = [], labels = null, toX = null, playing = null;
+  let zoom = 1, scale = data.scales[0] || null, selected = winner, groups = [], labels = null, toX = null, playing = null, narrow = false;
 
   const make = (name, attributes, parent, text) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -46,10 +46,12 @@
   // Drawing.
   const draw = () => {
     const wide = scroll.clientWidth || 800;
-    const fit = Math.max((wide - LEFT - RIGHT) / seconds(data.length || 1), LEAST);
+    narrow = wide < 560;
+    const right = narrow ? 78 : 210, least = narrow ? 36 : 130; // of the labels; of one second
+    const fit = Math.max((wide - LEFT - right) / seconds(data.length || 1), least);
     const unit = seconds(1) * fit * zoom;
     toX = (codes) => LEFT + codes * unit;
-    const width = Math.ceil(toX(data.length) + RIGHT), height = Math.ceil(data.height + TOP + BOTTOM);
+    const width = Math.ceil(toX(data.length) + right), height = Math.ceil(data.height + TOP + BOTTOM);
     svg.replaceChildren();
     svg.setAttribute("width", width);
     svg.setAttribute("height", height);
@@ -77,7 +79,7 @@
       for (const y of [13, height - 6]) make("text", { x: toX(at), y, "text-anchor": at ? "middle" : "start" }, svg, seconds(at) + " s");
     }
     for (const at of judged) make("line", { class: "grid judged", x1: toX(at), x2: toX(at), y1: TOP - 6, y2: height - BOTTOM + 6 }, svg);
-    if (free && free < data.length) make("text", { x: width - 8, y: 13, "text-anchor": "end" }, svg, "free run from " + seconds(free) + " s");
+    if (free && free < data.length && !narrow) make("text", { x: width - 8, y: 13, "text-anchor": "end" }, svg, "free run from " + seconds(free) + " s");
   };
   const shape = (node) => {
     const y = node.y + TOP, x = toX(node.start), end = Math.max(toX(node.end), x + 2);
@@ -101,7 +103,7 @@
     else if (node.finished) make("circle", { class: "end", cx: x, cy: y, r: small ? 2 : i === winner ? 5 : 4 }, group);
     else make("circle", { class: "dot " + role, cx: x, cy: y, r: small ? 1.4 : 3.2 }, group);
     const score = scale ? scoreOf(node, scale.name) : null;
-    if (node.candidate) make("text", { class: "label" + (i === winner ? " winner" : ""), x: x + 10, y: y + 4 }, labels, (i === winner ? "★ " : "") + "#" + node.candidate.number + "  " + final(node));
+    if (node.candidate) make("text", { class: "label" + (i === winner ? " winner" : ""), x: x + 10, y: y + 4 }, labels, (i === winner ? "★ " : "") + "#" + node.candidate.number + "  " + (narrow ? score ? show(score.value, scale.name) : "" : final(node)));
     else if (!small && score && stepWidth >= 56) make("text", { class: "value", x: x - 5, y: y - 5.5, "text-anchor": "end" }, labels, show(score.value, scale.name));
     return group;
   };
@@ -154,7 +156,7 @@
   const decoded = new Map();
   const base64Of = (leaf) => {
     const element = byId("recording-" + leaf);
-    return element ? element.getAttribute("src").split(",")[1] : data.recordings[leaf];
+    return element ? element.getAttribute("src").split(",")[1] : data.clips[leaf];
   };
   const recording = async (leaf) => {
     if (!decoded.has(leaf)) {

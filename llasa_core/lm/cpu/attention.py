@@ -1,7 +1,10 @@
-"""Attention of one token of each row as a single compiled function: for a CPU in float32.
+"""Attention of one token of each row as a single compiled function, for float32 on a CPU.
 
-In a model of some million weights torch spends more time between its operations than in them, and there are a dozen of
-them to attention. Here they are one, and no row's numbers depend on the rows beside it.
+It exists so that a batch is exact: the result of a row is the same to the last bit in any batch, in any group
+and behind any number of columns, so a candidate is the same speech in every search. Torch's operations cannot
+give that: a matrix product and its fused attention choose the order of their sums by the shape of the whole
+batch. It is also faster, since attention is a dozen torch operations and a model of some million weights
+spends more time between its operations than in them.
 """
 
 from __future__ import annotations
@@ -13,33 +16,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llasa_core.lm.cpu.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
+from llasa_core.lm.cpu.compiling import Array, Integers, compiled, inlined, use_threads_of_torch
 from llasa_core.lm.prefix import Group
 
 TOGETHER = 4
-"""Rows for which a prefix is read at once; says nothing about their numbers."""
+"""Rows for which a prefix is read at once; it does not affect the results."""
 
 
 class CompiledAttention:
-    """Attention of rows that are one token each, layer by layer."""
+    """Attention of rows of one token each, layer by layer."""
 
     def __init__(
         self,
         groups: Sequence[Group],
         block: Tensor,
-        places: Tensor,
+        positions: Tensor,
         tables: tuple[Tensor, Tensor],
         slots: Tensor | None = None,
     ) -> None:
-        """As `TorchAttention`, float32 on a CPU. ``slots``: int64 [rows], where in ``block`` each row lies, if not in order.
+        """As `TorchAttention`, float32 on a CPU. ``slots``: int64 [rows], if they are not in order.
 
-        Rows of one slot are tokens of one text: each sees the keys and values of those before it.
+        Rows of one slot are tokens of one text: each attends to the keys and values of the tokens before it.
         """
         self._groups = groups
         self._block: Array = block.numpy()
-        self._places: Numbers = places.numpy()
+        self._positions: Integers = positions.numpy()
         self._tables: tuple[Array, Array] = tables[0].numpy(), tables[1].numpy()
-        self._slots: Numbers = np.arange(places.shape[1]) if slots is None else slots.numpy()
+        self._slots: Integers = np.arange(positions.shape[1]) if slots is None else slots.numpy()
         use_threads_of_torch()
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
@@ -48,17 +51,17 @@ class CompiledAttention:
         rows, heads, dim = given.shape
         block = self._block[layer]
         mixed = np.empty((rows, heads - 2 * block.shape[2], dim), np.float32)
-        where = self._places, self._slots, *self._tables
+        where = self._positions, self._slots, *self._tables
         for group in self._groups:
             _attend(given, *where, group.prefix.array[layer], block, group.first, group.last, mixed)
         return torch.from_numpy(mixed).view(rows, -1)
 
 
-@compiled(parallel=OPENMP)
+@compiled
 def _attend(
     states: Array,
-    places: Numbers,
-    slots: Numbers,
+    positions: Integers,
+    slots: Integers,
     cos: Array,
     sin: Array,
     prefix: Array,
@@ -69,17 +72,17 @@ def _attend(
 ) -> None:
     """One layer and one prefix: rows ``first`` .. ``last - 1``.
 
-    states [rows, heads + 2 * kv_heads, dim]; places [2, rows]; slots [rows]; cos, sin [context, dim]; prefix [2,
-    kv_heads, tokens, dim]; block [slots, 2, kv_heads, columns, dim], into which the rows' keys and values are written;
-    mixed [rows, heads, dim], the result.
+    states [rows, heads + 2 * kv_heads, dim]; positions [2, rows]; slots [rows]; cos, sin [context, dim];
+    prefix [2, kv_heads, tokens, dim]; block [slots, 2, kv_heads, columns, dim], into which the rows' keys and
+    values are written; mixed [rows, heads, dim], the result.
     """
     kv_heads, dim = block.shape[2], states.shape[2]
     heads = states.shape[1] - 2 * kv_heads
     known, sharing, scale = prefix.shape[2], heads // kv_heads, np.float32(1 / np.sqrt(dim))
     for row in numba.prange(first, last):
-        position, column, own = places[0, row], places[1, row], block[slots[row]]
+        position, column, own = positions[0, row], positions[1, row], block[slots[row]]
         for kv in range(kv_heads):
-            _turn(states[row, heads + kv], cos[position], sin[position], own[0, kv, column])
+            _rotate(states[row, heads + kv], cos[position], sin[position], own[0, kv, column])
             own[1, kv, column] = states[row, heads + kv_heads + kv]
     parts = (last - first + TOGETHER - 1) // TOGETHER
     for part in numba.prange(parts * kv_heads):
@@ -89,35 +92,35 @@ def _attend(
         queries = np.empty(((end - begin) * sharing, dim), np.float32)
         widest = 0
         for row in range(begin, end):
-            position = places[0, row]
-            widest = max(widest, places[1, row] + 1)
+            position = positions[0, row]
+            widest = max(widest, positions[1, row] + 1)
             for k in range(sharing):
                 query = queries[(row - begin) * sharing + k]
-                _turn(states[row, kv * sharing + k], cos[position], sin[position], query)
+                _rotate(states[row, kv * sharing + k], cos[position], sin[position], query)
                 query *= scale
         scores = np.empty((len(queries), known + widest), np.float32)
         for t in range(known):
             for q in range(len(queries)):
-                scores[q, t] = _product(queries[q], prefix[0, kv, t])
+                scores[q, t] = _dot(queries[q], prefix[0, kv, t])
         for q in range(len(queries)):
             row = begin + q // sharing
-            for t in range(places[1, row] + 1):
-                scores[q, known + t] = _product(queries[q], block[slots[row], 0, kv, t])
-            _softmax(scores[q, : known + places[1, row] + 1])
+            for t in range(positions[1, row] + 1):
+                scores[q, known + t] = _dot(queries[q], block[slots[row], 0, kv, t])
+            _softmax(scores[q, : known + positions[1, row] + 1])
         queries[:] = 0
         for t in range(known):
             for q in range(len(queries)):
-                _add(queries[q], scores[q, t], prefix[1, kv, t])
+                _add_scaled(queries[q], scores[q, t], prefix[1, kv, t])
         for q in range(len(queries)):
             row = begin + q // sharing
-            for t in range(places[1, row] + 1):
-                _add(queries[q], scores[q, known + t], block[slots[row], 1, kv, t])
+            for t in range(positions[1, row] + 1):
+                _add_scaled(queries[q], scores[q, known + t], block[slots[row], 1, kv, t])
             mixed[row, kv * sharing + q % sharing] = queries[q]
 
 
-@compiled(inline="always")
-def _turn(states: Array, cos: Array, sin: Array, out: Array) -> None:
-    """Apply a position to a query or key [dim]; the sign of the sine stands in its table."""
+@inlined
+def _rotate(states: Array, cos: Array, sin: Array, out: Array) -> None:
+    """Rotary position embedding of a query or key [dim]; the sine has its sign in the table."""
     half = len(states) // 2
     for d in range(half):
         a, b = states[d], states[d + half]
@@ -125,21 +128,21 @@ def _turn(states: Array, cos: Array, sin: Array, out: Array) -> None:
         out[d + half] = b * cos[d + half] + a * sin[d + half]
 
 
-@compiled(inline="always")
-def _product(a: Array, b: Array) -> np.float32:
+@inlined
+def _dot(a: Array, b: Array) -> np.float32:
     total = np.float32(0)
     for d in range(len(a)):
         total += a[d] * b[d]
     return total
 
 
-@compiled(inline="always")
-def _add(out: Array, share: np.float32, values: Array) -> None:
+@inlined
+def _add_scaled(out: Array, share: np.float32, values: Array) -> None:
     for d in range(len(out)):
         out[d] += share * values[d]
 
 
-@compiled(inline="always")
+@inlined
 def _softmax(scores: Array) -> None:
     """In place: [time]."""
     largest = scores[0]
@@ -154,11 +157,11 @@ def _softmax(scores: Array) -> None:
         scores[t] *= share
 
 
-@compiled(inline="always")
+@inlined
 def _exp(x: np.float32) -> np.float32:
-    """e to the power of x <= 0, within 2e-7: one that the compiler can vectorise, unlike that of the C library.
+    """e to the power of x <= 0, within 2e-7, which the compiler can vectorise, unlike that of the C library.
 
-    As all do it: 2^k by the bits of a float, and e^y by its series for |y| <= ln(2) / 2.
+    The usual method: 2^k by the bits of a float, and e^y by its series for |y| <= ln(2) / 2.
     """
     z = np.maximum(x * np.float32(1.4426950408889634), np.float32(-126))
     k = np.floor(z + np.float32(0.5))

@@ -1,4 +1,4 @@
-"""How functions over arrays are compiled for a CPU, and on which threads they run."""
+"""Compilation of functions over arrays for a CPU, and the threads that they run on."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from llasa_core.lm.cpu.cache import find_files
+
 Array = NDArray[np.float32]
-Numbers = NDArray[np.int64]
+Integers = NDArray[np.int64]
 Function = Callable[..., Any]
-FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
-"""How the compiler may reorder sums, so that it can vectorise them. Not-a-number stays what it is."""
+FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
+"""How the compiler may reorder sums, so that it can vectorise them. Not-a-number is still propagated."""
 
 
 def _openmp() -> bool:
-    """Whether numba can run on the threads of OpenMP, which it shares with torch; any others would fight with those.
+    """Whether numba can use the OpenMP threads of torch; threads of its own would compete with them.
 
-    Where it cannot (no libgomp on the machine), one thread is as fast as torch with two.
+    Without libgomp on the machine, one thread is as fast as torch with two.
     """
     try:
         importlib.import_module("numba.np.ufunc.omppool")
@@ -36,26 +38,28 @@ OPENMP = _openmp()
 
 
 def use_threads_of_torch() -> None:
-    """What this thread runs next is shared among as many threads as torch uses."""
+    """Compiled functions that this thread calls next use as many threads as torch."""
     if not OPENMP:
         return
     threads = torch.get_num_threads()
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     if torch.get_num_threads() != threads:
-        # when numba sets up its threads, it tells OpenMP, and so torch, to use every core
+        # when numba starts its threads, it tells OpenMP, and so torch, to use every core
         torch.set_num_threads(threads)
 
 
-def compiled(**options: Any) -> Callable[[Function], Function]:
-    """Compiles a function when it is first called, and keeps that for the next process if it can be written anywhere."""
+def compiled(function: Function) -> Function:
+    """Decorator: compile when first called, for several threads if possible, and keep the result on disk."""
+    if not OPENMP:
+        # a name of its own on disk: code for several threads is not code for one
+        function.__qualname__ += "_alone"
+    dispatcher: Any = numba.njit(fastmath=FASTMATH, nogil=True, parallel=OPENMP)(function)
+    files = find_files(function)
+    if files is not None:
+        dispatcher._cache = files
+    return dispatcher  # type: ignore[no-any-return]
 
-    def decorated(function: Function) -> Function:
-        if not OPENMP:
-            # the name of what is kept: numba would take what is for threads for what is not, and the reverse
-            function.__qualname__ += "_alone"
-        try:
-            return numba.njit(fastmath=FREEDOM, nogil=True, cache=True, **options)(function)  # type: ignore[no-any-return]
-        except RuntimeError:
-            return numba.njit(fastmath=FREEDOM, nogil=True, **options)(function)  # type: ignore[no-any-return]
 
-    return decorated
+def inlined(function: Function) -> Function:
+    """Decorator: a part of compiled functions in the same file, whose changes recompile them."""
+    return numba.njit(fastmath=FASTMATH, nogil=True, inline="always")(function)  # type: ignore[no-any-return]

@@ -1,6 +1,7 @@
-"""Copies within a block of keys and values, by the threads that work on them: for a CPU in float32.
+"""Copies between slots of the KV cache by the threads that later attend to them, for float32 on a CPU.
 
-What another core has written is slow to read where cores share no cache: a fork took up to four times as long.
+Where cores share no cache, memory that another core has written is slow to read: a fork took up to four times
+as long.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import numba
 import numpy as np
 from torch import Tensor
 
-from llasa_core.lm.cpu.compiling import OPENMP, Array, Numbers, compiled, use_threads_of_torch
+from llasa_core.lm.cpu.compiling import Array, Integers, compiled, use_threads_of_torch
 
 
 def copy_columns(block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> None:
-    """``moves``: (source, slot, start, end) of columns to be copied from slot to slot, none of which is both.
+    """``moves``: (source, slot, start, end) of columns to be copied from slot to slot. No slot is both.
 
     block [layers, slots, 2, kv_heads, columns, dim].
     """
-    # a line for each slot, so that each falls to the thread that attends to it
+    # a line for each slot, so that each slot is copied by the thread that attends to it
     lines = np.zeros((block.shape[1], 3), np.int64)
     for source, slot, start, end in moves:
         lines[slot] = source, start, end
@@ -27,12 +28,12 @@ def copy_columns(block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> N
     _copy(block.numpy(), lines)
 
 
-@compiled(parallel=OPENMP)
-def _copy(block: Array, lines: Numbers) -> None:
-    """lines [slots, 3]: source, start and end; nothing where they are equal."""
+@compiled
+def _copy(block: Array, lines: Integers) -> None:
+    """lines [slots, 3]: source, start and end; nothing is copied where start and end are equal."""
     layers, _, _, kv_heads = block.shape[:4]
-    for place in numba.prange(len(lines) * kv_heads):
-        slot, kv = place // kv_heads, place % kv_heads
+    for part in numba.prange(len(lines) * kv_heads):
+        slot, kv = part // kv_heads, part % kv_heads
         source, start, end = lines[slot]
         if start < end:
             for layer in range(layers):

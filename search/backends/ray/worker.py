@@ -1,7 +1,7 @@
-"""What runs in an actor: all models in one process, and units of work in any order, each as often as need be.
+"""What runs in an actor: the models of one process, and tasks in any order, each as often as need be.
 
-Nothing here needs Ray, and nothing that is kept between two units is needed by the next: a prompt is computed anew and
-beams are computed again from their tokens wherever they are not known.
+Nothing here needs Ray, and no task needs what an earlier one left behind: a prompt is computed anew, and
+beams are computed again from their tokens, wherever they are not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -27,14 +27,14 @@ import torch
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Extend, Start
 from search.backends.base import no_progress
-from search.backends.local import LocalBackend, LocalSession
+from search.backends.local import Executor, LocalBackend, LocalSession
 from search.cost.flops import GeneratorCost
 from search.cost.ledger import Ledger
 from search.models import ModelSpec
 
-Kind = Literal["all", "speak", "listen"]
+Kind = Literal["all", "generate", "score"]
 KEPT = 64
-"""Requests whose state is kept; of more, the one that was worked on longest ago is forgotten."""
+"""Requests whose sessions are kept; beyond that the one that was used longest ago is closed."""
 DEVICE_FAILED = 70
 """Exit code of a process whose device has failed."""
 DEVICE_ERRORS = (
@@ -46,11 +46,11 @@ DEVICE_ERRORS = (
     "CUDNN_STATUS",
     "cuFFT error",
 )
-"""What the text of such an error holds."""
+"""Texts by which errors of a device are known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class JudgeBeams:
     """Score the beams with a held-out judge."""
 
     beams: Beams
@@ -58,25 +58,26 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
+class DecodeBeams:
     """The waveforms of the beams."""
 
     beams: Beams
 
 
 @dataclass(frozen=True, slots=True)
-class Decode:
-    """How rows of codes sound in the voice of the request."""
+class DecodeCodes:
+    """Rows of codes as waveforms, in the voice of the request."""
 
     codes: tuple[tuple[int, ...], ...]
 
 
-Task: TypeAlias = Ask | Judge | Hear | Decode
+Work: TypeAlias = Ask | JudgeBeams | DecodeBeams | DecodeCodes
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a unit of work, or why nothing did, and what was spent on it. longest: tokens of a candidate."""
+class Result:
+    """What came of a task, or why nothing did, and what was spent on it. longest: tokens of a candidate, if
+    known."""
 
     value: Any = None
     error: Exception | None = None
@@ -85,7 +86,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class WorkerInfo:
     """What a worker says of itself once its models are loaded. judges: their specs."""
 
     node: str
@@ -96,8 +97,17 @@ class About:
     cost: GeneratorCost
 
 
+@dataclass(slots=True, eq=False)
+class OpenRequest:
+    """One request's session in this process. Its tasks take turns, so that what each spends is told apart."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    session: LocalSession | None = None
+    started: bool = False
+
+
 class Worker:
-    """The models of one process. Several threads may ask at once: their work shares batches."""
+    """The models of one process. Several threads may give it tasks at once: these share batches."""
 
     def __init__(
         self, spec: ModelSpec, kind: Kind, threads: int, gpu_share: float, imports: Sequence[str]
@@ -107,13 +117,13 @@ class Worker:
         self.threads = threads
         self.gpu_share = gpu_share
         self.imports = tuple(imports)
+        self.open_requests: OrderedDict[int, OpenRequest] = OrderedDict()
         self._lock = threading.Lock()
-        self._opened: OrderedDict[int, Opened] = OrderedDict()
         self._dropped = 0
         self._forgotten: deque[int] = deque(maxlen=4 * KEPT)
 
-    def load(self) -> Answer:
-        """Loads the models. The value is `About`."""
+    def load(self) -> Result:
+        """Loads the models. The value is `WorkerInfo`."""
         faulthandler.enable()
         torch.set_num_threads(self.threads)
         try:
@@ -121,137 +131,126 @@ class Worker:
                 importlib.import_module(module)
             spec = self.spec
             if spec.memory is None and 0 < self.gpu_share < 1:
-                # what is free on a shared GPU says nothing about what this process may take
-                spec = replace(
-                    spec, memory=int(0.5 * self.gpu_share * torch.cuda.mem_get_info(spec.device)[1])
-                )
-            if self.kind == "speak":
+                # the free memory of a shared GPU says nothing about this process's share
+                total = torch.cuda.mem_get_info(spec.device)[1]
+                spec = replace(spec, memory=int(0.5 * self.gpu_share * total))
+            if self.kind == "generate":
                 spec = replace(spec, verifiers=(), judges=())
-            alone = 1 if spec.device == "cpu" else 2
-            self.backend: LocalBackend = spec.load(alone, speaks=self.kind != "listen")
-        except Exception as error:  # noqa: BLE001 (whoever started the worker is told)
-            return Answer(error=portable(error))
-        found = self.backend
+            executor: Executor = "one-thread" if spec.device == "cpu" else "two-threads"
+            self.backend: LocalBackend = spec.load(executor, generates=self.kind != "score")
+        except Exception as error:  # noqa: BLE001 (the driver is told)
+            return Result(error=portable(error))
         longest, cost = 0, GeneratorCost(0, 0)
-        if self.kind != "listen":
-            longest, cost = found.generator.max_tokens, GeneratorCost.of(found.generator.network)
-        judges = tuple(found.judges)
-        return Answer(About(platform.node(), os.getpid(), torch.get_num_threads(), judges, longest, cost))
+        if self.backend.generates:
+            generator = self.backend.generator
+            longest, cost = generator.max_tokens, GeneratorCost.of(generator.network)
+        judges = tuple(self.backend.judges)
+        return Result(
+            WorkerInfo(platform.node(), os.getpid(), torch.get_num_threads(), judges, longest, cost)
+        )
 
     def alive(self) -> None:
-        """Returns when the process ends, that is never: who waits for it learns of a death at once."""
+        """Never returns: whoever waits for it learns at once that the process has ended."""
         threading.Event().wait()
 
-    def work(self, key: int, request: Request, task: Task, seconds_left: float = math.inf) -> Answer:
-        """One unit of work for the request that goes by `key`: a number, higher than those of requests before."""
+    def work(self, key: int, request: Request, work: Work, seconds_left: float = math.inf) -> Result:
+        """Does one task for the request that goes by `key`: a number, higher than those of earlier
+        requests."""
         while True:
-            answer = self._work(key, request, task, seconds_left)
-            # it may have begun before an earlier call of drop did: that was not meant for it
-            if not isinstance(answer.error, CancelledError) or key <= self._dropped:
-                return answer
+            result = self._work(key, request, work, seconds_left)
+            # a task that a call of `drop` for earlier requests cancelled by the way is begun again
+            if not isinstance(result.error, CancelledError) or key <= self._dropped:
+                return result
             with self._lock:
-                self._opened.pop(key, None)
+                self.open_requests.pop(key, None)
 
-    def _work(self, key: int, request: Request, task: Task, seconds_left: float) -> Answer:
-        if isinstance(task, Decode):
-            try:
-                return Answer(self.backend.listen(lambda: self.backend.decode(request, task.codes)).result())
-            except Exception as error:  # noqa: BLE001
-                return self._failed(error, Ledger())
+    def _work(self, key: int, request: Request, work: Work, seconds_left: float) -> Result:
         opened = self._open(key)
-        # the units of one request take turns, so that what each spends is told apart
         with opened.lock:
             ledger = Ledger()
             try:
+                if isinstance(work, DecodeCodes):
+                    return Result(
+                        self.backend.submit(lambda: self.backend.decode(request, work.codes)).result()
+                    )
                 if opened.session is None:
                     opened.session = self.backend.open(request, no_progress)
                 ledger = opened.session.ledger
-                value = opened.carry_out(opened.session, task, time.perf_counter() + seconds_left)
-                return Answer(value, None, ledger.drained(), opened.longest)
-            except Exception as error:  # noqa: BLE001
-                return self._failed(error, ledger.drained())
+                value = _answer(opened, opened.session, work, time.perf_counter() + seconds_left)
+                longest = opened.session.longest if opened.started else 0
+                return Result(value, None, ledger.drained(), longest)
+            except Exception as error:  # noqa: BLE001 (the driver is told)
+                if device_failed(error, self.spec.device):
+                    traceback.print_exception(error)
+                    sys.stderr.flush()
+                    os._exit(DEVICE_FAILED)
+                return Result(error=portable(error), ledger=ledger.drained())
 
     def forget(self, key: int) -> None:
         """The request is done."""
         with self._lock:
             self._forgotten.append(key)
-            self._opened.pop(key, None)
+            self.open_requests.pop(key, None)
 
     def drop(self, last: int) -> None:
-        """Stops what is under way for requests up to the one that goes by `last`."""
+        """Stops what is under way for the requests up to the one that goes by `last`."""
         with self._lock:
             self._dropped = max(self._dropped, last)
-            for key in [key for key in self._opened if key <= last]:
-                del self._opened[key]
+            for key in [key for key in self.open_requests if key <= last]:
+                del self.open_requests[key]
         self.backend.drop()
 
-    def _open(self, key: int) -> Opened:
+    def _open(self, key: int) -> OpenRequest:
         with self._lock:
             if key <= self._dropped or key in self._forgotten:
-                return Opened()  # the unit was overtaken: nothing is kept, for nobody would end that
-            opened = self._opened.setdefault(key, Opened())
-            self._opened.move_to_end(key)
-            while len(self._opened) > KEPT:
-                self._opened.popitem(last=False)
+                # the request ended before this task arrived: nothing is kept for it, since nobody would
+                # free it
+                return OpenRequest()
+            opened = self.open_requests.setdefault(key, OpenRequest())
+            self.open_requests.move_to_end(key)
+            while len(self.open_requests) > KEPT:
+                self.open_requests.popitem(last=False)
             return opened
 
-    def _failed(self, error: BaseException, ledger: Ledger) -> Answer:
-        if device_failed(error, self.spec.device):
-            traceback.print_exception(error)
-            sys.stderr.flush()
-            os._exit(DEVICE_FAILED)
-        return Answer(error=portable(error), ledger=ledger)
 
-
-@dataclass(slots=True, eq=False)
-class Opened:
-    """One request's state in this process."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    session: LocalSession | None = None
-    started: bool = False
-
-    @property
-    def longest(self) -> int:
-        return self.session.longest if self.session is not None and self.started else 0
-
-    def carry_out(self, session: LocalSession, task: Task, until: float) -> Any:
-        if isinstance(task, Start | Extend) and not self.started:
-            session.answer(Start()).result()
-            self.started = True
-        answer: Future[Any]
-        match task:
-            case Start():
-                return Beam((), ())
-            case Judge(beams, spec):
-                answer = session.judge(beams, spec)
-            case Hear(beams):
-                answer = session.waveforms(beams)
-            case Decode():
-                raise AssertionError("needs no session")
-            case _:
-                answer = session.answer(task, until)
-        return answer.result()
+def _answer(
+    opened: OpenRequest, session: LocalSession, work: Ask | JudgeBeams | DecodeBeams, until: float
+) -> Any:
+    """The value of a task. A session that has not run its prompt does so before its first beam grows."""
+    if isinstance(work, Start | Extend) and not opened.started:
+        session.answer(Start()).result()
+        opened.started = True
+    match work:
+        case Start():
+            return Beam((), ())
+        case JudgeBeams(beams, spec):
+            return session.judge(beams, spec).result()
+        case DecodeBeams(beams):
+            return session.waveforms(beams).result()
+        case _:
+            return session.answer(work, until).result()
 
 
 def device_failed(error: BaseException, device: str) -> bool:
-    """Whether the process's device cannot be used any more: nothing in CUDA recovers from a failed kernel.
+    """Whether the process's device cannot be used any more: CUDA does not recover from a failed kernel.
 
-    Running out of memory is no failure, nor is a mistake in the work: what asked for it is told.
+    Running out of memory is not such a failure, nor is an error of the task itself: these are the result of
+    the task.
     """
     accelerator = getattr(torch, "AcceleratorError", ())
     if isinstance(error, accelerator):
         return True
     if device == "cpu" or not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
         return False
-    # as torch named them before it had AcceleratorError, and libraries of its own name theirs
+    # errors of torch before it had AcceleratorError, and of the libraries below it
     return any(name in str(error) for name in DEVICE_ERRORS)
 
 
 def portable(error: BaseException) -> Exception:
-    """The error as another process can read it: of the same type and text, or a RuntimeError that names both.
+    """The error as another process can unpickle it: of the same type and text, or a RuntimeError that names
+    both.
 
-    Its notes carry where it was raised.
+    A note holds its traceback.
     """
     where = "".join(traceback.format_exception(error))
     try:

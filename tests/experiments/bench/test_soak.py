@@ -32,6 +32,8 @@ def test_the_trend_compares_late_with_early() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.processes
 def test_a_short_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--utterances", "8", "--kill-every", "8", "--in-flight", "4", "--strategy", "best-of-n?n=8"]
     assert soak.main(["--out", str(tmp_path), *options]) == 0
@@ -42,6 +44,7 @@ def test_a_short_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 def test_a_short_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         bench_ray.main(["--actors", "1", "--pairs", "2", "--utterances", "1", "-n", "2", "--threads", "1"])

@@ -1,8 +1,6 @@
 """The benchmark of verifiers: what it measures, and what it refuses."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,7 @@ def test_candidates_are_cut_by_the_seed() -> None:
     assert all(length % 320 == 0 and 8_000 <= length <= 24_000 for length in lengths)
 
 
+@pytest.mark.models
 def test_it_measures_both_ways(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,15 +45,6 @@ def test_it_measures_both_ways(
         assert speed["batched"] > 0 and speed["single"] > 0
         assert speed["difference"] < 1e-5
         assert speed["unusable"] == 0
-
-
-@pytest.mark.parametrize("program", ["bench", "bench_verifiers"])
-def test_it_starts_as_a_program(program: str) -> None:
-    """Whatever order it imports its libraries in: a torchaudio that does not fit torch must not stop it."""
-    command = [sys.executable, "-m", f"experiments.{program}", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--threads" in done.stdout
 
 
 @pytest.mark.parametrize(

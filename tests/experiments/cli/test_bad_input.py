@@ -197,6 +197,7 @@ def test_models(refused: Callable[..., str], search_parts: list[str], tmp_path: 
     assert "no hub id" in line
 
 
+@pytest.mark.processes
 def test_the_process_itself_answers_quickly_and_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "experiments.cli.main", "synth", TEXT, "-n", "zero"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -205,6 +206,7 @@ def test_the_process_itself_answers_quickly_and_without_a_traceback(tmp_path: Pa
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.processes
 def test_help_and_bad_usage_import_no_model_library() -> None:
     program = (
         "import sys\nfrom experiments.cli import main as cli\n"

@@ -8,7 +8,6 @@ import yaml
 
 from experiments.cli import main as cli
 from experiments.cli.recipes import FOLDER, shipped
-from experiments.studies import study
 from llasa_core.audio import read_audio, write_audio
 from search.strategies.registry import built_in
 from verifiers import registry
@@ -144,18 +143,3 @@ def test_replay_refuses_what_has_changed(
     manifest.write_text("{}")
     assert cli.main(["replay", str(manifest)]) == 2
     assert "no manifest" in capsys.readouterr().err
-
-
-def test_the_study_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two sentences on the shipped models; the second call has one sentence left to do."""
-    out = ["--out", str(tmp_path), "--widths", "1", "--only", "best-of-n (wer)"]
-    assert study.main([*out, "--sentences", "1"]) == 0
-    first = (tmp_path / "records.jsonl").read_text()
-    with (tmp_path / "records.jsonl").open("a") as file:
-        file.write('{"torn": ')
-    assert study.main([*out, "--sentences", "2"]) == 0
-    records = study.read(tmp_path / "records.jsonl")
-    assert (tmp_path / "records.jsonl").read_text().startswith(first)
-    assert len(records) == 2 and len({record["text"] for record in records}) == 2
-    assert all(record["tokens"] > 0 and record["gflops"] > 0 for record in records)
-    assert "best-of-n (wer), n=2" in capsys.readouterr().out

@@ -4,7 +4,7 @@ import numpy as np
 
 from experiments.nano.data import lexicon
 from experiments.nano.data.alignment import NULL, LetterAligner, Phonemes, align_codes
-from experiments.nano.data.judge import pronunciations
+from experiments.nano.data.cmudict import pronunciations
 
 WORDS = {
     word: phonemes.split()

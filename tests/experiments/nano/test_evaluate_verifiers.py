@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.nano.data.listening import NONSPEECH
 from experiments.nano.evaluate import verifiers as ev
+from experiments.nano.train.listening import NONSPEECH
 from verifiers.base import Score
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.nano.data.documents import IGNORE
-from experiments.nano.data.listening import NONSPEECH, SORTED_TOGETHER, ClipBatches, loudness
+from experiments.nano.train.listening import NONSPEECH, SORTED_TOGETHER, ClipBatches, loudness
 from llasa_core.codec.features import HOP
 from tests.experiments.nano.small_corpus import STATES, TEXTS, build_corpus
 

@@ -11,10 +11,10 @@ from whisper.audio import log_mel_spectrogram, pad_or_trim
 from whisper.tokenizer import get_tokenizer
 
 from experiments.nano.data.corpus import Corpus
-from experiments.nano.data.listening import Clip
 from experiments.nano.train import hubert as hubert_recipe
 from experiments.nano.train import recognisers
 from experiments.nano.train import whisper as whisper_recipe
+from experiments.nano.train.listening import Clip
 from tests.experiments.nano.small_corpus import TEXTS, build_corpus
 from verifiers.base import Target
 from verifiers.registry import load

@@ -180,7 +180,7 @@ def test_limit_drops_the_earliest_pruned_first_and_says_so(
     assert max(nodes[index]["end"] for index in gone) <= min(
         nodes[index]["end"] for index in pruned if index in left
     )
-    assert f"clips of {len(gone)} pruned branches were left out" in some.text
+    assert f"recordings of {len(gone)} pruned branches were left out" in some.text
     assert {nodes[index]["id"] for index in whole if nodes[index]["candidate"]} == {
         nodes[index]["id"] for index in left if nodes[index]["candidate"]
     }
@@ -229,7 +229,7 @@ def test_wrong_words_are_marked(search: tuple[FakeSearch, SearchResult], tmp_pat
     score = Score(errors.rate, errors.evidence())
     silent = Score(1.0, {}, False, "silent <audio>")
     _, page = written(
-        tmp_path / "page.html", search[0], with_scores(search[1], {"wer": score}, {"x": silent})
+        tmp_path / "page.html", search[0], with_scores(search[1], {"wer": score}, {"hubert-ctc:nano": silent})
     )
     said = [text for text in map(str.split, page.within["p"]) if text[:1] == ["wer:"]]
     assert len(said) == len(search[1].candidates)
@@ -263,8 +263,72 @@ def test_judge_is_compared_where_there_is_one(
     _, plain = written(tmp_path / "page.html", fake, result, judges_note="none was given")
     assert "No judge that the search did not see" in plain.text and "none was given" in plain.text
     assert "rank correlation" not in plain.text
-    assert "No candidate met all constraints" in plain.text
-    assert "No candidate met" not in page.text and "constraints met" in page.text
+    assert "No candidate met all constraints (wer<=0)." in plain.text
+    assert "No candidate met" not in page.text and "constraints met: wer<=0" in page.text
+
+
+@pytest.mark.parametrize(
+    ("rule", "satisfied", "shown"),
+    [
+        ("wer<=0,sim", True, "constraints met: wer<=0"),
+        ("wer<=0.25,sim>=0.5,sim", True, "constraints met: wer<=0.25, sim>=0.5"),
+        ("wer<=0,sim", False, "No candidate met all constraints (wer<=0)."),
+        ("wer,sim", True, ""),
+        ("sim", True, ""),
+        ("ranks(wer,sim)", True, ""),
+        ("", True, ""),
+        ("wer,sim", False, "No candidate could be judged by what selects."),
+    ],
+)
+def test_constraints_are_shown_where_there_were_some(
+    rule: str, satisfied: bool, shown: str, search: tuple[FakeSearch, SearchResult], tmp_path: Path
+) -> None:
+    strategy = {**search[1].manifest["strategy"], "select": rule}
+    manifest = {**search[1].manifest, "strategy": strategy}
+    result = dataclasses.replace(search[1], satisfied=satisfied, manifest=manifest)
+    _, page = written(tmp_path / "page.html", search[0], result)
+    assert shown in page.text
+    assert ("constraints met" in page.text) == shown.startswith("constraints met")
+    assert ("✓" in page.text) == shown.startswith("constraints met")
+    assert "No candidate" not in page.text or shown.startswith("No candidate")
+
+
+@pytest.mark.parametrize("higher", [True, False])
+@pytest.mark.parametrize("name", ["wer", "sim", "cer-like", "certainty", "loudness"])
+def test_the_direction_of_a_metric_is_that_of_the_search_whatever_its_name(
+    name: str, higher: bool, codec: Codec, tmp_path: Path
+) -> None:
+    """The best colour goes to the best value, and the judge's side says which way it is better."""
+    fake = FakeSearch(codec)
+    result = fake.run(TEXT, beams=2, copies=2, rounds=0)
+    candidates = tuple(
+        dataclasses.replace(
+            candidate,
+            scores={name: Score(0.1 * candidate.number)},
+            judged={"ear:x": Score(0.3 * candidate.number)},
+        )
+        for candidate in result.candidates
+    )
+    directions = {name: higher, "ear:x": not higher}
+    result = dataclasses.replace(result, candidates=candidates, directions=directions)
+    steps = [step for step in fake.steps if not step.scores]
+    _, page = written(tmp_path / "page.html", fake, result, steps=steps)
+    shades = {n["candidate"]["number"]: n["shades"][name] for n in page.data["nodes"] if n["candidate"]}
+    best = len(candidates) - 1 if higher else 0
+    assert shades[best] == max(shades.values()) == 1 and shades[len(candidates) - 1 - best] == 0
+    assert f"{name}, {'higher' if higher else 'lower'} is better" in page.text
+    assert f"score by the held-out judge ear:x, {'lower' if higher else 'higher'} is better" in page.text
+    assert "rank correlation -1.00" in page.text
+
+
+def test_scores_that_crowd_are_told_apart(search: tuple[FakeSearch, SearchResult], tmp_path: Path) -> None:
+    candidates = tuple(
+        dataclasses.replace(candidate, scores={"sim": Score(0.99951 + 0.00002 * candidate.number)})
+        for candidate in search[1].candidates
+    )
+    result = dataclasses.replace(search[1], candidates=candidates)
+    _, page = written(tmp_path / "page.html", search[0], result)
+    assert "sim 0.99951" in page.text and "sim 0.99953" in page.text
 
 
 def test_rank_correlation() -> None:

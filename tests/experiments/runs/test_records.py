@@ -150,6 +150,7 @@ def test_what_a_kill_left_half_written_is_removed_and_nothing_else(tmp_path: Pat
     assert left == {*foreign, "records.jsonl"}
 
 
+@pytest.mark.processes
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
     program = "import sys, time\nfrom pathlib import Path\nfrom experiments.runs.records import Records\n" + (
         "Records(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)\n"
@@ -201,6 +202,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.processes
 def test_an_interrupt_waits_for_what_has_to_be_whole(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     done = []

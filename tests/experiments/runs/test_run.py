@@ -408,6 +408,7 @@ def test_a_recipe_holds_for_all_texts(run: Callable[..., int], folder: Path) -> 
     assert run("--recipe", str(recipe)) == 2
 
 
+@pytest.mark.models
 def test_a_result_depends_on_no_other_text_and_is_made_again_from_its_record(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

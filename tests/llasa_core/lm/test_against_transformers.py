@@ -1,4 +1,4 @@
-"""The decoding engine against transformers, and rows in company against rows alone."""
+"""The decoding engine against transformers, and sequences in a batch against sequences alone."""
 
 import pytest
 import torch
@@ -9,15 +9,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from llasa_core.errors import UserError
 from llasa_core.lm import attention, sampling
-from llasa_core.lm.attention import attend_plainly
-from llasa_core.lm.batch import Batch, Row
-from llasa_core.lm.kv_cache import COLUMNS, KVCache
+from llasa_core.lm.attention import reference_attention
+from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.prefix import Group
+from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.sequence import Prompt, SpeechSequence
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import load_model, load_tokenizer
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
+from tests.llasa_core.lm.candidates import candidates, fork, tokens
 from tests.llasa_core.lm.recorder import record
 from tests.tiny import build_llama, build_tokenizer
 
@@ -57,19 +59,19 @@ def logits_after(generator: SpeechLM, ids: list[int]) -> torch.Tensor:
     """Logits [n_codes + 1] of what follows `ids`, computed from nothing."""
     network = generator.network
     with torch.inference_mode():
-        group, places = Group(0, 1, network.prefix(ids[:-1])), torch.tensor([[len(ids) - 1], [0]])
-        return network.step([group], network.allocate(1, 1), torch.tensor(ids[-1:]), places, 1)[0]
+        group, positions = Group(0, 1, network.prefix(ids[:-1])), torch.tensor([[len(ids) - 1], [0]])
+        return network.step([group], network.allocate(1, 1), torch.tensor(ids[-1:]), positions, 1)[0]
 
 
 def greedy_by_transformers(
     model: LlamaForCausalLM, generator: SpeechLM, ids: list[int], count: int
-) -> list[int]:
+) -> tuple[int, ...]:
     allowed = set(generator.token_ids.tolist())
     end = generator.vocabulary.end_id
-    tokens = torch.tensor([ids])
+    prompt = torch.tensor([ids])
     output = model.generate(
-        tokens,
-        attention_mask=torch.ones_like(tokens),
+        prompt,
+        attention_mask=torch.ones_like(prompt),
         do_sample=False,
         max_new_tokens=count,
         min_new_tokens=1,
@@ -77,7 +79,7 @@ def greedy_by_transformers(
         pad_token_id=end,
         suppress_tokens=[i for i in range(model.config.vocab_size) if i not in allowed],
     )
-    return [i - generator.vocabulary.first_id for i in output[0, len(ids) :].tolist() if i != end]
+    return tuple(i - generator.vocabulary.first_id for i in output[0, len(ids) :].tolist() if i != end)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,10 @@ def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_h
     model = shaped(len(tokenizer), tied=tied, kv_heads=kv_heads, rope=rope)
     generator = SpeechLM(model, tokenizer, sampling=GREEDY)
     prompts = [build_prompt(tokenizer, "Hello there, voice.", "a voice", [5] * n) for n in (1, 30)]
-    batch = generator.prefill([Prompt(ids, str(k)) for k, ids in enumerate(prompts)])
-    batch.extend(200)
-    for ids, codes in zip(prompts, batch.tokens, strict=True):
+    runner = ModelRunner(generator)
+    rows = [runner.prefill(Prompt(ids, str(k))) for k, ids in enumerate(prompts)]
+    runner.extend(rows, 200)
+    for ids, codes in zip(prompts, tokens(rows), strict=True):
         assert codes == greedy_by_transformers(model, generator, ids, 200)
         said = ids + generator.vocabulary.ids(codes)
         with torch.no_grad():
@@ -99,11 +102,10 @@ def test_200_greedy_tokens_and_their_logits_are_those_of_transformers(tied, kv_h
 
 
 def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Columns by whole buckets, and operations that a GPU has too."""
-    monkeypatch.setattr(GENERATOR, "columns", lambda tokens: -(-tokens // COLUMNS) * COLUMNS)
+    """Columns in whole buckets, and only operations that a GPU has too."""
     monkeypatch.setattr(GENERATOR.network, "compiled", None)
-    monkeypatch.setattr(attention, "attend", attend_plainly)
-    monkeypatch.setattr(sampling, "_rising", lambda weights: weights.sort(dim=-1).values)
+    monkeypatch.setattr(attention, "attend", reference_attention)
+    monkeypatch.setattr(sampling, "_sorted", lambda weights: weights.sort(dim=-1).values)
 
 
 @pytest.mark.parametrize("chosen", [FREE, Sampling(0.9, 0.9, 50, 0.01, 1.2)])
@@ -113,23 +115,26 @@ def test_what_a_gpu_does_otherwise_changes_no_token(monkeypatch, recorded, chose
     on its tensors is repeated, as in a CUDA graph."""
     prompts = [Prompt(build_prompt(TOKENIZER, text), text, seed) for seed, text in enumerate(TEXTS)]
 
-    def speak() -> list[list[int]]:
-        batch = GENERATOR.prefill(prompts[:1], chosen).fork([0] * 7)
+    def generate(column_multiple: int) -> list[tuple[int, ...]]:
+        runner = ModelRunner(GENERATOR, chosen)
+        runner.column_multiple = column_multiple
+        rows = candidates(runner, prompts[0], 7)
         for count in (1, COLUMNS - 2, 5):  # the last extension crosses the edge of a bucket
-            batch.extend(count)
-        batch = batch.fork([0, 2, 2]).append(GENERATOR.prefill(prompts[1:], chosen))
-        batch.extend(60)
-        batch.fork([4, 4, 0, 1]).extend(90)
-        return batch.tokens
+            runner.extend(rows, count)
+        rows = [*fork(runner, [rows[0], rows[2], rows[2]]), *map(runner.prefill, prompts[1:])]
+        runner.extend(rows, 60)
+        last = fork(runner, [rows[4], rows[4], rows[0], rows[1]])
+        runner.extend(last, 90)
+        return tokens([*rows, *last])
 
     monkeypatch.setattr(GENERATOR.network, "bias", SELDOM_ENDING)
-    expected = speak()
+    expected = generate(1)
     assert {len(row) > COLUMNS for row in expected} == {False, True}
     like_a_gpu(monkeypatch)
     graphs = []
     if recorded:
         monkeypatch.setattr(GENERATOR, "record", lambda work: graphs.append(1) or record(work))
-    assert speak() == expected
+    assert generate(COLUMNS) == expected
     assert bool(graphs) == recorded
 
 
@@ -145,16 +150,28 @@ def test_recorded_steps_are_few_and_are_used_again(monkeypatch):
 
     monkeypatch.setattr(GENERATOR.network, "step", watched)
     monkeypatch.setattr(GENERATOR, "record", lambda work: graphs.append(1) or record(work))
-    batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[1]))]).fork([0] * 13)
-    batch.extend(120)
-    assert len({len(row) for row in batch.tokens}) > 4
+    runner = ModelRunner(GENERATOR)
+    runner.column_multiple = COLUMNS
+    root = runner.prefill(Prompt(build_prompt(TOKENIZER, TEXTS[1])))
+
+    def generate() -> list[tuple[int, ...]]:
+        rows = fork(runner, [root] * 13)
+        runner.extend(rows, 120)
+        return tokens(rows)
+
+    first = generate()
+    assert len(set(map(len, first))) > 4
     assert set(sizes) <= {1, 2, 4, 8, 16} and len(graphs) <= 5
     # each is carried out once, recorded once, and then only repeated
     assert len(sizes) == 2 * len(graphs)
-    held = batch._cache.graphs
-    assert held is not None and 0 < len(held._steps) <= 5
-    batch._cache._reserve(20, 3 * COLUMNS)  # the block moves: what was recorded on the old one is gone
-    assert not held._steps
+    recorded = len(graphs)
+    assert generate() == first and len(graphs) == recorded
+    block = runner.cache.block
+    runner.make_resident(fork(runner, [root] * 40))
+    assert (
+        runner.cache.block is not block
+    )  # the block moved: what was recorded on the old one is recorded again
+    assert generate() == first and len(graphs) > recorded
 
 
 @pytest.mark.parametrize(
@@ -181,9 +198,10 @@ def test_bfloat16_is_float32_but_for_its_rounding():
     expected, found = (torch.softmax(logits_after(g, ids), -1) for g in (exact, rough))
     assert rough.network.embedding.dtype == torch.bfloat16
     assert 0.5 * (expected - found).abs().sum() < 0.05
-    batch = rough.prefill([Prompt(ids)], Sampling(0.8, 0.95)).fork([0] * 3)
-    batch.extend(20)
-    assert all(len(row) == 20 or ended for row, ended in zip(batch.tokens, batch.ended, strict=True))
+    runner = ModelRunner(rough, Sampling(0.8, 0.95))
+    rows = candidates(runner, Prompt(ids), 3)
+    runner.extend(rows, 20)
+    assert all(len(row.codes) == 20 or row.ended for row in rows)
 
 
 def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
@@ -192,9 +210,10 @@ def test_200_greedy_tokens_of_the_nano_model_are_those_of_transformers():
     tokenizer = load_tokenizer(source)
     generator = SpeechLM(model, tokenizer, sampling=GREEDY)
     ids = build_prompt(tokenizer, "the old king saw a ship on the river and the green door was open")
-    batch = generator.prefill([Prompt(ids)])
-    batch.extend(200)
-    assert batch.tokens[0] == greedy_by_transformers(model, generator, ids, 200)
+    runner = ModelRunner(generator)
+    row = runner.prefill(Prompt(ids))
+    runner.extend([row], 200)
+    assert row.codes == greedy_by_transformers(model, generator, ids, 200)
 
 
 TOKENIZER = build_tokenizer(64)
@@ -203,143 +222,179 @@ SELDOM_ENDING = torch.cat([torch.zeros(GENERATOR.n_codes), torch.tensor([-1.0])]
 TEXTS = ("Yes.", "Hello there.", "A much longer sentence than the other ones.")
 
 
-class Rows(RuleBasedStateMachine):
-    """Any sequence of extend, fork, prune and join, each row against itself computed alone: the same to the last bit."""
+class Sequences(RuleBasedStateMachine):
+    """Any order of extending, forking, pruning, re-ordering, rewinding and new requests, with less and less memory.
+
+    Each sequence is compared with itself computed alone in another cache: equal to the last bit.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.batch: Batch
+        self.runner = ModelRunner(GENERATOR)
+        self.running: list[SpeechSequence] = []
+        self.idle: list[SpeechSequence] = []
         self.requests = 0
-
-    def prompt(self, text: str) -> Prompt:
-        self.requests += 1
-        return Prompt(build_prompt(TOKENIZER, text), f"request {self.requests}", seed=self.requests)
 
     @initialize(text=st.sampled_from(TEXTS))
     def begin(self, text: str) -> None:
-        self.batch = GENERATOR.prefill([self.prompt(text)])
+        self.a_request_joins(text)
 
     @rule(n=st.integers(1, 12))
     def extend(self, n: int) -> None:
-        self.batch.extend(n)
+        held = [sequence for sequence in self.idle if self.is_resident(sequence)]
+        self.runner.extend(self.running, n, pinned=self.idle)
+        if GENERATOR.memory is None:
+            assert all(map(self.is_resident, held)), "a pinned sequence lost its place though there was room"
 
     @rule(data=st.data())
-    @precondition(lambda self: len(self.batch) < 8 and not all(self.batch.finished))
-    def fork(self, data: st.DataObject) -> None:
-        going = [index for index, finished in enumerate(self.batch.finished) if not finished]
-        rows = data.draw(st.lists(st.sampled_from(going), min_size=1, max_size=8))
-        old = {(r.request_id, r.lineage) for r in self.batch._rows}
-        try:
-            self.batch = self.batch.fork(rows)
-        except ValueError:  # two rows would draw the same numbers: refused, and nothing has changed
-            assert {(r.request_id, r.lineage) for r in self.batch._rows} == old
+    @precondition(lambda self: 0 < len(self.running) < 8)
+    def fork_and_prune(self, data: st.DataObject) -> None:
+        kept = data.draw(st.lists(st.sampled_from(self.running), min_size=1, max_size=8))
+        self.running = fork(self.runner, kept)
 
     @rule(data=st.data())
-    @precondition(lambda self: len(self.batch) > 1)
-    def prune(self, data: st.DataObject) -> None:
-        kept = data.draw(st.lists(st.integers(0, len(self.batch) - 1), min_size=1, unique=True))
-        self.batch = self.batch.fork(kept, branches=[0] * len(kept))
+    @precondition(lambda self: self.running)
+    def reorder(self, data: st.DataObject) -> None:
+        self.running = data.draw(st.permutations(self.running))
 
-    @rule(text=st.sampled_from(TEXTS), n=st.integers(0, 5))
-    @precondition(lambda self: len(self.batch) < 6)
-    def join(self, text: str, n: int) -> None:
-        other = GENERATOR.prefill([self.prompt(text)])
-        other.extend(n)
-        self.batch = self.batch.append(other)
+    @rule(text=st.sampled_from(TEXTS))
+    @precondition(lambda self: len(self.running) < 6)
+    def a_request_joins(self, text: str) -> None:
+        self.requests += 1
+        prompt = Prompt(build_prompt(TOKENIZER, text), f"request {self.requests}", seed=self.requests)
+        self.running.append(self.runner.prefill(prompt))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.running)
+    def pause(self, data: st.DataObject) -> None:
+        """As beams that are being scored: not continued now."""
+        paused = data.draw(st.lists(st.sampled_from(self.running), min_size=1, unique_by=id))
+        self.running = [s for s in self.running if not any(s is one for one in paused)]
+        self.idle = [*self.idle, *paused][-6:]
+
+    @rule()
+    def go_on(self) -> None:
+        self.running, self.idle = [*self.running, *self.idle][-8:], []
+
+    @rule(data=st.data(), slot=st.integers(-1, 9))
+    @precondition(lambda self: self.running)
+    def rewind(self, data: st.DataObject, slot: int) -> None:
+        """A sequence is made again of its first tokens; where its keys and values are is not known, or wrong."""
+        index = data.draw(st.integers(0, len(self.running) - 1))
+        old = self.running[index]
+        length = data.draw(st.integers(0, len(old.codes)))
+        lineage = tuple(pair for pair in old.lineage if pair[0] < length)
+        self.running[index] = self.runner.resume(old, old.codes[:length], lineage, slot=slot)
 
     @rule(rows=st.integers(1, 3))
     def limit_the_memory(self, rows: int) -> None:
         GENERATOR.memory = GENERATOR.network.bytes_per_token * (1000 + rows * 2 * COLUMNS)
 
     @invariant()
-    def every_row_is_as_it_is_alone(self) -> None:
-        for row in self.batch._rows[:3]:
-            prompt = [*row.prefix.tokens, row.history[0]]
-            alone = GENERATOR.prefill([Prompt(prompt, row.request_id, row.seed)])
-            for position, branch in row.lineage:
-                alone.extend(position - len(alone.tokens[0]))
-                alone = alone.fork([0], branches=[branch])
-            alone.extend(len(row.codes) + row.ended - len(alone.tokens[0]))
-            assert alone.tokens[0] == list(row.codes) and alone.ended[0] == row.ended
-            if not row.finished and row.slot >= 0:
-                found = self.logits(self.batch, row)
-                assert torch.equal(found, self.logits(alone, alone._rows[0]))
-                expected = logits_after(GENERATOR, [*row.prefix.tokens, *row.history])
+    def every_sequence_is_as_it_is_alone(self) -> None:
+        for sequence in [*self.running[:3], *self.idle[:1]]:
+            alone = self.alone(sequence)
+            assert (alone.codes, alone.ended) == (sequence.codes, sequence.ended)
+            if not sequence.finished and self.is_resident(sequence):
+                found = self.logits(self.runner, sequence)
+                assert torch.equal(found, self.logits(self.other, alone))
+                expected = logits_after(GENERATOR, [*sequence.prefix.tokens, *sequence.token_ids])
                 torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
-    def logits(self, batch: Batch, row: Row) -> torch.Tensor:
-        """What the cache's keys and values say, on a copy of it."""
-        cache = KVCache(GENERATOR.network)
-        (slot,) = cache.adopt(batch._cache, [row.slot])
+    def alone(self, sequence: SpeechSequence) -> SpeechSequence:
+        """The same sequence from its prompt and lineage alone, in `self.other`."""
+        self.other = runner = ModelRunner(GENERATOR)
+        prompt = [*sequence.prefix.tokens, sequence.token_ids[0]]
+        alone = runner.prefill(Prompt(prompt, sequence.request_id, sequence.seed))
+        for position, branch in sequence.lineage:
+            runner.extend([alone], position - len(alone.codes))
+            (alone,) = fork(runner, [alone], [branch])
+        runner.extend([alone], len(sequence.codes) + sequence.ended - len(alone.codes))
+        if alone.slot < 0:
+            runner.make_resident([alone])
+        return alone
+
+    def is_resident(self, sequence: SpeechSequence) -> bool:
+        """Whether the cache holds all of its keys and values in the slot that it names."""
+        return len(sequence.token_ids) > 1 and self.runner.cache.holds(sequence)
+
+    def logits(self, runner: ModelRunner, sequence: SpeechSequence) -> torch.Tensor:
+        """Logits [n_codes + 1] of the next token by the keys and values in the cache, which stays as it is."""
+        column, slot = len(sequence.token_ids) - 1, sequence.slot
+        positions = torch.tensor([[len(sequence.prefix) + column], [column]])
+        block = torch.cat([runner.cache.block[:, slot : slot + 1], GENERATOR.network.allocate(1, COLUMNS)], 4)
+        groups, last = [Group(0, 1, sequence.prefix)], torch.tensor(sequence.token_ids[-1:])
         with torch.inference_mode():
-            _, groups, _ = cache.bring([row.content], [slot], 1)
-            column = len(row.history) - 1
-            places = torch.tensor([[len(row.prefix) + column], [column]])
-            last = torch.tensor(row.history[-1:])
-            return GENERATOR.network.step(groups, cache.block, last, places, column + 1)[0]
+            return GENERATOR.network.step(groups, block, last, positions, column + 1)[0]
 
     def teardown(self) -> None:
         GENERATOR.memory = None
 
 
-Rows.TestCase.settings = settings(
+Sequences.TestCase.settings = settings(
     max_examples=30,
-    stateful_step_count=12,
+    stateful_step_count=14,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-TestRows = Rows.TestCase
+TestSequences = Sequences.TestCase
 
 
 def test_64_rows_of_nano_do_not_depend_on_company_order_or_memory():
     generator = SpeechLM.from_source(str(PACKAGED["nano/generator"]), sampling=Sampling(0.8, 0.95))
     ids = build_prompt(generator.tokenizer, "seven green birds sit on the old wall")
     prompt = Prompt(ids, "birds", 5)
-    all_rows = generator.prefill([prompt]).fork([0] * 64)
-    all_rows.extend(200)
-    sixteen = generator.prefill([prompt]).fork([0] * 16)
-    sixteen.extend(200)
-    assert all_rows.tokens[:16] == sixteen.tokens
-    backwards = generator.prefill([prompt]).fork([0] * 64, branches=list(range(63, -1, -1)))
+    runner = ModelRunner(generator)
+    all_rows = candidates(runner, prompt, 64)
+    runner.extend(all_rows, 200)
+    runner = ModelRunner(generator)
+    sixteen = candidates(runner, prompt, 16)
+    runner.extend(sixteen, 200)
+    assert tokens(all_rows[:16]) == tokens(sixteen)
+    runner = ModelRunner(generator)
+    backwards = fork(runner, [runner.prefill(prompt)] * 64, range(63, -1, -1))
     generator.memory = generator.network.bytes_per_token * (len(ids) + 10 * 2 * COLUMNS)
     for _ in range(8):
-        backwards.extend(25)
-    assert backwards.tokens[::-1] == all_rows.tokens
-    assert backwards._cache.bytes <= generator.memory
+        runner.extend(backwards, 25)
+    assert tokens(backwards)[::-1] == tokens(all_rows)
+    assert runner.cache.bytes <= generator.memory
 
 
 def test_rows_that_lost_their_place_are_computed_again_and_counted(monkeypatch):
     ids = build_prompt(TOKENIZER, TEXTS[1])
-    free = GENERATOR.prefill([Prompt(ids)]).fork([0] * 6)
-    tight = GENERATOR.prefill([Prompt(ids)]).fork([0] * 6)
-    monkeypatch.setattr(GENERATOR, "memory", GENERATOR.network.bytes_per_token * (len(ids) + 2 * COLUMNS))
-    tight.extend(10)
-    tight.extend(10)
-    monkeypatch.setattr(GENERATOR, "memory", None)
-    free.extend(10)
-    free.extend(10)
-    assert tight.tokens == free.tokens
-    assert free.tokens_computed == len(ids) - 1 < tight.tokens_computed
+    found = []
+    for memory in (None, GENERATOR.network.bytes_per_token * (len(ids) + 2 * COLUMNS)):
+        monkeypatch.setattr(GENERATOR, "memory", memory)
+        runner = ModelRunner(GENERATOR)
+        rows = candidates(runner, Prompt(ids), 6)
+        runner.extend(rows, 10)
+        runner.extend(rows, 10)
+        found.append((tokens(rows), sum(row.tokens_recomputed for row in rows)))
+    (free, none), (tight, some) = found
+    assert tight == free
+    assert none == 0 < some
 
 
 def test_memory_for_not_even_one_row_is_refused_with_the_numbers(monkeypatch):
-    batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[0]))])
+    runner = ModelRunner(GENERATOR)
+    rows = [runner.prefill(Prompt(build_prompt(TOKENIZER, TEXTS[0])))]
     monkeypatch.setattr(GENERATOR, "memory", 1000)
     with pytest.raises(UserError, match=r"MiB for its keys and values, 0\.0 MiB are left"):
-        batch.extend(5)
+        runner.extend(rows, 5)
 
 
 def test_a_fork_moves_only_what_has_to_move():
-    batch = GENERATOR.prefill([Prompt(build_prompt(TOKENIZER, TEXTS[2]))]).fork([0] * 4)
-    batch.extend(10)
-    block = batch._cache.block
+    runner = ModelRunner(GENERATOR)
+    rows = candidates(runner, Prompt(build_prompt(TOKENIZER, TEXTS[2])), 4)
+    runner.extend(rows, 10)
+    block = runner.cache.block
     before = block.clone()
-    beams = batch.fork([2, 2, 3, 3])
-    beams.place()
+    beams = fork(runner, [rows[2], rows[2], rows[3], rows[3]])
+    runner.make_resident(beams)
     # rows 2 and 3 stay where they are, their copies go to the slots of rows 0 and 1
-    assert [row.slot for row in beams._rows] == [2, 0, 3, 1]
-    assert beams._cache.block is block
+    assert [row.slot for row in beams] == [2, 0, 3, 1]
+    assert runner.cache.block is block
     for slot, source in ((0, 2), (1, 3), (2, 2), (3, 3)):
         torch.testing.assert_close(block[:, slot, :, :, :9], before[:, source, :, :, :9], atol=0, rtol=0)
-    assert beams.tokens_computed == batch.tokens_computed
+    assert not any(row.tokens_recomputed for row in beams)

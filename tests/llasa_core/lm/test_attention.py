@@ -1,4 +1,4 @@
-"""Attention of one token of each row: as torch writes it out, and as one compiled function."""
+"""Attention of one token of each row: in operations of torch, and as one compiled function."""
 
 import subprocess
 import sys
@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from llasa_core.lm.attention import TorchAttention, TorchReading, attend, attend_plainly, merged
+from llasa_core.lm.attention import (
+    TorchAttention,
+    TorchPrefillAttention,
+    attend,
+    merge_states,
+    reference_attention,
+)
 from llasa_core.lm.cpu import attention as compiled_attention
 from llasa_core.lm.cpu import compiling
 from llasa_core.lm.cpu.attention import CompiledAttention
-from llasa_core.lm.network import LONELY, Network
+from llasa_core.lm.network import PADDED_INPUTS, Network
 from llasa_core.lm.prefix import Group, Prefix
 from tests.tiny import build_llama
 
@@ -25,9 +31,9 @@ def test_attention_in_two_places_is_attention_over_both(queries):
     q, k, v = torch.randn(2, 4, queries, 8), torch.randn(2, 4, 30, 8), torch.randn(2, 4, 30, 8)
     mask = torch.zeros(2, 1, 1, 30).masked_fill_(torch.arange(30) > 26, -torch.inf)
     expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    for form in (attend, attend_plainly):
+    for form in (attend, reference_attention):
         parts = [form(q, k[:, :, a:b], v[:, :, a:b], mask[..., a:b]) for a, b in ((0, 11), (11, 30))]
-        torch.testing.assert_close(merged(*parts), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(merge_states(*parts), expected, atol=1e-5, rtol=1e-5)
 
 
 class Scene:
@@ -42,7 +48,7 @@ class Scene:
         ends = [(0, cut), (cut, rows)] if cut < rows else [(0, rows)]
         self.groups = [Group(*end, prefix) for end, prefix in zip(ends, self.prefixes, strict=False)]
         known = [len(g.prefix) for g in self.groups for _ in range(g.first, g.last)]
-        self.places = torch.tensor([[k + c for k, c in zip(known, columns, strict=True)], columns])
+        self.positions = torch.tensor([[k + c for k, c in zip(known, columns, strict=True)], columns])
         angles = torch.rand(100, DIM // 2)
         self.tables = angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], -1)
         self.states = torch.randn(LAYERS, rows, heads + 2 * kv_heads, DIM)
@@ -50,7 +56,7 @@ class Scene:
     def written_out(self) -> tuple[torch.Tensor, torch.Tensor]:
         """[layers, rows, heads * dim] and the block behind it."""
         block = self.block.clone()
-        attention = TorchAttention(self.groups, block, self.places, self.tables, COLUMNS, False)
+        attention = TorchAttention(self.groups, block, self.positions, self.tables, COLUMNS, False)
         return torch.stack([attention(k, states) for k, states in enumerate(self.states)]), block
 
     def compiled(self, rows: list[int] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,7 +67,7 @@ class Scene:
             (prefix,) = (g.prefix for g in self.groups if g.first <= rows[0] < g.last)
             groups = [Group(0, len(rows), prefix)]
         block = self.block[:, rows].clone()
-        attention = CompiledAttention(groups, block, self.places[:, rows].contiguous(), self.tables)
+        attention = CompiledAttention(groups, block, self.positions[:, rows].contiguous(), self.tables)
         return torch.stack([attention(k, states[rows]) for k, states in enumerate(self.states)]), block
 
 
@@ -86,23 +92,25 @@ def test_no_row_depends_on_those_beside_it_to_the_last_bit(threads: int) -> None
         torch.set_num_threads(before)
 
 
-def test_a_text_is_read_as_it_was_said_to_the_last_bit() -> None:
+def test_a_prefill_equals_the_steps_that_generated_the_tokens_to_the_last_bit() -> None:
     """Tokens at once give the keys, values and results that they gave one by one; and those of torch, nearly."""
     scene = Scene(4, 2, [12])
     (prefix, *_), count = scene.prefixes, 9
     states = torch.randn(LAYERS, count, 8, DIM)
     one_by_one, at_once, by_torch = (scene.block.clone() for _ in range(3))
     columns = torch.arange(3, 3 + count)
-    places = torch.stack([columns + len(prefix), columns])
-    said = []
+    positions = torch.stack([columns + len(prefix), columns])
+    stepped = []
     for k in range(count):
-        attention = CompiledAttention([Group(0, 1, prefix)], one_by_one, places[:, k : k + 1], scene.tables)
-        said.append(torch.stack([attention(layer, states[layer, k : k + 1]) for layer in range(LAYERS)]))
+        attention = CompiledAttention(
+            [Group(0, 1, prefix)], one_by_one, positions[:, k : k + 1], scene.tables
+        )
+        stepped.append(torch.stack([attention(layer, states[layer, k : k + 1]) for layer in range(LAYERS)]))
     slots = torch.zeros(count, dtype=torch.long)
-    reading = CompiledAttention([Group(0, count, prefix)], at_once, places, scene.tables, slots)
+    reading = CompiledAttention([Group(0, count, prefix)], at_once, positions, scene.tables, slots)
     read = torch.stack([reading(layer, states[layer]) for layer in range(LAYERS)])
-    assert torch.equal(read, torch.cat(said, 1)) and torch.equal(at_once, one_by_one)
-    torch_reading = TorchReading(prefix, by_torch, 0, 3, count, scene.tables)
+    assert torch.equal(read, torch.cat(stepped, 1)) and torch.equal(at_once, one_by_one)
+    torch_reading = TorchPrefillAttention(prefix, by_torch, 0, 3, count, scene.tables)
     expected = torch.stack([torch_reading(layer, states[layer]) for layer in range(LAYERS)])
     torch.testing.assert_close(read, expected, atol=2e-6, rtol=2e-5)
     torch.testing.assert_close(at_once, by_torch, atol=2e-6, rtol=2e-5)
@@ -127,8 +135,8 @@ def test_one_thread_without_openmp_computes_the_same(monkeypatch: pytest.MonkeyP
     function = compiled_attention._attend.py_func  # type: ignore[attr-defined]
     monkeypatch.setattr(function, "__qualname__", "_attend")
     monkeypatch.setattr(compiling, "OPENMP", False)
-    alone = compiling.compiled(parallel=False)(function)
-    assert function.__qualname__ == "_attend_alone"  # or what is kept of the other would be taken for it
+    alone = compiling.compiled(function)
+    assert function.__qualname__ == "_attend_alone"  # or it would be loaded from the files of the other
     monkeypatch.setattr(compiled_attention, "_attend", alone)
     torch.testing.assert_close(scene.compiled()[0], expected, atol=1e-6, rtol=1e-6)
 
@@ -153,24 +161,6 @@ def test_powers_of_e() -> None:
     assert powers(np.float32([0.0]))[0] == 1 and np.isnan(powers(np.float32([np.nan]))[0])
 
 
-def test_where_nothing_can_be_kept_it_is_compiled_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that cannot be written, and no home."""
-    real = numba.njit
-
-    def nowhere(*, cache: bool = False, **options: object) -> object:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available for file")
-        return real(**options)
-
-    monkeypatch.setattr(numba, "njit", nowhere)
-
-    @compiling.compiled()
-    def twice(x: float) -> float:
-        return 2 * x
-
-    assert twice(2.0) == 4.0
-
-
 def test_columns_are_copied_from_slot_to_slot() -> None:
     torch.manual_seed(0)
     network, moves = (
@@ -188,12 +178,12 @@ def test_columns_are_copied_from_slot_to_slot() -> None:
     assert torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("inputs", [64, LONELY // 2, LONELY, 2 * LONELY])
+@pytest.mark.parametrize("inputs", [64, PADDED_INPUTS // 2, PADDED_INPUTS, 2 * PADDED_INPUTS])
 def test_a_product_of_one_row_is_that_of_the_row_in_company(inputs: int) -> None:
     torch.manual_seed(0)
     network = Network(build_llama(50), torch.arange(10), 64)
     weight, x, other = torch.randn(96, inputs), torch.randn(9, inputs), torch.randn(9, 96)
-    product, added = network._product(weight), network._added(weight)
+    product, added = network._linear(weight), network._residual_linear(weight)
     torch.testing.assert_close(product(x), x @ weight.T, atol=1e-4, rtol=1e-4)
     for rows in (1, 2, 3, 5, 8):
         assert torch.equal(product(x[:rows].contiguous()), product(x)[:rows])

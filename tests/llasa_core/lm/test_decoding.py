@@ -3,10 +3,13 @@ import pytest
 import torch
 
 from llasa_core.errors import UserError
-from llasa_core.lm.network import Group
+from llasa_core.lm.prefix import Group
+from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.sequence import Prompt
+from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import build_prompt
+from tests.llasa_core.lm.candidates import candidates, fork, tokens
 from tests.tiny import build_llama, build_tokenizer
 
 GREEDY = Sampling(temperature=0)
@@ -36,8 +39,8 @@ def next_logits(generator: SpeechLM, ids: list[int]) -> torch.Tensor:
     """Logits [1, n_codes + 1] of what follows `ids`, from nothing."""
     network = generator.network
     with torch.inference_mode():
-        group, places = Group(0, 1, network.prefix(ids[:-1])), torch.tensor([[len(ids) - 1], [0]])
-        return network.step([group], network.allocate(1, 1), torch.tensor(ids[-1:]), places, 1)
+        group, positions = Group(0, 1, network.prefix(ids[:-1])), torch.tensor([[len(ids) - 1], [0]])
+        return network.step([group], network.allocate(1, 1), torch.tensor(ids[-1:]), positions, 1)
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -63,9 +66,10 @@ def test_greedy_equals_transformers_generate(tokenizer, prompts, tied):
     generator = SpeechLM(model, tokenizer, sampling=GREEDY)
     allowed = set(generator.token_ids.tolist())
     end, others = generator.vocabulary.end_id, [i for i in range(len(tokenizer)) if i not in allowed]
-    batch = generator.prefill(prompts)
-    batch.extend(40)
-    for prompt, codes in zip(prompts, batch.tokens, strict=True):
+    runner = ModelRunner(generator)
+    rows = [*map(runner.prefill, prompts)]
+    runner.extend(rows, 40)
+    for prompt, codes in zip(prompts, tokens(rows), strict=True):
         ids = torch.tensor([prompt.ids])
         output = model.generate(
             ids,
@@ -82,72 +86,70 @@ def test_greedy_equals_transformers_generate(tokenizer, prompts, tied):
 
 def test_only_codes_are_sampled_and_the_end_not_first(tokenizer, prompts):
     generator = with_end_bias(tokenizer, 60.0)
-    batch = generator.prefill(prompts, FREE).fork([0] * 10 + [1] * 10 + [2] * 10)
-    batch.extend(5)
-    assert all(batch.ended) and all(batch.finished)
-    assert all(len(row) == 1 and 0 <= row[0] < generator.n_codes for row in batch.tokens)
-    assert batch.tokens_generated == 2 * 30
+    runner = ModelRunner(generator, FREE)
+    rows = [row for prompt in prompts for row in candidates(runner, prompt, 10)]
+    runner.extend(rows, 5)
+    assert all(row.ended and row.finished for row in rows)
+    assert all(len(row.codes) == 1 and 0 <= row.codes[0] < generator.n_codes for row in rows)
 
 
 def test_first_candidates_are_the_same_for_any_n(generator, prompts):
-    four = generator.prefill(prompts[:1], FREE).fork([0] * 4)
-    eight = generator.prefill(prompts[:1], FREE).fork([0] * 8)
-    four.extend(60)
+    runner = ModelRunner(generator, FREE)
+    four, eight = (candidates(runner, prompts[0], count) for count in (4, 8))
+    runner.extend(four, 60)
     for _ in range(4):
-        eight.extend(15)
-    assert eight.tokens[:4] == four.tokens
-    assert len({tuple(row) for row in eight.tokens}) == 8
+        runner.extend(eight, 15)
+    assert tokens(eight[:4]) == tokens(four)
+    assert len(set(tokens(eight))) == 8
 
 
 def test_forked_pruned_and_joined_rows_equal_rows_alone(generator, prompts):
     """Rows of three requests in one batch, beams forked and pruned, against each computed by itself."""
-    left = generator.prefill(prompts[:2], FREE).fork([0, 0, 1, 1])
-    left.extend(10)
-    right = generator.prefill(prompts[2:], FREE)
-    right.extend(4)
-    joined = left.append(right)
-    joined.extend(6)
-    beams = joined.fork([4, 1, 1, 3])  # drops rows 0 and 2, re-orders, repeats row 1
-    beams.extend(12)
+    runner = ModelRunner(generator, FREE)
+    left = [*candidates(runner, prompts[0], 2), *candidates(runner, prompts[1], 2)]
+    runner.extend(left, 10)
+    right = runner.prefill(prompts[2])
+    runner.extend([right], 4, pinned=left)
+    joined = [*left, right]
+    runner.extend(joined, 6)
+    beams = fork(runner, [joined[4], joined[1], joined[1], joined[3]])  # drops two rows, repeats one
+    runner.extend(beams, 12)
+    assert not any(row.tokens_recomputed for row in [*joined, *beams])
 
-    def alone(prompt, first_branch, forks=()):
-        row = generator.prefill([prompt], FREE).fork([0], branches=[first_branch])
+    def alone(prompt, forks, length):
+        own = ModelRunner(generator, FREE)
+        row = own.prefill(prompt)
         for at, branch in forks:
-            row.extend(at - len(row.tokens[0]))
-            row = row.fork([0], branches=[branch])
+            own.extend([row], at - len(row.codes))
+            (row,) = fork(own, [row], [branch])
+        own.extend([row], length - len(row.codes))
         return row
 
-    expected = [
-        alone(prompts[2], 0),
-        alone(prompts[0], 1),
-        alone(prompts[0], 1, [(16, 1)]),
-        alone(prompts[1], 1),
-    ]
-    for row, one in enumerate(expected):
-        one.extend(len(beams.tokens[row]) - len(one.tokens[0]))
-        assert one.tokens[0] == beams.tokens[row]
-        assert one.lineages[0] == beams.lineages[row]
+    forks = [(2, ()), (0, ((0, 1),)), (0, ((0, 1), (16, 1))), (1, ((0, 1),))]
+    for beam, (request, lineage) in zip(beams, forks, strict=True):
+        one = alone(prompts[request], lineage, len(beam.codes))
+        assert one.codes == beam.codes
+        assert one.lineage == beam.lineage == lineage
+        assert beam.request_id == f"request-{request}"
     full = [22, 28, 28, 28]
-    assert all(len(r) == n or end for r, n, end in zip(beams.tokens, full, beams.ended, strict=True))
-    assert sum(beams.ended) < 4
-    assert beams.tokens[1] != beams.tokens[2] and beams.tokens[1][:16] == beams.tokens[2][:16]
-    assert beams.request_ids == ["request-2", "request-0", "request-0", "request-1"]
+    assert all(len(beam.codes) == n or beam.ended for beam, n in zip(beams, full, strict=True))
+    assert sum(beam.ended for beam in beams) < 4
+    assert beams[1].codes != beams[2].codes and beams[1].codes[:16] == beams[2].codes[:16]
 
 
-def test_fork_and_append_leave_the_old_batch_alone(generator, prompts):
-    root = generator.prefill(prompts[:1], FREE)
-    root.extend(5)
-    before = root.tokens
-    child = root.fork([0, 0])
-    joined = root.append(generator.prefill(prompts[1:2], FREE))
-    child.extend(20)
-    joined.extend(20)
-    assert root.tokens == before
-    root.extend(20)
-    assert root.tokens[0] == child.tokens[0] == joined.tokens[0]
+def test_a_copy_leaves_the_sequence_alone(generator, prompts):
+    runner = ModelRunner(generator, FREE)
+    root = runner.prefill(prompts[0])
+    runner.extend([root], 5)
+    before = root.codes, list(root.token_ids)
+    child = runner.resume(root, root.codes, root.lineage, slot=root.slot)
+    runner.extend([child, runner.prefill(prompts[1])], 20)
+    assert (root.codes, root.token_ids) == before
+    runner.extend([root], 20)
+    assert root.codes == child.codes
 
 
-def test_finished_rows_are_kept_and_not_run(tokenizer, prompts, monkeypatch):
+def test_finished_rows_are_not_run(tokenizer, prompts, monkeypatch):
     generator = with_end_bias(tokenizer, 6.0)
     rows_run = []
     step = generator.network.step
@@ -158,60 +160,118 @@ def test_finished_rows_are_kept_and_not_run(tokenizer, prompts, monkeypatch):
             rows_run.append(len(tokens)) or step(groups, block, tokens, *rest, **more)
         ),
     )
-    batch = generator.prefill(prompts[:1], FREE).fork([0] * 12)
-    batch.extend(30)
-    assert 0 < sum(batch.ended) < 12, "the test needs rows of both kinds"
-    assert batch.tokens_generated == sum(map(len, batch.tokens)) + sum(batch.ended)
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, prompts[0], 12)
+    runner.extend(rows, 30)
+    ended = [row for row in rows if row.ended]
+    assert 0 < len(ended) < 12, "the test needs rows of both kinds"
     # rows leave when the device is waited for, which on a CPU is every fifth token
-    spare = sum(rows_run) - batch.tokens_generated
-    assert 0 <= spare <= 4 * sum(batch.ended)
+    spare = sum(rows_run) - sum(map(len, tokens(rows))) - len(ended)
+    assert 0 <= spare <= 4 * len(ended)
     assert rows_run == sorted(rows_run, reverse=True)
-    frozen = {row: tokens for row, tokens in enumerate(batch.tokens) if batch.finished[row]}
-    batch = batch.fork(list(range(12)), branches=[0] * 12)
-    batch.extend(10)
-    assert all(batch.tokens[row] == tokens for row, tokens in frozen.items())
-    only_finished = batch.fork(list(frozen))
-    only_finished.extend(10)
-    assert only_finished.tokens_generated == batch.tokens_generated
-    revived = only_finished.append(generator.prefill(prompts[1:2], FREE))
-    revived.extend(3)
-    assert len(revived.tokens[-1]) <= 3 and revived.tokens[:-1] == only_finished.tokens
+    frozen = tokens(ended)
+    runner.extend(rows, 10)
+    assert tokens(ended) == frozen
+    del rows_run[:]
+    runner.extend(ended, 10)
+    assert not rows_run
+    other = runner.prefill(prompts[1])
+    runner.extend([*ended, other], 3)
+    assert 0 < len(other.codes) <= 3 and tokens(ended) == frozen and set(rows_run) == {1}
 
 
 def test_longest_length_ends_a_row(tokenizer, prompts):
     generator = SpeechLM(build_llama(len(tokenizer)), tokenizer, sampling=FREE, max_seconds=0.2)
-    batch = generator.prefill(prompts)
-    batch.extend(7)
-    batch.extend(100)
-    assert [len(row) for row in batch.tokens] == [10, 10, 10]
-    assert batch.finished == [True] * 3 and batch.ended == [False] * 3
+    runner = ModelRunner(generator)
+    rows = [*map(runner.prefill, prompts)]
+    short = runner.resume(rows[0], (), (), n_tokens=8)
+    runner.extend([*rows, short], 7)
+    runner.extend([*rows, short], 100)
+    assert [len(row.codes) for row in rows] == [10, 10, 10]
+    assert all(row.finished and not row.ended for row in rows)
+    assert short.codes == rows[0].codes[:8] and short.finished
+    longer = runner.resume(rows[0], short.codes, (), n_tokens=100)
+    runner.extend([longer], 100)
+    assert longer.codes == rows[0].codes
 
 
 def test_context_bounds_the_length_and_a_long_prompt_is_refused(tokenizer, prompts):
     generator = SpeechLM(build_llama(len(tokenizer), positions=256), tokenizer, sampling=FREE)
-    batch = generator.prefill(prompts[:1])
-    batch.extend(1000)
-    assert len(batch.tokens[0]) == 256 - len(prompts[0].ids)
+    runner = ModelRunner(generator)
+    row = runner.prefill(prompts[0])
+    runner.extend([row], 1000)
+    assert len(row.codes) == 256 - len(prompts[0].ids)
     long = Prompt(build_prompt(tokenizer, "word " * 60))
     with pytest.raises(UserError, match="context is 256"):
-        generator.prefill([prompts[0], long])
+        runner.prefill(long)
 
 
-def test_prefill_counts_the_prompt_once(generator, prompts):
-    batch = generator.prefill(prompts[:1], FREE).fork([0] * 8)
-    batch.extend(3)
-    assert batch.tokens_computed == len(prompts[0].ids) - 1
-    assert batch.tokens_generated == 24
+def test_a_prompt_is_run_once(generator, prompts, monkeypatch):
+    run = []
+    inner = generator.network.prefill
+    monkeypatch.setattr(
+        generator.network, "prefill", lambda *given: run.append(len(given[-1])) or inner(*given)
+    )
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, prompts[0], 8)
+    runner.extend(rows, 3)
+    assert run == [len(prompts[0].ids) - 1]
+    assert sum(map(len, tokens(rows))) == 24
+
+
+def test_a_pinned_sequence_whose_slot_is_given_up_is_computed_again(tokenizer, prompts):
+    """The block gets longer and, at the limit of memory, has fewer slots."""
+    generator = SpeechLM(build_llama(len(tokenizer), positions=1024), tokenizer, sampling=FREE)
+    generator.network.bias = torch.zeros(generator.n_codes + 1).index_fill_(0, torch.tensor(-1), -torch.inf)
+    generator.memory = generator.network.bytes_per_token * (len(prompts[0].ids) + 8 * 256)
+    expected = ModelRunner(generator)
+    alone = candidates(expected, prompts[0], 10)
+    expected.extend(alone, 100)
+    runner = ModelRunner(generator)
+    rows = candidates(runner, prompts[0], 10)
+    runner.extend(rows, 100)
+    assert rows[9].slot == 9
+    runner.extend(rows[:2], 50, pinned=rows[8:])
+    assert len(runner.cache.cached) < 10
+    for k in (8, 9):
+        runner.extend([rows[k]], 30)
+        expected.extend([alone[k]], 30)
+    assert tokens(rows[8:]) == tokens(alone[8:])
+
+
+def test_a_request_that_cannot_be_computed_leaves_no_wrong_keys_behind(generator, prompts, monkeypatch):
+    """Memory runs out while lost tokens are run again: what comes later is as if nothing had happened."""
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, prompts[1], 3)
+    runner.extend(rows, 12)
+    expected = ModelRunner(generator, FREE)
+    same = candidates(expected, prompts[1], 3)
+    expected.extend(same, 30)
+    inner = generator.network.prefill
+
+    def out_of_memory(*given):
+        raise MemoryError
+
+    again = [runner.resume(rows[2], rows[2].codes, rows[2].lineage, slot=rows[2].slot), *rows[:2]]
+    foreign = runner.prefill(prompts[0])
+    lost = runner.resume(foreign, (1, 2, 3), ())
+    monkeypatch.setattr(generator.network, "prefill", out_of_memory)
+    with pytest.raises(MemoryError):
+        runner.extend([lost, *again], 5)
+    monkeypatch.setattr(generator.network, "prefill", inner)
+    runner.extend(again, 18)
+    assert tokens(again) == [same[2].codes, same[0].codes, same[1].codes]
 
 
 def test_seed_request_and_position_decide(generator, prompts):
-    def speak(seed, name):
-        batch = generator.prefill([Prompt(prompts[0].ids, name, seed)], FREE)
-        batch.extend(20)
-        return batch.tokens[0]
+    def generate(seed, name):
+        runner = ModelRunner(generator, FREE)
+        row = runner.prefill(Prompt(prompts[0].ids, name, seed))
+        runner.extend([row], 20)
+        return row.codes
 
-    assert speak(0, "a") == speak(0, "a")
-    assert len({tuple(speak(s, n)) for s in (0, 1) for n in ("a", "b")}) == 4
+    assert generate(0, "a") == generate(0, "a")
+    assert len({generate(s, n) for s in (0, 1) for n in ("a", "b")}) == 4
 
 
 def test_samples_follow_the_model(tokenizer):
@@ -223,36 +283,35 @@ def test_samples_follow_the_model(tokenizer):
     with torch.no_grad():
         logits = next_logits(generator, ids)
     expected = torch.softmax(logits[0, :-1], -1).numpy()
-    batch = generator.prefill([Prompt(ids)], FREE).fork([0] * 3000)
-    batch.extend(1)
-    observed = np.bincount([row[0] for row in batch.tokens], minlength=8)
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, Prompt(ids), 3000)
+    runner.extend(rows, 1)
+    observed = np.bincount([row.codes[0] for row in rows], minlength=8)
     chi_square = float(((observed - 3000 * expected) ** 2 / (3000 * expected)).sum())
     assert chi_square < 24.3  # 0.1 % point of 7 degrees of freedom
 
 
 def test_wrong_use(generator, prompts, tokenizer):
-    batch = generator.prefill(prompts[:1], FREE)
-    for indices in ([1], [-1]):
-        with pytest.raises(IndexError):
-            batch.fork(indices)
-    with pytest.raises(ValueError, match="one branch"):
-        batch.fork([0, 0], branches=[1])
-    with pytest.raises(ValueError, match="same numbers"):
-        batch.fork([0, 0], branches=[1, 1])
-    with pytest.raises(ValueError, match="same numbers"):
-        batch.fork([0, 0]).fork([0, 0, 1])
+    runner = ModelRunner(generator, FREE)
+    row = runner.prefill(prompts[0])
     with pytest.raises(ValueError, match="cannot extend"):
-        batch.extend(-1)
-    with pytest.raises(ValueError, match="same generator"):
-        batch.append(generator.prefill(prompts[:1], GREEDY))
+        runner.extend([row], -1)
+    for code in (-1, generator.n_codes):
+        with pytest.raises(ValueError, match="speech codes"):
+            runner.resume(row, [0, code])
+    with pytest.raises(ValueError, match="two tokens"):
+        runner.prefill(Prompt([1]))
     with pytest.raises(UserError, match="max_seconds"):
         SpeechLM(build_llama(len(tokenizer)), tokenizer, max_seconds=0)
-    assert batch.fork([]).tokens == []
+    runner.extend([], 5)
+    runner.extend([row], 0)
+    assert row.codes == ()
 
 
 def test_broken_weights_are_told(tokenizer, prompts):
     model = build_llama(len(tokenizer))
     with torch.no_grad():
         model.model.norm.weight[0] = torch.nan
+    runner = ModelRunner(SpeechLM(model, tokenizer))
     with pytest.raises(UserError, match="not numbers"):
-        SpeechLM(model, tokenizer).prefill(prompts[:1]).extend(2)
+        runner.extend([runner.prefill(prompts[0])], 2)

@@ -112,8 +112,8 @@ def test_the_repetition_penalty_is_that_of_transformers():
     logits = torch.randn(64, 50, generator=torch.Generator().manual_seed(0)) * 3
     codes = torch.randint(0, 50, (64, 9), generator=torch.Generator().manual_seed(1))
     expected = RepetitionPenaltyLogitsProcessor(1.3)(codes, logits.clone())
-    said = torch.zeros(64, 50, dtype=torch.bool).scatter_(1, codes, True)
+    seen = torch.zeros(64, 50, dtype=torch.bool).scatter_(1, codes, True)
     u = torch.linspace(0, 0.999, 64, dtype=torch.float64)
-    penalised = choose(logits, u, Sampling(1.0, 1.0, repetition_penalty=1.3), said)
+    penalised = choose(logits, u, Sampling(1.0, 1.0, repetition_penalty=1.3), seen)
     assert penalised.tolist() == choose(expected, u, PLAIN).tolist()
     assert penalised.tolist() != choose(logits, u, PLAIN).tolist()

@@ -12,8 +12,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from experiments.bench.decoding import ShapeTokenizer
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.padded_decoder import decode_padded
+from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampling import Sampling
-from llasa_core.lm.speech_lm import Prompt, SpeechLM
+from llasa_core.lm.sequence import Prompt
+from llasa_core.lm.speech_lm import SpeechLM
+from tests.llasa_core.lm.candidates import candidates, fork
 
 STEPS = 25
 SHAPE: dict[str, Any] = {
@@ -54,23 +57,18 @@ def test_steps_wait_for_nothing_and_fetch_nothing(sampling: Sampling, recorded: 
     generator = SpeechLM(model, tokenizer, "meta", torch.bfloat16, sampling=sampling, memory=1 << 30)
     if recorded:
         generator.record = lambda work: work
-    cache = generator.new_cache()
-    prompts = [Prompt(range(20), "a"), Prompt(range(30), "b")]
-    batch = generator.prefill(prompts, cache=cache).fork([0, 0, 1, 1, 1])
+    runner = ModelRunner(generator)
+    rows = [*candidates(runner, Prompt(range(20), "a"), 2), *candidates(runner, Prompt(range(30), "b"), 3)]
     for turn in range(3):
-        rows = batch._rows
-        size = generator.rows(len(rows))
-        groups = batch._place(rows, STEPS, size)
-        state = batch._state(rows, STEPS, size)
+        batch = runner.prepare(rows, STEPS, runner.batch_size(len(rows)))
         with Transfers() as transfers:
-            chosen = batch._steps(rows, groups, state, STEPS)
+            chosen = runner.launch(batch, STEPS)
         assert chosen.is_meta and len(chosen) == STEPS
         # a recording is given the numbers of its rows once, before its steps
         assert set(transfers.found) <= ({"aten.to.dtype_layout", "aten.copy_.default"} if recorded else set())
         assert transfers.found.count("aten.copy_.default") <= 7
-        for row in rows:
-            batch._take(row, [turn] * STEPS)
-        batch = batch.fork([0, 0, 1, 3, 4])
+        runner.accept(batch, torch.full(chosen.shape, turn))
+        rows = fork(runner, [rows[k] for k in (0, 0, 1, 3, 4)])
     with pytest.raises(RuntimeError, match="meta"):
         chosen.tolist()
 

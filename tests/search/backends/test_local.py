@@ -2,9 +2,9 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
-from search.backends.local import CONTEXT_CODES, LocalBackend
+from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
 from search.results.result import SearchResult
@@ -97,7 +97,7 @@ def test_asks_are_carried_out(backend: LocalBackend, request_: Request) -> None:
 def test_a_beam_made_of_its_tokens_goes_on_like_the_one_it_was(
     backend: LocalBackend, request_: Request
 ) -> None:
-    """In another session, which has never seen it, and rewound: what is drawn depends on the lineage alone."""
+    """In another session, which has never seen it, and rewound: samples depend on the lineage alone."""
     first = Told(backend, request_)
     whole = first.answer(Extend(first.answer(Branch((first.answer(Start()),), 3)), None))[2]
     second = Told(backend, request_)
@@ -248,7 +248,7 @@ def test_emotions_are_judged_against_and_unknown_ones_refused_at_once(
         assert len(described["emotion_sha256"]) == 64
     assert found["happy"] == [-value for value in found["sad"]]
     with pytest.raises(VerifierError, match="unknown emotion 'bored'"):
-        backend.open(Request("one two", emotion="bored"))
+        Told(backend, Request("one two", emotion="bored")).answer(Start())
 
 
 def test_the_result_is_json(backend: LocalBackend, request_: Request) -> None:
@@ -280,12 +280,15 @@ def test_progress_tells_when_candidates_are_done(backend: LocalBackend, request_
     assert ("score sim", 2, 2) in seen
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+THREADED: list[Executor] = ["one-thread", "two-threads"]
+
+
+@pytest.mark.parametrize("executor", THREADED)
 def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
-    generator: SpeechLM, codec: Codec, request_: Request, threads: int
+    generator: SpeechLM, codec: Codec, request_: Request, executor: Executor
 ) -> None:
     verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
-    backend = LocalBackend(generator, codec, verifiers, threads=threads)
+    backend = LocalBackend(generator, codec, verifiers, executor=executor)
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> str:
@@ -293,27 +296,48 @@ def test_work_that_is_dropped_is_cancelled_also_for_those_who_wait_in_threads(
         go_on.wait(30)
         return "done"
 
-    under_way = backend.listen(slow)
-    waiting = [backend.listen(slow) for _ in range(3)]
+    under_way = backend.submit(slow)
+    waiting = [backend.submit(slow) for _ in range(3)]
     assert begun.wait(30)
-    told = ThreadPoolExecutor(2)
-    waited = told.submit(lambda: backend.wait(waiting))
-    opened = told.submit(lambda: backend.open(request_))
-    time.sleep(0.3)  # until both wait
+    opened = backend.open(request_).answer(Start())
+    waited = ThreadPoolExecutor(1).submit(lambda: backend.wait([*waiting, opened]))
     dropping = threading.Thread(target=backend.drop)
     dropping.start()
-    time.sleep(0.3)  # until it waits for what is under way
+    if executor == "two-threads":
+        waited.result(30)  # what has not begun is cancelled while something else is under way
     go_on.set()
     dropping.join(30)
     assert under_way.result(30) == "done"
-    for future in waiting:
+    for future in (*waiting, opened):
         with pytest.raises(CancelledError):
             future.result(30)
     waited.result(30)
-    with pytest.raises(CancelledError):
-        opened.result(30)
-    assert len(run(backend, request_, 1).candidates) == 1  # and it goes on
+    assert len(run(backend, request_, 1).candidates) == 1  # later requests are not affected
     backend.close()
+
+
+@pytest.mark.parametrize("executor", THREADED)
+def test_opening_a_request_does_not_wait_for_the_work_of_others(
+    generator: SpeechLM, codec: Codec, request_: Request, executor: Executor
+) -> None:
+    """So that one who hands out work goes on; what cannot be scored is refused before anything is
+    generated."""
+    verifiers = {"emo": Mood("mood")}
+    good, bad = (replace(request_, emotion=emotion) for emotion in ("happy", "bored"))
+    with LocalBackend(generator, codec, verifiers, executor=executor) as backend:
+        go_on = threading.Event()
+        before = backend.submit(lambda: go_on.wait(30))
+        sessions = [backend.open(good), backend.open(bad)]
+        starts = [session.answer(Start()) for session in sessions]
+        measured = sessions[1].answer(Measure((Beam((), (1, 2)),), "emo"))
+        assert not any(future.done() for future in (before, *starts, measured))
+        go_on.set()
+        assert starts[0].result(30) == Beam((), ())
+        for future in (starts[1], measured):
+            with pytest.raises(VerifierError, match="unknown emotion 'bored'"):
+                future.result(30)
+        assert sessions[0].ledger.tokens_prefilled > 0
+        assert sessions[1].ledger.tokens_prefilled == 0
 
 
 def test_without_a_generator_beams_are_heard_and_not_made(

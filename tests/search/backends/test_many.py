@@ -1,4 +1,5 @@
-"""Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and random."""
+"""Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and
+random."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,14 +71,14 @@ SPECS = (
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("threads", [0, 1, 2])
+@pytest.mark.parametrize("executor", ["inline", "one-thread", "two-threads"])
 def test_results_do_not_depend_on_how_many_are_in_flight(
-    searcher: Searcher, voice: Waveform, spec: str, threads: int, monkeypatch: pytest.MonkeyPatch
+    searcher: Searcher, voice: Waveform, spec: str, executor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor on threads, which a GPU has; and no beam is computed twice because others came between."""
+    """Nor on the threads of the models; and no beam is computed twice because others came between."""
     strategy = build(spec, METRICS)
     alone = {request.id: searcher.run(request, strategy) for request in requests(voice)}
-    monkeypatch.setattr(searcher.backend, "threads", threads)
+    monkeypatch.setattr(searcher.backend, "executor", executor)
     for in_flight in (1, 3, 7):
         found = list(searcher.run_many(requests(voice), strategy, in_flight=in_flight))
         assert len(found) == len(alone)
@@ -89,6 +90,19 @@ def test_results_do_not_depend_on_how_many_are_in_flight(
             for name in ("tokens_generated", "tokens_kept", "tokens_prefilled", "tokens_pruned"):
                 assert getattr(result.ledger, name) == getattr(expected.ledger, name)
             assert result.ledger.flops["generator"] == pytest.approx(expected.ledger.flops["generator"])
+
+
+def test_the_vocabulary_is_not_read_for_a_request(
+    searcher: Searcher, voice: Waveform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = searcher.backend
+    assert isinstance(backend, LocalBackend)
+
+    def read(tokenizer: object) -> dict[str, int]:
+        raise AssertionError("the vocabulary is read again")
+
+    monkeypatch.setattr(type(backend.generator.tokenizer), "get_vocab", read)
+    assert searcher.run(requests(voice)[0], best_of(2)).candidates
 
 
 def test_a_request_that_fails_ends_no_other(searcher: Searcher, voice: Waveform) -> None:

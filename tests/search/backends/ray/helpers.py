@@ -1,4 +1,4 @@
-"""Requests, results that are compared, and deaths at chosen moments, for the tests with a real Ray cluster."""
+"""Requests, comparison of results, and deaths at chosen moments, for the tests with a real Ray cluster."""
 
 import os
 import signal
@@ -102,13 +102,12 @@ def deaths(searcher: Searcher) -> int:
 
 
 def wait_until(searcher: Searcher, met: Callable[[], bool]) -> None:
-    """Looks after the actors until it is so."""
+    """Polls the actors until it is so."""
     backend = backend_of(searcher)
     ends = time.monotonic() + 120
     while not met():
         assert time.monotonic() < ends, backend.workers()
-        for _ in backend.actors.turn():
-            pass
+        backend.pool.poll()
 
 
 def wait_until_ready(searcher: Searcher, count: int) -> None:
@@ -118,7 +117,8 @@ def wait_until_ready(searcher: Searcher, count: int) -> None:
 
 @contextmanager
 def killed_after(searcher: Searcher, seconds: float, which: int) -> Iterator[list[int]]:
-    """SIGKILL of an actor so many seconds after the block has begun; yields the pids that were killed within it."""
+    """SIGKILL of an actor so many seconds after the block has begun; yields the pids that were killed
+    within it."""
     killed: list[int] = []
     over = threading.Event()
 

@@ -1,7 +1,8 @@
 """A verifier that makes trouble in the process that it runs in, for actors that import this module.
 
-`trouble:FOLDER` finds everything equally good, but by the text: "poison" kills its process, "hang" never comes back,
-"device" fails once as a GPU does (a file in FOLDER says that it has), "reject" and "break" raise.
+`trouble:FOLDER` finds everything equally good, but by the text: "poison" kills its process, "hang" never
+comes back, "device" fails once as a GPU does (a file in FOLDER says that it has), "reject" and "break"
+raise.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""A search over two nodes of a Ray cluster, of which one is lost in the middle. Prints a line if nothing is otherwise."""
+"""A search over two nodes of a Ray cluster, of which one is lost in the middle. Prints a line if nothing
+differs."""
 
 import os
 import threading
@@ -36,7 +37,7 @@ def main() -> None:
         wait_until_ready(searcher, 2)
         backend = backend_of(searcher)
         nodes = {
-            backend.actors.ray.get(actor.handle.__ray_call__.remote(_node)) for actor in backend.actors.actors
+            backend.pool.ray.get(actor.handle.__ray_call__.remote(_node)) for actor in backend.pool.actors
         }
         assert len(nodes) == 2, "both actors are on one node"
         began = time.perf_counter()
@@ -62,7 +63,8 @@ def main() -> None:
         # there is no room for a second actor any more
         assert states == ["ready", "starting"], states
         print(
-            f"same: {len(found)} results, {ended - began - duration:.1f} s with the loss, {duration:.1f} s without"
+            f"same: {len(found)} results, {ended - began - duration:.1f} s with the loss, "
+            f"{duration:.1f} s without"
         )
     ray.shutdown()
     cluster.shutdown()

@@ -18,7 +18,7 @@ from tests.search.backends.ray.helpers import (
     wait_until_ready,
 )
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("cluster")]
 
 
 @pytest.fixture(scope="module")
@@ -63,4 +63,4 @@ def test_everyone_worked(searcher: Searcher) -> None:
     for row in after:
         assert row["state"] == "ready" and row["restarts"] == row["queue"] == 0
         assert 0 < row["utilisation"] <= 1
-        assert (row["tokens"] > 0) is (row["kind"] != "listen")
+        assert (row["tokens"] > 0) is (row["kind"] != "score")

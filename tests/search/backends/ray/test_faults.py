@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.backends.ray.actors import ActorsFailed
+from search.backends.ray.pool import ActorsFailed
 from search.engine import Failure, Searcher
 from search.results.result import SearchResult
 from tests.search.backends.ray.helpers import (
@@ -28,6 +28,7 @@ from tests.search.backends.ray.helpers import (
     wait_until_ready,
 )
 
+pytestmark = [pytest.mark.ray, pytest.mark.processes]
 Results = dict[str, SearchResult | Failure]
 BEST_OF = "best-of-n?n=2&select=wer,trouble"
 
@@ -98,9 +99,10 @@ def test_a_device_that_fails_ends_its_process_and_the_work_is_done_by_another(pa
 
 
 def test_idle_actors_that_die_are_replaced(pair: Searcher) -> None:
-    for pid in (before := pids(pair)):
+    known, before = deaths(pair), pids(pair)
+    for pid in before:
         os.kill(pid, signal.SIGKILL)
-    time.sleep(1.0)
+    wait_until(pair, lambda: deaths(pair) == known + 2)
     result = pair.run(requests()[0], strategy(BEST_OF, TROUBLED))
     assert len(result.candidates) == 2
     wait_until_ready(pair, 2)

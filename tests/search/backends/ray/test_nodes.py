@@ -7,6 +7,8 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.processes
 def test_a_node_that_is_lost_in_the_middle_changes_nothing() -> None:
     command = [sys.executable, "-m", "tests.search.backends.ray.lose_a_node"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)

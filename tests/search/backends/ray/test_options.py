@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llasa_core.errors import UserError
-from search.backends.ray.actor import reason_of
-from search.backends.ray.options import RayOptions, Sizes, check_reachable
+from search.backends.ray.options import RayOptions, Resources
+from search.backends.ray.pool import cause_of_death
 from search.backends.ray.worker import device_failed, portable
 from search.engine import Searcher
 from verifiers.errors import VerifierError
@@ -19,31 +19,31 @@ from verifiers.errors import VerifierError
     ("options", "device", "resources", "expected"),
     [
         # cores: shared evenly, and not asked for where there are too few
-        ({"actors": 2}, "cpu", {"CPU": 2}, Sizes(2, 0, 1, 1.0, 0.0)),
-        ({"actors": 3}, "cpu", {"CPU": 2}, Sizes(3, 0, 1, 0.0, 0.0)),
-        ({"actors": 1}, "cpu", {"CPU": 8}, Sizes(1, 0, 8, 8.0, 0.0)),
-        ({}, "cpu", {"CPU": 16}, Sizes(4, 0, 4, 4.0, 0.0)),
-        ({}, "cpu", {"CPU": 2}, Sizes(1, 0, 2, 2.0, 0.0)),
-        ({"actors": 2, "threads": 1}, "cpu", {"CPU": 16}, Sizes(2, 0, 1, 1.0, 0.0)),
-        ({"actors": 1, "verifier_actors": 1}, "cpu", {"CPU": 2}, Sizes(1, 1, 1, 1.0, 0.0)),
+        ({"actors": 2}, "cpu", {"CPU": 2}, Resources(2, 0, 1, 1.0, 0.0)),
+        ({"actors": 3}, "cpu", {"CPU": 2}, Resources(3, 0, 1, 0.0, 0.0)),
+        ({"actors": 1}, "cpu", {"CPU": 8}, Resources(1, 0, 8, 8.0, 0.0)),
+        ({}, "cpu", {"CPU": 16}, Resources(4, 0, 4, 4.0, 0.0)),
+        ({}, "cpu", {"CPU": 2}, Resources(1, 0, 2, 2.0, 0.0)),
+        ({"actors": 2, "threads": 1}, "cpu", {"CPU": 16}, Resources(2, 0, 1, 1.0, 0.0)),
+        ({"actors": 1, "verifier_actors": 1}, "cpu", {"CPU": 2}, Resources(1, 1, 1, 1.0, 0.0)),
         # GPUs: one actor each, or shares
-        ({}, "cuda", {"CPU": 32, "GPU": 8}, Sizes(8, 0, 4, 4.0, 1.0)),
-        ({"gpus": 0.25}, "cuda:0", {"CPU": 8, "GPU": 1}, Sizes(4, 0, 2, 2.0, 0.25)),
-        ({"verifier_actors": 1}, "cuda", {"CPU": 4, "GPU": 2}, Sizes(1, 1, 2, 2.0, 1.0)),
-        ({"gpus": 2}, "cuda", {"CPU": 4, "GPU": 5}, Sizes(2, 0, 2, 2.0, 2.0)),
+        ({}, "cuda", {"CPU": 32, "GPU": 8}, Resources(8, 0, 4, 4.0, 1.0)),
+        ({"gpus": 0.25}, "cuda:0", {"CPU": 8, "GPU": 1}, Resources(4, 0, 2, 2.0, 0.25)),
+        ({"verifier_actors": 1}, "cuda", {"CPU": 4, "GPU": 2}, Resources(1, 1, 2, 2.0, 1.0)),
+        ({"gpus": 2}, "cuda", {"CPU": 4, "GPU": 5}, Resources(2, 0, 2, 2.0, 2.0)),
         # on a CPU a cluster's GPUs are left alone
-        ({"actors": 2}, "cpu", {"CPU": 4, "GPU": 2}, Sizes(2, 0, 2, 2.0, 0.0)),
+        ({"actors": 2}, "cpu", {"CPU": 4, "GPU": 2}, Resources(2, 0, 2, 2.0, 0.0)),
     ],
 )
 def test_actors_share_what_there_is(
-    options: dict[str, Any], device: str, resources: dict[str, float], expected: Sizes
+    options: dict[str, Any], device: str, resources: dict[str, float], expected: Resources
 ) -> None:
-    assert Sizes.of(RayOptions(**options), device, resources) == expected
+    assert Resources.for_cluster(RayOptions(**options), device, resources) == expected
 
 
 def test_a_cluster_without_gpus_is_told_of() -> None:
     with pytest.raises(UserError, match="has 0 GPUs and an actor needs 1"):
-        Sizes.of(RayOptions(), "cuda", {"CPU": 4})
+        Resources.for_cluster(RayOptions(), "cuda", {"CPU": 4})
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,8 @@ def test_a_cluster_without_gpus_is_told_of() -> None:
     [
         ({"actors": -1}, "actors=-1: give at least 0"),
         ({"attempts": 0}, "attempts=0: give at least 1"),
+        ({"actors": 100_000_000}, "actors=100000000: give at most 10000"),
+        ({"threads": 10**30}, "give at most 10000"),
         ({"gpus": 0.0}, "gpus=0: give more than 0"),
         ({"gpus": 1.5}, "gpus=1.5: give a share of one"),
         ({"timeout": float("nan")}, "timeout=nan"),
@@ -61,6 +63,7 @@ def test_numbers_that_cannot_be_are_errors(options: dict[str, Any], message: str
         RayOptions(**options)
 
 
+@pytest.mark.processes
 def test_without_ray_everything_else_works_and_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -71,7 +74,10 @@ def test_without_ray_everything_else_works_and_one_line_says_what_to_install(
             raise ImportError(name)
         return actual(name, *rest)
 
-    code = "import search.engine, search.backends.ray.backend, experiments.cli.main, sys; print('ray' in sys.modules)"
+    code = (
+        "import search.engine, search.backends.ray.backend, search.backends.ray.cluster, experiments.cli.main; "
+        "import sys; print('ray' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
@@ -115,30 +121,17 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
     assert not device_failed(UserError("bad input"), "cuda")
 
 
-def test_who_handles_sigterm_still_does_with_ray() -> None:
-    code = (
-        "import signal; from search.backends.ray.options import import_ray; handle = lambda *_: None; "
-        "signal.signal(signal.SIGTERM, handle); import_ray(); assert signal.getsignal(signal.SIGTERM) is handle"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "host.invalid:6379"])
-def test_an_address_where_nothing_answers_is_told_of_at_once(address: str) -> None:
-    with pytest.raises(UserError, match=f"nothing answers at {address} .*`ray start --head`"):
-        check_reachable(address)
-
-
 def test_what_is_said_of_a_death_is_one_line() -> None:
     killed = (
         "The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\n\tpid: 7\n"
-        "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: ..."
+        "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit "
+        "detail: ..."
     )
-    assert reason_of(Exception(killed)) == "its worker process has died"
+    assert cause_of_death(Exception(killed)) == "its worker process has died"
     unmade = (
         "The actor died because of an error raised in its creation task:\n  File x\nImportError: no module."
     )
-    assert reason_of(Exception(unmade)) == (
+    assert cause_of_death(Exception(unmade)) == (
         "The actor died because of an error raised in its creation task: ... ImportError: no module"
     )
-    assert reason_of(Exception("")) == "Exception"
+    assert cause_of_death(Exception("")) == "Exception"

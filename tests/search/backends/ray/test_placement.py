@@ -1,13 +1,11 @@
-"""Who gets which work, without any worker."""
+"""Which actor gets which task, without any process."""
 
 from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.backends.ray.placement import Board, Seat, Unit, spread
-
-BOTH = frozenset({"speak", "listen"})
+from search.backends.ray.placement import Actor, Role, Task, TaskQueue, spread
 
 
 def test_an_utterance_alone_is_spread() -> None:
@@ -56,134 +54,150 @@ def test_every_beam_has_a_place(
         assert max(Counter(places).values()) <= 1.5 * -(-len(holders) // used) + 1
 
 
-def board(seats: int = 2, limit: int = 2, attempts: int = 3) -> Board:
-    return Board([Seat(BOTH, ready=True) for _ in range(seats)], limit, attempts)
+def queue_of(actors: int = 2, limit: int = 2, attempts: int = 3) -> TaskQueue:
+    return TaskQueue([Actor(number, "all", ready=True) for number in range(actors)], limit, attempts)
 
 
-def sent(given: Board) -> list[tuple[int, Unit]]:
-    return list(given.send(0.0))
+def task(name: object, preferred: int | None = None, role: Role = "generate") -> Task:
+    return Task(role, name, preferred)
 
 
-def test_work_goes_where_it_wishes_or_else_to_the_least_busy() -> None:
-    it = board()
-    units = [Unit("speak", n, wish) for n, wish in enumerate([1, 1, None, 0])]
-    it.waiting.extend(units)
-    assert [(seat, unit.work) for seat, unit in sent(it)] == [(1, 0), (1, 1), (0, 2), (0, 3)]
+def handed_out(queue: TaskQueue) -> list[tuple[int, object]]:
+    return [(actor.number, task.arguments) for actor, task in queue.hand_out(0.0)]
 
 
-def test_nobody_gets_more_than_the_limit_and_work_waits_for_who_has_what_it_needs() -> None:
-    it = board()
-    units = [Unit("speak", n, 1) for n in range(4)]
-    it.waiting.extend(units)
-    assert [(seat, unit.work) for seat, unit in sent(it)] == [(1, 0), (1, 1)]
-    assert not sent(it)
-    it.done(1, units[0])
-    assert [(seat, unit.work) for seat, unit in sent(it)] == [(1, 2)]
+def die(queue: TaskQueue, number: int, *, ready: bool = False) -> list[Task]:
+    """The actor dies; `ready`: its successor is there at once."""
+    actor = queue.actors[number]
+    queue.actors[number] = actor.successor(0.0, restarts=1000)
+    queue.actors[number].ready = ready
+    return queue.lose(actor)
 
 
-def test_nobody_waits_for_a_worker_that_is_being_started() -> None:
-    it = board()
-    it.seats[1].ready = False
-    it.waiting.append(Unit("speak", 0, 1))
-    assert [seat for seat, _ in sent(it)] == [0]
+def done(queue: TaskQueue, number: int, task: Task) -> None:
+    queue.actors[number].running.remove(task)
 
 
-def test_what_was_there_when_a_worker_died_is_done_alone() -> None:
-    it = board(seats=2, limit=4)
-    first, second, other = Unit("speak", 0, 0), Unit("speak", 1, 0), Unit("speak", 2, 1)
-    it.waiting.extend([first, second, other])
-    sent(it)
-    assert it.died(0) == []
-    # the other seat is busy: it gets nothing new until it can take a suspect
-    it.waiting.append(Unit("speak", 3, 1))
-    assert sent(it) == []
-    it.done(1, other)
-    assert sent(it) == [(1, first)]
-    it.seats[0].ready = True
-    assert sent(it) == [(0, second)]
-    assert sent(it) == []
-    it.done(0, second)
-    assert [(seat, unit.work) for seat, unit in sent(it)] == [(0, 3)]
-    assert it.died(1) == []
+def test_a_task_goes_to_the_actor_that_it_prefers_or_else_to_the_least_busy() -> None:
+    queue = queue_of()
+    queue.waiting.extend(task(name, preferred) for name, preferred in enumerate([1, 1, None, 0]))
+    assert handed_out(queue) == [(1, 0), (1, 1), (0, 2), (0, 3)]
+
+
+def test_no_actor_gets_more_than_the_limit_and_tasks_wait_for_the_one_that_they_prefer() -> None:
+    queue = queue_of()
+    tasks = [task(name, 1) for name in range(4)]
+    queue.waiting.extend(tasks)
+    assert handed_out(queue) == [(1, 0), (1, 1)]
+    assert not handed_out(queue)
+    done(queue, 1, tasks[0])
+    assert handed_out(queue) == [(1, 2)]
+
+
+def test_no_task_waits_for_an_actor_that_is_being_started() -> None:
+    queue = queue_of()
+    queue.actors[1].ready = False
+    queue.waiting.append(task(0, 1))
+    assert handed_out(queue) == [(0, 0)]
+
+
+def test_tasks_of_an_actor_that_died_are_each_done_by_an_actor_that_does_nothing_else() -> None:
+    queue = queue_of(actors=2, limit=4)
+    first, second, other = task(0, 0), task(1, 0), task(2, 1)
+    queue.waiting.extend([first, second, other])
+    handed_out(queue)
+    assert die(queue, 0) == []
+    # the other actor is busy: it gets nothing new until it can take a suspect task
+    queue.waiting.append(task(3, 1))
+    assert handed_out(queue) == []
+    done(queue, 1, other)
+    assert handed_out(queue) == [(1, 0)]
+    queue.actors[0].ready = True
+    assert handed_out(queue) == [(0, 1)]
+    assert handed_out(queue) == []
+    done(queue, 0, second)
+    assert handed_out(queue) == [(0, 3)]
+    assert die(queue, 1) == []
     assert first.deaths == 2
 
 
-def test_after_its_attempts_a_unit_is_given_up() -> None:
-    it = board(seats=1, attempts=2)
-    bad, good = Unit("speak", "bad"), Unit("speak", "good")
-    it.waiting.extend([good, bad])
-    sent(it)
-    assert it.died(0) == []
-    it.seats[0].ready = True
-    assert sent(it) == [(0, good)]
-    it.done(0, good)
-    assert sent(it) == [(0, bad)]
-    assert it.died(0) == [bad]
-    assert not it.waiting
+def test_after_its_attempts_a_task_is_given_up() -> None:
+    queue = queue_of(actors=1, attempts=2)
+    bad, good = task("bad"), task("good")
+    queue.waiting.extend([good, bad])
+    handed_out(queue)
+    assert die(queue, 0, ready=True) == []
+    assert handed_out(queue) == [(0, "good")]
+    done(queue, 0, good)
+    assert handed_out(queue) == [(0, "bad")]
+    assert die(queue, 0) == [bad]
+    assert not queue.waiting
 
 
-def test_what_nobody_waits_for_is_not_begun_again() -> None:
-    """Else it would be done alone, while a seat gets nothing else."""
-    it = board(seats=2, limit=4, attempts=2)
-    left, right, late = Unit("speak", 0, 0), Unit("speak", 1, 0), Unit("speak", 2, 0)
-    it.waiting.extend([left, right])
-    sent(it)
-    it.waiting.append(late)
-    it.forget(left)
-    it.forget(late)
-    assert not it.waiting
-    assert it.died(0) == []
-    assert sent(it) == [(1, right)]
-    it.seats[0].ready = True
-    it.forget(right)
-    assert it.died(1) == []
-    assert not it.waiting
+def test_tasks_that_nobody_waits_for_are_not_begun_again() -> None:
+    """They would be done alone, while an actor gets nothing else."""
+    queue = queue_of(actors=2, limit=4, attempts=2)
+    left, right, late = task(0, 0), task(1, 0), task(2, 0)
+    queue.waiting.extend([left, right])
+    handed_out(queue)
+    queue.waiting.append(late)
+    queue.forget([left, late])
+    assert not queue.waiting
+    assert die(queue, 0) == []
+    assert handed_out(queue) == [(1, 1)]
+    queue.forget([right])
+    assert die(queue, 1) == []
+    assert not queue.waiting
 
 
 def test_roles_are_kept_apart() -> None:
-    it = Board([Seat(frozenset({"speak"}), ready=True), Seat(frozenset({"listen"}), ready=True)], 2, 2)
-    it.waiting.extend([Unit("listen", 0, 0), Unit("speak", 1, 1)])
-    assert [(seat, unit.work) for seat, unit in sent(it)] == [(1, 0), (0, 1)]
-    it.seats[1].gone, it.seats[1].ready = True, False
-    lost = Unit("listen", 2)
-    it.waiting.extend([lost, Unit("speak", 3)])
-    assert it.give_up() == [lost]
-    assert len(it.waiting) == 1
+    queue = TaskQueue([Actor(0, "generate", ready=True), Actor(1, "score", ready=True)], 2, 2)
+    queue.waiting.extend([task(0, 0, "score"), task(1, 1)])
+    assert handed_out(queue) == [(1, 0), (0, 1)]
+    queue.actors[1].gone, queue.actors[1].ready = True, False
+    lost = task(2, role="score")
+    queue.waiting.extend([lost, task(3)])
+    assert queue.hopeless() == [lost]
+    assert len(queue.waiting) == 1
+
+
+def test_an_actor_that_dies_too_often_in_a_row_is_gone_and_its_counts_go_on() -> None:
+    actor = Actor(3, "score", ready=True, answers=7, since=10.0)
+    after = actor.successor(15.0, restarts=1)
+    assert (after.number, after.name, after.answers, after.restarts) == (3, "verifier 3", 7, 1)
+    assert not (after.ready or after.gone) and after.seconds_ready(99.0) == 5.0
+    last = after.successor(20.0, restarts=1)
+    assert last.gone and last.restarts == 1 and not last.takes("score")
 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_all_innocent_work_is_done_whatever_dies_when(data: st.DataObject) -> None:
-    """Units of which some kill whoever works on them, and deaths that nobody deserves, but few in a row."""
-    seats = data.draw(st.integers(1, 4))
-    it = board(seats, data.draw(st.integers(1, 4)), attempts=3)
+def test_all_innocent_tasks_are_done_whatever_dies_when(data: st.DataObject) -> None:
+    """Tasks of which some kill whoever works on them, and deaths for no reason, but few in a row."""
+    count = data.draw(st.integers(1, 4))
+    queue = queue_of(count, data.draw(st.integers(1, 4)), attempts=3)
     kinds = data.draw(st.lists(st.booleans(), min_size=1, max_size=12))
-    poison = {n for n, kills in enumerate(kinds) if kills}
-    it.waiting.extend(
-        Unit("speak", n, data.draw(st.none() | st.integers(0, seats - 1))) for n in range(len(kinds))
+    poison = {name for name, kills in enumerate(kinds) if kills}
+    queue.waiting.extend(
+        task(name, data.draw(st.none() | st.integers(0, count - 1))) for name in range(len(kinds))
     )
-    done, given_up = set(), set()
+    finished, given_up = set(), set()
     for turn in range(1000):
-        assert all(len(seat.running) <= it.limit for seat in it.seats)
-        assert all(len(seat.running) == 1 for seat in it.seats if seat.alone)
-        list(it.send(turn))
-        busy = [n for n, seat in enumerate(it.seats) if seat.running]
+        assert all(len(actor.running) <= queue.limit for actor in queue.actors)
+        assert all(len(actor.running) == 1 for actor in queue.actors if actor.isolated)
+        handed_out(queue)
+        busy = [actor for actor in queue.actors if actor.running]
         if not busy:
-            if not it.waiting:
+            if not queue.waiting:
                 break
-            for seat in it.seats:
-                seat.ready = True
+            for actor in queue.actors:
+                actor.ready = True
             continue
-        number = data.draw(st.sampled_from(busy)) if turn < 60 else busy[0]
-        seat = it.seats[number]
-        unlucky = turn < 60 and not seat.alone and data.draw(st.integers(0, 9)) == 0
-        if unlucky or any(unit.work in poison for unit in seat.running):
-            given_up |= {unit.work for unit in it.died(number)}
-            if turn % 2:
-                seat.ready = True
+        actor = data.draw(st.sampled_from(busy)) if turn < 60 else busy[0]
+        unlucky = turn < 60 and not actor.isolated and data.draw(st.integers(0, 9)) == 0
+        if unlucky or any(task.arguments in poison for task in actor.running):
+            given_up |= {task.arguments for task in die(queue, actor.number, ready=bool(turn % 2))}
         else:
-            unit = seat.running[0]
-            it.done(number, unit)
-            done.add(unit.work)
-    assert done == set(range(len(kinds))) - poison
+            finished.add(actor.running.pop(0).arguments)
+    assert finished == set(range(len(kinds))) - poison
     assert given_up == poison

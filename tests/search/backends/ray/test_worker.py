@@ -1,8 +1,8 @@
-"""What an actor does with its units of work; nothing of Ray is needed for that."""
+"""What an actor does with its tasks; Ray is not needed for that."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from llasa_core.audio import Waveform
 from llasa_core.request import Request
 from search.asks import Branch, Extend, Start, branched_beams
-from search.backends.ray.worker import Hear, Task, Worker
+from search.backends.ray.worker import DecodeBeams, Work, Worker
 from search.models import ModelSpec
 
 
@@ -26,8 +26,16 @@ def worker(tiny_generator: Path, tiny_codec: Path) -> Iterator[Worker]:
     found.backend.close()
 
 
+def until(met: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
 def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Worker, voice: Waveform) -> None:
-    """Wherever the call of drop overtakes or is overtaken: requests 1 and 2 are dropped, 3 was asked for later."""
+    """Wherever the call of drop overtakes or is overtaken: requests 1 and 2 are dropped, 3 was asked for
+    later."""
     request = Request("Seven birds", prompt_audio=voice, prompt_text="a buzz", seed=3)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -35,21 +43,21 @@ def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Wor
         begun.set()
         go_on.wait(30)
 
-    worker.backend.listen(slow)
+    worker.backend.submit(slow)
     assert begun.wait(30)
     pool = ThreadPoolExecutor(5)
-    units = [pool.submit(worker.work, key, request, Start()) for key in (1, 2, 3)]
-    time.sleep(0.3)  # until all wait
+    tasks = [pool.submit(worker.work, key, request, Start()) for key in (1, 2, 3)]
+    until(lambda: len(worker.open_requests) == 3)
     dropping = pool.submit(worker.drop, 2)
-    time.sleep(0.3)
+    until(lambda: list(worker.open_requests) == [3])
     go_on.set()
-    first, second, third = (unit.result(30) for unit in units)
+    first, second, third = (task.result(30) for task in tasks)
     dropping.result(30)
     assert isinstance(first.error, CancelledError) and isinstance(second.error, CancelledError)
     assert third.error is None
 
-    def value(key: int, task: Task) -> tuple:  # type: ignore[type-arg]
-        answer = worker.work(key, request, task)
+    def value(key: int, work: Work) -> tuple:  # type: ignore[type-arg]
+        answer = worker.work(key, request, work)
         assert answer.error is None
         return answer.value  # type: ignore[no-any-return]
 
@@ -58,8 +66,8 @@ def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Wor
     worker.drop(3)
     # a request that begins anew, from another one's tokens
     assert value(4, Extend(beams, 5)) == spoken
-    assert all(len(waveform) > 0 for waveform in value(4, Hear(spoken)))
+    assert all(len(waveform) > 0 for waveform in value(4, DecodeBeams(spoken)))
     worker.forget(4)
-    # a unit that comes late, overtaken by the news that its request is done: answered, and nothing is kept
+    # a task that arrives after its request has ended: it is done, and nothing is kept
     assert value(4, Extend(beams, 5)) == value(2, Extend(beams, 5)) == spoken
-    assert not worker._opened
+    assert not worker.open_requests

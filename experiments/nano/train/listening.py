@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.data.documents import IGNORE
 from experiments.nano.train.training import rng
+from llasa_core.audio import SAMPLE_RATE
 from llasa_core.codec.features import HOP
 
-SAMPLE_RATE = 16_000
 SORTED_TOGETHER = 24
 """Batches whose clips are drawn and sorted by length together, so that little padding is computed."""
 

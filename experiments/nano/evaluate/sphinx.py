@@ -1,6 +1,6 @@
-"""The independent judge: CMU pocketsphinx, an acoustic model that nobody here trained.
+"""CMU pocketsphinx as a held-out recogniser: an acoustic model that this recipe did not train and no search uses.
 
-It listens with a dictionary of the vocabulary and a bigram language model of the training texts, so that it is
+It decodes with a dictionary of the vocabulary and a bigram language model of the training texts, so that it is
 strict about which word was said and fair about how it was spelled.
 """
 
@@ -13,25 +13,16 @@ import tempfile
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-import pocketsphinx
 from numpy.typing import NDArray
 
 from experiments.nano.data import lexicon
+from experiments.nano.data.cmudict import model_folder, pronunciations
 from experiments.nano.data.texts import HARD
 
 LANGUAGE_WEIGHT = 6.5
-
-
-def pronunciations() -> dict[str, list[str]]:
-    """CMU dictionary as pocketsphinx brings it: word -> its phoneme strings."""
-    path = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
-    entries: dict[str, list[str]] = {}
-    for line in path.read_text().splitlines():
-        word, _, phonemes = line.strip().partition(" ")
-        entries.setdefault(re.sub(r"\(\d\)$", "", word), []).append(phonemes)
-    return entries
 
 
 def bigram_model(texts: Iterable[str], words: list[str], path: Path, discount: float = 0.7) -> None:
@@ -72,27 +63,23 @@ def bigram_model(texts: Iterable[str], words: list[str], path: Path, discount: f
         out.write("\n\\end\\\n")
 
 
-def vocabulary_judge(texts: Iterable[str]) -> Judge:
-    """The judge of all figures: it may hear the vocabulary and the words of the harder list.
-
-    The language model is trained on those of ``texts`` that use nothing else.
-    """
-    words = {*lexicon.vocabulary(), *(word for text in HARD for word in text.split())}
-    return Judge([text for text in texts if words.issuperset(text.split())], words)
-
-
-class Judge:
+class Sphinx:
     """pocketsphinx over a closed list of words."""
 
     def __init__(self, texts: Iterable[str], words: Iterable[str]) -> None:
-        """``texts`` train the language model; ``words`` are all that may be heard, each in the CMU dictionary."""
-        entries = pronunciations()
+        """``texts`` train the language model; ``words`` are all that may be heard, each in the CMU dictionary.
+
+        Raises ValueError for a word without a pronunciation, UserError where pocketsphinx is not installed.
+        """
+        folder, entries = model_folder(), pronunciations()
+        import pocketsphinx
+
         known = sorted(set(words))
         missing = [word for word in known if word not in entries]
         if missing:
             raise ValueError(f"no pronunciation for {missing[:5]}")
-        with tempfile.TemporaryDirectory() as folder:
-            lm, dictionary = Path(folder) / "lm.arpa", Path(folder) / "words.dict"
+        with tempfile.TemporaryDirectory() as scratch:
+            lm, dictionary = Path(scratch) / "lm.arpa", Path(scratch) / "words.dict"
             bigram_model(texts, known, lm)
             lines = [
                 f"{word}{f'({k + 1})' if k else ''} {phonemes}"
@@ -101,12 +88,21 @@ class Judge:
             ]
             dictionary.write_text("\n".join(lines) + "\n")
             self._decoder = pocketsphinx.Decoder(
-                hmm=str(Path(pocketsphinx.get_model_path()) / "en-us" / "en-us"),
+                hmm=str(folder / "en-us"),
                 lm=str(lm),
                 dict=str(dictionary),
                 loglevel="FATAL",
                 lw=LANGUAGE_WEIGHT,
             )
+
+    @classmethod
+    def of_vocabulary(cls, texts: Iterable[str]) -> Self:
+        """Over the recipe's vocabulary and the words of the harder list: what all figures are measured with.
+
+        The language model is trained on those of ``texts`` that use nothing else.
+        """
+        words = {*lexicon.vocabulary(), *(word for text in HARD for word in text.split())}
+        return cls([text for text in texts if words.issuperset(text.split())], words)
 
     def transcribe(self, speech: NDArray[np.float32]) -> str:
         """The words heard in a 16 kHz waveform; 0.2 s of faint noise is put around it (fixed seed)."""

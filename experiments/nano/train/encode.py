@@ -15,6 +15,7 @@ from transformers import Xcodec2Model
 
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.train.codec import use_fast_activation
+from llasa_core.codec.codec import CODES_PER_SECOND
 from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 SECONDS_A_BATCH = 6
@@ -51,7 +52,7 @@ def encode_corpus(folder: Path, model: Path, path: Path) -> None:
         groups.setdefault(n, []).append(index)
     jobs = []
     for n, members in sorted(groups.items()):
-        size = max(1, SECONDS_A_BATCH * 50 // n)
+        size = max(1, SECONDS_A_BATCH * CODES_PER_SECOND // n)
         jobs += [members[k : k + size] for k in range(0, len(members), size)]
     codes: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(hops)
     spawn = multiprocessing.get_context("spawn")

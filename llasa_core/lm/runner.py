@@ -1,0 +1,279 @@
+"""Prefill and decoding of speech sequences, of any number of requests in one batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llasa_core.errors import UserError
+from llasa_core.lm.cuda_graphs import StepState, step
+from llasa_core.lm.kv_cache import COLUMNS, KVCache
+from llasa_core.lm.lineage import Lineage, row_key, uniforms
+from llasa_core.lm.prefix import Group
+from llasa_core.lm.sampling import NOT_A_NUMBER, Sampling
+from llasa_core.lm.sequence import Prompt, SpeechSequence
+from llasa_core.lm.speech_lm import SpeechLM
+from llasa_core.prompt import check_room
+
+STEPS_PER_SYNC = {"cpu": 5, "cuda": 25}
+"""Steps after which the sampled tokens are read from the device and finished sequences leave the batch."""
+STEPS_AHEAD = 25
+"""Steps for which cache columns are reserved and random numbers drawn at a time."""
+BATCH_SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
+"""Numbers of rows for which CUDA graphs are recorded; above the last one, its multiples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sequences that take their next steps together; the row of each one is its slot in the KV cache."""
+
+    sequences: Sequence[SpeechSequence]
+    groups: Sequence[Group]
+    state: StepState
+
+
+class ModelRunner:
+    """Runs a `SpeechLM` over sequences whose keys and values share one cache. Not safe for concurrent use.
+
+    The tokens of a sequence do not depend on the sequences beside it, on the memory limit, or on how many
+    calls of `extend` they take.
+    """
+
+    def __init__(self, model: SpeechLM, sampling: Sampling | None = None) -> None:
+        """``sampling``: that of the model unless given."""
+        self.model = model
+        self.sampling = sampling or model.sampling
+        self.cache = KVCache(model.network, model.record)
+        self.column_multiple = 1 if model.device.type == "cpu" else COLUMNS
+        """Attention reads a multiple of this many cache columns, so that a GPU sees few different shapes."""
+
+    def prefill(self, prompt: Prompt) -> SpeechSequence:
+        """A sequence without speech, and the keys and values of its prompt, which `resume` shares among
+        candidates.
+
+        Raises UserError, before any work, for a prompt that leaves no room in the context.
+        """
+        room = check_room(len(prompt.ids), self.model.context)
+        if len(prompt.ids) < 2:
+            raise ValueError("a prompt has at least two tokens")
+        with torch.inference_mode():
+            prefix = self.model.network.prefix(prompt.ids[:-1])
+        longest = min(room, self.model.max_tokens)
+        return SpeechSequence(prompt.request_id, prompt.seed, prefix, [prompt.ids[-1]], longest)
+
+    def resume(
+        self,
+        root: SpeechSequence,
+        codes: Sequence[int] = (),
+        lineage: Lineage = (),
+        n_tokens: int | None = None,
+        slot: int = -1,
+    ) -> SpeechSequence:
+        """A sequence behind the prompt of ``root`` that has these codes. The model is not run.
+
+        It stops after ``n_tokens`` more, or at the longest length of ``root``. ``slot``: where the cache may
+        hold its keys and values; it looks elsewhere too. Raises ValueError for a code outside 0 .. n_codes -
+        1.
+        """
+        longest = root.max_tokens if n_tokens is None else min(root.max_tokens, len(codes) + n_tokens)
+        return replace(
+            root,
+            token_ids=[root.token_ids[0], *self.model.vocabulary.ids(codes)],
+            codes=tuple(codes),
+            lineage=lineage,
+            max_tokens=longest,
+            ended=False,
+            slot=slot,
+            tokens_recomputed=0,
+        )
+
+    @torch.inference_mode()
+    def extend(
+        self,
+        sequences: Sequence[SpeechSequence],
+        n_tokens: int,
+        watch: Callable[[], None] | None = None,
+        pinned: Collection[SpeechSequence] = (),
+    ) -> None:
+        """Continue every unfinished sequence by up to ``n_tokens`` tokens, in place.
+
+        Sequences that do not fit into the memory limit together are continued one part after the other.
+        ``watch`` is called whenever some tokens were added. ``pinned`` are sequences that are not continued
+        now and whose keys and values stay in the cache if there is room. Raises ValueError for a negative
+        number, UserError if the model's logits are not numbers or not even one sequence fits.
+        """
+        if n_tokens < 0:
+            raise ValueError(f"cannot extend by {n_tokens} tokens")
+        running = [s for s in sequences if not s.finished] if n_tokens else []
+        if not running:
+            return
+        self.cache.limit = self._memory_left(running)
+        together = self._rows_that_fit(max(len(s.token_ids) + min(n_tokens, s.tokens_left) for s in running))
+        for first in range(0, len(running), together):
+            part, left = running[first : first + together], n_tokens
+            while part and left > 0:
+                left -= self._decode(part, left, together, watch, pinned)
+                part = [s for s in part if not s.finished]
+
+    def _decode(
+        self,
+        sequences: Sequence[SpeechSequence],
+        left: int,
+        together: int,
+        watch: Callable[[], None] | None,
+        pinned: Collection[SpeechSequence],
+    ) -> int:
+        """Sample at most ``left`` tokens of each sequence, until one of them is finished: how many.
+
+        Tokens that were sampled behind an end are thrown away. Where steps are recorded, the batch is padded
+        to one of a few sizes, at most ``together``, by rows that belong to no sequence.
+        """
+        per_sync = STEPS_PER_SYNC.get(self.model.device.type, STEPS_AHEAD)
+        ahead = min(left, max(s.tokens_left for s in sequences))
+        ahead = min(ahead, STEPS_AHEAD if self.cache.graphs is None else per_sync)
+        size = max(len(sequences), min(self.batch_size(len(sequences)), together))
+        batch = self.prepare(sequences, ahead, size, pinned)
+        taken = 0
+        while taken < ahead and not any(s.finished for s in sequences):
+            steps = min(ahead - taken, per_sync)
+            self.accept(batch, self.launch(batch, steps)[taken : taken + steps])
+            taken += steps
+            if watch is not None:
+                watch()
+        return taken
+
+    def make_resident(self, sequences: Sequence[SpeechSequence]) -> None:
+        """Bring the keys and values of the sequences into the cache, as `extend` does: the cost of a fork."""
+        with torch.inference_mode():
+            self.cache.make_resident(sequences, len(sequences), 1)
+
+    def batch_size(self, sequences: int) -> int:
+        """Rows of a batch of so many sequences: one of a few sizes where steps are recorded."""
+        if self.cache.graphs is None:
+            return sequences
+        largest = BATCH_SIZES[-1]
+        return next((size for size in BATCH_SIZES if sequences <= size), -(-sequences // largest) * largest)
+
+    def prepare(
+        self,
+        sequences: Sequence[SpeechSequence],
+        steps: int,
+        size: int,
+        pinned: Collection[SpeechSequence] = (),
+    ) -> Batch:
+        """A batch of ``size`` rows with keys and values in the cache, and random numbers for so many
+        steps.
+        """
+        groups = self.cache.make_resident(sequences, size, steps, pinned)
+        recorded = self.cache.graphs is not None
+        turns = STEPS_AHEAD if recorded else steps
+        slots = [s.slot for s in sequences]
+        starts = np.array([len(s.codes) for s in sequences], dtype=np.int64)
+        keys = np.array([row_key(s.seed, s.request_id, s.lineage) for s in sequences], dtype=np.uint64)
+        # filled by numpy, which takes a quarter of the time for so few numbers
+        tokens, positions = np.zeros(size, dtype=np.int64), np.zeros((2, size), dtype=np.int64)
+        uniform, at_start = np.zeros((turns, size)), np.zeros(size, dtype=np.bool_)
+        tokens[slots] = [s.token_ids[-1] for s in sequences]
+        positions[1, slots] = columns = [len(s.token_ids) - 1 for s in sequences]
+        positions[0, slots] = [len(s.prefix) + column for s, column in zip(sequences, columns, strict=True)]
+        uniform[:steps, slots] = uniforms(keys, starts, steps).T
+        at_start[slots] = starts == 0
+        state = StepState(
+            tokens=torch.from_numpy(tokens),
+            positions=torch.from_numpy(positions),
+            uniform=torch.from_numpy(uniform),
+            chosen=torch.zeros(turns, size, dtype=torch.long),
+            turn=torch.zeros(1, dtype=torch.long),
+            at_start=torch.from_numpy(at_start) if recorded or at_start.any() else None,
+            seen=self._seen_codes(sequences, size),
+        )
+        # a recorded step copies the values into the tensors that it was recorded on
+        return Batch(sequences, groups, state if recorded else state.to(self.model.device))
+
+    def _seen_codes(self, sequences: Sequence[SpeechSequence], size: int) -> Tensor | None:
+        """bool [size, n_codes + 1]: codes that each row has generated; None without a repetition penalty."""
+        if self.sampling.repetition_penalty == 1:
+            return None
+        seen = torch.zeros(size, self.model.n_codes + 1, dtype=torch.bool)
+        for sequence in sequences:
+            seen[sequence.slot, list(sequence.codes)] = True
+        return seen
+
+    def launch(self, batch: Batch, steps: int) -> Tensor:
+        """Take so many steps without waiting for the device.
+
+        Returns int64 [turns, rows]: what was sampled since `prepare`, as indices of the cut output.
+        """
+        model, cache = self.model, self.cache
+        width = max(len(s.token_ids) for s in batch.sequences)
+        if cache.graphs is not None:
+            columns = self._columns(width + steps - 1)
+            key = (columns, self.sampling, tuple((g.first, g.last, id(g.prefix)) for g in batch.groups))
+            logits_of = partial(model.network.step, batch.groups, cache.block, columns=columns)
+            work = partial(step, logits_of, model.token_ids, self.sampling)
+            return cache.graphs.run(key, batch.state, model.device, work, steps, kept=batch.groups)
+        same_length = all(len(s.token_ids) == width for s in batch.sequences)
+        for now in range(width, width + steps):
+            columns = self._columns(now)
+            logits_of = partial(
+                model.network.step,
+                batch.groups,
+                cache.block,
+                columns=columns,
+                aligned=same_length and columns == now,
+            )
+            step(logits_of, model.token_ids, self.sampling, batch.state)
+        return batch.state.chosen
+
+    def accept(self, batch: Batch, chosen: Tensor) -> None:
+        """Wait for the sampled tokens [steps, rows] and add them to the sequences, up to the end token.
+
+        Raises UserError if the model's logits were not numbers.
+        """
+        end, rows = self.model.n_codes, chosen.T.tolist()
+        for sequence in batch.sequences:
+            row, left = rows[sequence.slot], sequence.tokens_left
+            codes = row[: min(left, row.index(end) if end in row else len(row))]
+            if NOT_A_NUMBER in codes:
+                raise UserError(
+                    "the generator's logits are not numbers: its weights are damaged or overflow in this "
+                    "precision; fetch the weights again or load them in float32"
+                )
+            sequence.ended = len(codes) < min(left, len(row))
+            sequence.codes += tuple(codes)
+            sequence.token_ids += self.model.vocabulary.ids(codes)
+            self.cache.update(sequence)
+
+    def _columns(self, tokens: int) -> int:
+        """Cache columns that attention reads for sequences of up to so many tokens."""
+        return -(-tokens // self.column_multiple) * self.column_multiple
+
+    def _memory_left(self, sequences: Sequence[SpeechSequence]) -> int:
+        """Bytes that the cache may take: what prefixes leave of the memory limit or of free memory."""
+        model = self.model
+        lengths = {id(s.prefix): len(s.prefix) for s in sequences}
+        prefixes = model.network.bytes_per_token * sum(lengths.values())
+        if model.memory is not None:
+            return model.memory - prefixes
+        if model.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(model.device)
+            return int(0.8 * (free + self.cache.bytes))
+        return int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixes
+
+    def _rows_that_fit(self, tokens: int) -> int:
+        """How many rows of so many tokens fit into the limit at once. Raises UserError if not one does."""
+        limit = int(self.cache.limit)
+        needed = self.model.network.bytes_per_token * (-(-tokens // COLUMNS) * COLUMNS)
+        if needed > limit:
+            raise UserError(
+                f"one row of {tokens} tokens needs {needed / 2**20:.1f} MiB for its keys and values, "
+                f"{max(limit, 0) / 2**20:.1f} MiB are left: raise the memory limit, "
+                "or give a shorter prompt or text"
+            )
+        return limit // needed

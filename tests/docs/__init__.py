@@ -1,0 +1,1 @@
+"""README and docs: what they tell a reader to type works."""

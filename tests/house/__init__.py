@@ -1,0 +1,1 @@
+"""The size and shape of a source tree in figures: `make house`."""
