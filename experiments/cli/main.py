@@ -83,11 +83,10 @@ def _explain(error: BaseException) -> str:
     from click import ClickException
 
     from llasa_core.errors import LlasaError
-    from verifiers.errors import VerifierError
 
     if isinstance(error, ClickException):
         return _usage(error)
-    if isinstance(error, LlasaError | VerifierError):
+    if isinstance(error, LlasaError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else f"cannot go on: {error.strerror}"

@@ -1,10 +1,13 @@
-"""Options that several commands share. Each group of them reaches its command as one frozen dataclass, and no object of
-click goes further than this package."""
+"""Options that several commands share.
+
+A group of them reaches its command as one frozen dataclass: no object of click goes further than this package.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,9 +24,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
 
 
-def option(*names: str, group: str, type: click.ParamType[Any] | None = None, **rest: Any) -> Decorator[Any]:
-    """An option under a heading of the help."""
-    return click.option(*names, cls=Option, group=group, type=type, **rest)
+def option(
+    usage: str, type: click.ParamType[Any] | None, help: str, *, group: str, into: str = "", **rest: Any
+) -> Decorator[Any]:
+    """An option under a heading of the help. usage: `-o, --output WAV`; without a last word it is a flag. into: the
+    argument of the command that gets the value, if its name is another than the option's."""
+    names, _, metavar = usage.rpartition(" ") if type is not None else (usage, "", "")
+    attributes = {"metavar": metavar, "type": type} if type is not None else {"is_flag": True}
+    declared = [*names.split(", "), into] if into else names.split(", ")
+    return click.option(*declared, cls=Option, group=group, help=help, **attributes, **rest)
 
 
 def bundled(into: str, make: Callable[..., Any], options: Iterable[Decorator[Any]]) -> Decorator[Any]:
@@ -44,77 +53,61 @@ def bundled(into: str, make: Callable[..., Any], options: Iterable[Decorator[Any
     return decorate
 
 
-def request() -> Decorator[Any]:
-    """The voice, emotion and seed, as `request: RequestOptions`."""
-    prompt_audio, recorded_emotion = recording_options()
-    return bundled(
-        "request",
-        RequestOptions,
-        [
-            prompt_audio,
-            option(
-                "--prompt-text", type=TextType(), metavar="TEXT", group="voice", help="what is said in it"
-            ),
-            option(
-                "--voice",
-                type=TextType(lambda: (voice.name for voice in shipped_voices())),
-                metavar="NAME",
-                group="voice",
-                help="a shipped voice prompt (default: the first one)",
-            ),
-            option("--no-prompt", is_flag=True, group="voice", help="let the model choose a voice"),
-            language("voice"),
-            emotion("emotion"),
-            recorded_emotion,
-            option(
-                "--seed",
-                type=Whole(0, MAX_SEED),
-                default=0,
-                metavar="N",
-                group="search",
-                help="same seed, same speech (default 0)",
-            ),
-        ],
-    )
+def kinds() -> Iterable[str]:
+    """Names of the verifiers, for completion in the shell."""
+    from verifiers.registry import kinds
+
+    return kinds()
 
 
-def language(group: str) -> Decorator[Any]:
-    return option(
-        "--language",
-        type=TextType(),
-        default="en",
-        metavar="CODE",
-        group=group,
-        help="of the text (default en)",
-    )
+def voices() -> Iterable[str]:
+    return (voice.name for voice in shipped_voices())
 
 
-def emotion(group: str) -> Decorator[Any]:
-    return option(
-        "--emotion",
-        type=TextType(),
-        metavar="LABEL",
-        group=group,
-        help="what emotion is judged against: happy ...",
-    )
-
-
-def emotion_audio(group: str) -> Decorator[Any]:
-    return option(
-        "--emotion-audio",
-        type=FileType(),
-        metavar="WAV",
-        group=group,
-        help="a recording of the emotion, in any voice",
-    )
+# Options of several groups, each of which heads them by a name of its own.
+language = partial(option, "--language CODE", TextType(), "of the text (default en)", default="en")
+emotion = partial(option, "--emotion LABEL", TextType(), "what emotion is judged against: happy ...")
+emotion_audio = partial(option, "--emotion-audio WAV", FileType(), "a recording of the emotion, in any voice")
+device = partial(option, "--device NAME", DeviceType(), "cpu, cuda, cuda:1 ... (default cpu)", default="cpu")
+verifier = partial(option, "--verifier SPEC", TextType(kinds), into="verifiers", multiple=True)
+json_file = partial(option, "--json FILE", FileType(stdout=True), group="outputs")
 
 
 def recording_options() -> list[Decorator[Any]]:
-    """--prompt-audio and --emotion-audio."""
-    prompt_audio = option(
-        "--prompt-audio", type=FileType(), metavar="WAV", group="voice", help="a recording of the voice"
-    )
-    return [prompt_audio, emotion_audio("emotion")]
+    prompt_audio = option("--prompt-audio WAV", FileType(), "a recording of the voice", group="voice")
+    return [prompt_audio, emotion_audio(group="emotion")]
+
+
+def request() -> Decorator[Any]:
+    """The voice, emotion and seed, as `request: RequestOptions`."""
+    voice = partial(option, group="voice")
+    prompt_audio, recorded_emotion = recording_options()
+    options = [
+        prompt_audio,
+        voice("--prompt-text TEXT", TextType(), "what is said in it"),
+        voice("--voice NAME", TextType(voices), "a shipped voice prompt (default: the first one)"),
+        voice("--no-prompt", None, "let the model choose a voice"),
+        language(group="voice"),
+        emotion(group="emotion"),
+        recorded_emotion,
+        option(
+            "--seed N", Whole(0, MAX_SEED), "same seed, same speech (default 0)", group="search", default=0
+        ),
+    ]
+    return bundled("request", RequestOptions, options)
+
+
+def outputs(default: Path) -> Decorator[Any]:
+    """What is written of one search, as `files: Files`."""
+    output = partial(option, group="outputs")
+    options = [
+        output("-o, --output WAV", FileType(), f"the winner (default {default})", default=default),
+        json_file("scores, cost, and the manifest that `replay` makes it again from; - is stdout"),
+        output("--candidates DIR", FileType(), "every candidate"),
+        output("--trace FILE", FileType(), "each step, as JSON lines"),
+        output("--report HTML", FileType(), "a page with the search tree, to look at and listen to"),
+    ]
+    return bundled("files", Files, options)
 
 
 class _Recordings(Protocol):
@@ -127,62 +120,3 @@ class _Recordings(Protocol):
 def recordings(given: _Recordings) -> dict[str, Path | None]:
     """The recordings that are read, by option."""
     return {"--prompt-audio": given.prompt_audio, "--emotion-audio": given.emotion_audio}
-
-
-def outputs(default: Path) -> Decorator[Any]:
-    """What is written of one search, as `files: Files`."""
-    group = "outputs"
-    return bundled(
-        "files",
-        Files,
-        [
-            option(
-                "-o",
-                "--output",
-                type=FileType(),
-                default=default,
-                metavar="WAV",
-                group=group,
-                help=f"the winner (default {default})",
-            ),
-            json_file("scores, cost, and the manifest that `replay` makes it again from"),
-            option("--candidates", type=FileType(), metavar="DIR", group=group, help="every candidate"),
-            option("--trace", type=FileType(), metavar="FILE", group=group, help="each step, as JSON lines"),
-            option(
-                "--report",
-                type=FileType(),
-                metavar="HTML",
-                group=group,
-                help="a page with the search tree, to look at and listen to",
-            ),
-        ],
-    )
-
-
-def device(group: str) -> Decorator[Any]:
-    return option(
-        "--device",
-        type=DeviceType(),
-        default="cpu",
-        metavar="NAME",
-        group=group,
-        help="cpu, cuda, cuda:1 ... (default cpu)",
-    )
-
-
-def verifier(text: str, group: str) -> Decorator[Any]:
-    return option(
-        "--verifier", "verifiers", type=TextType(kinds), multiple=True, metavar="SPEC", group=group, help=text
-    )
-
-
-def json_file(text: str, group: str = "outputs") -> Decorator[Any]:
-    return option(
-        "--json", type=FileType(stdout=True), metavar="FILE", group=group, help=f"{text}; - is stdout"
-    )
-
-
-def kinds() -> Iterable[str]:
-    from verifiers.registry import kinds
-
-    return kinds()

@@ -51,9 +51,7 @@ class Recordings:
 @click.argument(
     "manifest", metavar="RESULT", type=FileType(), help="a result of --json, or the folder of a run"
 )
-@options.option(
-    "--id", type=TextType(), metavar="ID", group="options", help="which text of the run: its id or number"
-)
+@options.option("--id ID", TextType(), "which text of the run: its id, or its number", group="input")
 @options.bundled("recordings", Recordings, options.recording_options())
 @options.outputs(Path("replayed.wav"))
 def command(manifest: Path, id: str | None, recordings: Recordings, files: Files) -> int:
@@ -65,7 +63,13 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
     told = found["manifest"]
     settings = Settings.from_manifest(told)
     request = request_of(told, recordings)
-    files.check({"RESULT": manifest, **options.recordings(recordings)})
+    inputs = {name: told.get("inputs", {}).get(name) for name in ("voice", "prompt_audio", "emotion_audio")}
+    recorded = {
+        f"the {name.replace('_', ' ')} of the manifest": Path(path)
+        for name, path in inputs.items()
+        if path and name != "voice"
+    }
+    files.check({"RESULT": manifest, **recorded, **options.recordings(recordings)})
     check_surroundings()
     settings.check_device()
     check_models(told["models"], settings.models)
@@ -73,7 +77,6 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
         if (now := versions().get(name)) != then:
             say(f"note: {name} was {then} and is {now}: samples may differ", error=True)
     set_threads(told["models"].get("threads"))
-    inputs = {name: told.get("inputs", {}).get(name) for name in ("voice", "prompt_audio", "emotion_audio")}
     result = speak(settings, request, files, inputs)
     expected = found.get("waveform_sha256")
     if expected is None:

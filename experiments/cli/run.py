@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from experiments.config import SearchOptions
 from experiments.request_options import RequestOptions
 from experiments.runs.run import RunOptions, run
 from experiments.runs.tables import KINDS
+from search.bounds import LARGEST
 
 EXAMPLES = """\
   the best of 16 for every line, with the shipped voice:
@@ -32,55 +34,25 @@ EXAMPLES = """\
 """
 
 
+output, texts = partial(option, group="outputs"), partial(option, group="texts")
+FOLDER = [
+    output("-o, --output DIR", FileType(), "audio/ID.wav, records.jsonl, table.csv", required=True),
+    output("--resume", None, "go on with what DIR holds: nothing is done twice"),
+    output("--retry-failed", None, "with --resume: try those again that failed"),
+    texts("--text-column NAME", TextType(), "the column that holds the text (default text)"),
+    texts("--id-column NAME", TextType(), "the column that holds the id (default id)"),
+    texts("--limit N", Whole(1, LARGEST), "only the first N texts"),
+    texts(
+        "--in-flight N",
+        Whole(1, MOST),
+        "texts searched at once (default 8, for each actor); changes no result",
+    ),
+]
+
+
 @click.command(cls=Command, examples=EXAMPLES, notes=search_notes)
 @click.argument("input", type=FileType(), metavar="INPUT", help=KINDS)
-@bundled(
-    "folder",
-    RunOptions,
-    [
-        option(
-            "-o",
-            "--output",
-            type=FileType(),
-            required=True,
-            metavar="DIR",
-            group="outputs",
-            help="audio/ID.wav, records.jsonl, table.csv",
-        ),
-        option(
-            "--resume", is_flag=True, group="outputs", help="go on with what DIR holds: nothing is done twice"
-        ),
-        option(
-            "--retry-failed",
-            is_flag=True,
-            group="outputs",
-            help="with --resume: try those again that failed",
-        ),
-        option(
-            "--text-column",
-            type=TextType(),
-            metavar="NAME",
-            group="texts",
-            help="the column that holds the text (default text)",
-        ),
-        option(
-            "--id-column",
-            type=TextType(),
-            metavar="NAME",
-            group="texts",
-            help="the column that holds the id (default id)",
-        ),
-        option("--limit", type=Whole(1, 2**53), metavar="N", group="texts", help="only the first N texts"),
-        option(
-            "--in-flight",
-            type=Whole(1, MOST),
-            metavar="N",
-            group="texts",
-            help="texts searched at once, in shared batches; no result depends on it "
-            "(default 8, with --ray 8 for each actor)",
-        ),
-    ],
-)
+@bundled("folder", RunOptions, FOLDER)
 @options.request()
 @search()
 def command(

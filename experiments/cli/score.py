@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,60 +80,35 @@ class Clip:
     target: Target
 
 
+target = partial(option, group="what the audio should be")
 TARGET = [
-    option(
-        "--text",
-        type=TextType(),
-        metavar="TEXT",
-        group="what the audio should be",
-        help="what is said, in all files; digits of English are spelled out",
+    target("--text TEXT", TextType(), "what is said, in all files; digits of English are spelled out"),
+    target(
+        "--texts FILE",
+        FileType(),
+        "lines of path|text, paths relative to FILE; judges its files if none are named",
     ),
-    option(
-        "--texts",
-        type=FileType(),
-        metavar="FILE",
-        group="what the audio should be",
-        help="lines of path|text, paths relative to FILE; without WAV arguments all of its files are judged",
-    ),
-    options.language("what the audio should be"),
-    option(
-        "--reference",
-        type=FileType(),
-        metavar="WAV",
-        group="what the audio should be",
-        help="whose voice it should be",
-    ),
-    option(
-        "--resynthesis",
-        type=FileType(),
-        metavar="WAV",
-        group="what the audio should be",
-        help="the reference as the codec says it again (SIM-r)",
-    ),
-    options.emotion("what the audio should be"),
-    options.emotion_audio("what the audio should be"),
+    options.language(group="what the audio should be"),
+    target("--reference WAV", FileType(), "whose voice it should be"),
+    target("--resynthesis WAV", FileType(), "the reference as the codec says it again (SIM-r)"),
+    options.emotion(group="what the audio should be"),
+    options.emotion_audio(group="what the audio should be"),
 ]
+judging = partial(option, group="verifiers")
+DEFAULT = "those of the nano preset that have what they need"
 
 
 @click.command(cls=Command, examples=EXAMPLES, notes=lambda: SELECTIONS)
 @click.argument(
     "files", nargs=-1, type=FileType(), metavar="[WAV]...", help="what is judged (WAV, FLAC, ...)"
 )
-@options.json_file("everything, evidence too, instead of a table")
+@options.json_file("everything, evidence too, instead of a table; - is stdout")
 @options.verifier(
-    "what judges, repeatable; `llasa-search verifiers` lists them "
-    "(default: those of the nano preset that have what they need)",
-    "verifiers",
+    f"judges; repeatable; `llasa-search verifiers` lists them (default: {DEFAULT})", group="verifiers"
 )
-@option(
-    "--select",
-    type=TextType(),
-    metavar="RULE",
-    group="verifiers",
-    help="show the best first, such as wer<=0,sim: see below",
-)
-@option("--partial", is_flag=True, group="verifiers", help="the audio breaks off somewhere in the text")
-@options.device("verifiers")
+@judging("--select RULE", TextType(), "show the best first, such as wer<=0,sim: see below")
+@judging("--partial", None, "the audio breaks off somewhere in the text")
+@options.device(group="verifiers")
 @options.bundled("target", TargetOptions, TARGET)
 def command(
     files: tuple[Path, ...],

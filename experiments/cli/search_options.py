@@ -1,13 +1,14 @@
-"""How and with what to search: the options that `synth` and `run` share, on the command line or in a recipe."""
+"""How and with what to search: options of `synth` and `run`, on the command line or in a recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import click
 
-from experiments.cli.commands import typed
+from experiments.cli.commands import Option, typed
 from experiments.cli.options import Decorator, bundled, device, kinds, option, verifier
 from experiments.cli.parameters import ActorsType, Decimal, SpecType, TextType, Whole, shown
 from experiments.cli.recipes import read_recipe, shipped
@@ -22,21 +23,8 @@ from search.strategies.registry import explain, read
 RAY = RayOptions()
 MOST = 10**6
 """Of what has no bound of its own."""
-FOR_THE_CALL = (
-    "recipe",
-    "output",
-    "json",
-    "trace",
-    "report",
-    "candidates",
-    "resume",
-    "retry_failed",
-    "limit",
-    "in_flight",
-    "text_column",
-    "id_column",
-)
-"""What a recipe cannot set: it belongs to one call."""
+GROUPS = ("models", "search", "sampling", "voice", "emotion", "ray")
+"""Options that a recipe can set; all others belong to one call."""
 SELECTIONS = """\
 how a selection is written (--select), by the names of the metrics:
   "wer<=0,sim"                    among those with WER 0 the most similar; if there is none, the lowest WER
@@ -51,192 +39,116 @@ Candidates that could not be judged come last; of equal ones the likelier, then 
 
 
 def search() -> Decorator[Any]:
-    """How and with what to search, as `search: SearchOptions`, and the `recipe` that it may come from."""
-
-    def decorate(function: Any) -> Any:
-        return _recipe()(bundled("search", _search_options, options)(function))
-
-    options = [*_models(), *_search(), *_sampling(), *_ray()]
-    return decorate
-
-
-def _models() -> list[Decorator[Any]]:
-    source = TextType()
-    return [
-        option(
-            "--preset",
-            type=TextType(lambda: PRESETS),
-            default="nano",
-            metavar="NAME",
-            group="models",
-            help="see `llasa-search models` (default nano)",
-        ),
-        option(
-            "--generator", type=source, metavar="SOURCE", group="models", help="a folder or hub id instead"
-        ),
-        option(
-            "--codec",
-            type=source,
-            metavar="SOURCE",
-            group="models",
-            help="a folder or hub id instead of the preset's",
-        ),
-        device("models"),
-        option(
-            "--memory",
-            type=Decimal(0, MOST_MEMORY / 2**30, above=True),
-            metavar="GIB",
-            group="models",
-            help="for keys and values; candidates that do not fit are spoken after the others "
-            "(default: most of what is free)",
-        ),
-    ]
-
-
-def _search() -> list[Decorator[Any]]:
-    group = "search"
-    return [
-        option(
-            "--strategy",
-            type=SpecType(explained),
-            default="best-of-n",
-            metavar="NAME[?OPTION=VALUE&...]",
-            group=group,
-            help="how candidates are made and pruned (default best-of-n): see below",
-        ),
-        option(
-            "-n",
-            type=Whole(1, MOST_CANDIDATES),
-            metavar="N",
-            group=group,
-            help="candidates, or continuations of each beam (default: the strategy's)",
-        ),
-        option(
-            "--select",
-            type=TextType(),
-            metavar="RULE",
-            group=group,
-            help='which candidate is the best, such as "wer<=0,sim": see below',
-        ),
-        option(
-            "--budget",
-            type=SpecType(),
-            metavar="LIMIT=N,...",
-            group=group,
-            help="for each text: stop at so many candidates=, tokens=, seconds= or flops=; the best until then wins",
-        ),
-        verifier("searches; repeatable; a kind alone has the preset's source (default: the preset's)", group),
-        option(
-            "--judge",
-            "judges",
-            type=TextType(kinds),
-            multiple=True,
-            metavar="SPEC",
-            group=group,
-            help="held out: reported, not searched with; repeatable (default: the preset's)",
-        ),
-        option("--no-judge", is_flag=True, group=group, help="leave out the preset's held-out judge"),
-        option(
-            "--max-seconds",
-            type=Decimal(0, LONGEST_SECONDS, above=True),
-            default=MAX_SECONDS,
-            metavar="S",
-            group=group,
-            help=f"cut candidates off there (default {MAX_SECONDS:g})",
-        ),
-    ]
-
-
-def _recipe() -> Decorator[Any]:
-    return option(
-        "--recipe",
-        type=TextType(shipped),
-        metavar="NAME|YAML",
+    """How and with what to search, as `search: SearchOptions`, and the name of the `recipe` that it may come from."""
+    recipe = option(
+        "--recipe NAME|YAML",
+        TextType(shipped),
+        "options from a file, by their long names; those given here win (shipped: see below)",
         group="search",
         is_eager=True,
         callback=_take_recipe,
-        help="options from a file, by their long names; those given here win (shipped: see below)",
     )
+    options = [*_search(), *_models(), *_sampling(), *_ray()]
+    return lambda function: recipe(bundled("search", _search_options, options)(function))
+
+
+def _search() -> list[Decorator[Any]]:
+    search, text = partial(option, group="search"), TextType()
+    return [
+        search(
+            "--strategy NAME[?OPTION=VALUE&...]",
+            SpecType(explained),
+            "how candidates are made and pruned (default best-of-n): see below",
+            default="best-of-n",
+        ),
+        search(
+            "-n N",
+            Whole(1, MOST_CANDIDATES),
+            "candidates, or continuations of each beam (default: the strategy's)",
+        ),
+        search("--select RULE", text, 'which candidate is the best, such as "wer<=0,sim": see below'),
+        search(
+            "--budget LIMIT=N,...",
+            SpecType(),
+            "for each text: stop at so many candidates=, tokens=, seconds= or flops=; the best until then wins",
+        ),
+        verifier(
+            "searches; repeatable; a kind alone has the preset's source (default: the preset's)",
+            group="search",
+        ),
+        search(
+            "--judge SPEC",
+            TextType(kinds),
+            "held out: reported, not searched with; repeatable (default: the preset's)",
+            into="judges",
+            multiple=True,
+        ),
+        search("--no-judge", None, "leave out the preset's held-out judge"),
+        search(
+            "--max-seconds S",
+            Decimal(0, LONGEST_SECONDS, above=True),
+            f"cut candidates off there (default {MAX_SECONDS:g})",
+            default=MAX_SECONDS,
+        ),
+    ]
+
+
+def _models() -> list[Decorator[Any]]:
+    models, source = partial(option, group="models"), TextType()
+    memory = "for keys and values; candidates that do not fit come after the others (default: most of what is free)"
+    return [
+        models(
+            "--preset NAME",
+            TextType(lambda: PRESETS),
+            "see `llasa-search models` (default nano)",
+            default="nano",
+        ),
+        models("--generator SOURCE", source, "a folder or hub id instead of the preset's"),
+        models("--codec SOURCE", source, "a folder or hub id instead of the preset's"),
+        device(group="models"),
+        models("--memory GIB", Decimal(0, MOST_MEMORY / 2**30, above=True), memory),
+    ]
 
 
 def _sampling() -> list[Decorator[Any]]:
-    group = "sampling"
+    sampling = partial(option, group="sampling")
     return [
-        option("--temperature", type=Decimal(0, 100), metavar="T", group=group, help="default: the preset's"),
-        option(
-            "--top-p", type=Decimal(0, 1, above=True), metavar="P", group=group, help="default: the preset's"
-        ),
-        option(
-            "--top-k",
-            type=Whole(0, MOST),
-            metavar="K",
-            group=group,
-            help="only the K likeliest codes (default: all)",
-        ),
-        option(
-            "--min-p",
-            type=Decimal(0, 1),
-            metavar="P",
-            group=group,
-            help="none below this share of the likeliest (default: off)",
-        ),
-        option(
-            "--repetition-penalty",
-            type=Decimal(0, 100, above=True),
-            metavar="X",
-            group=group,
-            help="on codes that the candidate already has (default 1: off)",
+        sampling("--temperature T", Decimal(0, 100), "default: the preset's"),
+        sampling("--top-p P", Decimal(0, 1, above=True), "default: the preset's"),
+        sampling("--top-k K", Whole(0, MOST), "only the K likeliest codes (default: all)"),
+        sampling("--min-p P", Decimal(0, 1), "none below this share of the likeliest (default: off)"),
+        sampling(
+            "--repetition-penalty X",
+            Decimal(0, 100, above=True),
+            "on codes that the candidate already has (default 1: off)",
         ),
     ]
 
 
 def _ray() -> list[Decorator[Any]]:
-    group = "ray: the models in several processes, on one machine or a cluster"
+    ray, count = partial(option, group="ray"), Whole(0, ActorsType.most)
+    timeout = f"an actor that has not answered for so long is started anew (default {RAY.timeout:g})"
     return [
-        option(
-            "--ray",
-            type=ActorsType(lambda: ("auto",)),
-            metavar="N",
-            group=group,
-            help='run the models in so many actors of Ray; "auto": one for each GPU, or for every four cores',
+        ray(
+            "--ray N",
+            ActorsType(),
+            "models in so many processes; auto: one for each GPU, or for every four cores",
         ),
-        option(
-            "--ray-address",
-            type=TextType(),
-            metavar="HOST:PORT",
-            group=group,
-            help='of a running cluster, or "auto" (default: one is started on this machine)',
+        ray(
+            "--ray-address HOST:PORT",
+            TextType(),
+            "of a running cluster, or auto (default: one on this machine)",
         ),
-        option(
-            "--ray-gpus",
-            type=Decimal(0, 1024, above=True),
-            metavar="SHARE",
-            group=group,
-            help="GPUs of an actor, such as 0.5 (default 1)",
+        ray("--ray-gpus SHARE", Decimal(0, 1024, above=True), "GPUs of an actor, such as 0.5 (default 1)"),
+        ray("--ray-threads N", Whole(1, 1024), "CPU threads of an actor"),
+        ray(
+            "--ray-verifiers N",
+            count,
+            "so many actors more run codec and verifiers (default: all actors run all)",
         ),
-        option(
-            "--ray-threads", type=Whole(1, 1024), metavar="N", group=group, help="CPU threads of an actor"
-        ),
-        option(
-            "--ray-verifiers",
-            type=Whole(0, ActorsType.most),
-            metavar="N",
-            group=group,
-            help="so many actors more run codec and verifiers, the others the generator alone (default: all run all)",
-        ),
-        option(
-            "--ray-timeout",
-            type=Decimal(0, MOST, above=True),
-            metavar="S",
-            group=group,
-            help=f"an actor that has not answered for so long is started anew (default {RAY.timeout:g})",
-        ),
-        option(
-            "--ray-restarts",
-            type=Whole(0, MOST),
-            metavar="N",
-            group=group,
-            help=f"deaths in a row after which an actor is given up (default {RAY.restarts})",
+        ray("--ray-timeout S", Decimal(0, MOST, above=True), timeout),
+        ray(
+            "--ray-restarts N", count, f"deaths in a row until an actor is given up (default {RAY.restarts})"
         ),
     ]
 
@@ -295,7 +207,7 @@ def _take_recipe(ctx: click.Context, param: click.Parameter, name: str | None) -
     known = {
         opt.lstrip("-").replace("-", "_"): own
         for own in ctx.command.params
-        if isinstance(own, click.Option) and own.name not in FOR_THE_CALL
+        if isinstance(own, Option) and own.group in GROUPS and own.name != "recipe"
         for opt in own.opts
     }
     values: dict[str, Any] = {}

@@ -22,7 +22,7 @@ EXAMPLES = """\
 
 
 @click.command(cls=Command, examples=EXAMPLES)
-@options.json_file("all of it, instead of tables")
+@options.json_file("all of it, instead of tables; - is stdout")
 def command(json: Path | None) -> None:
     """List what can judge, what each kind needs, and what of it can run here now."""
     if json is not None and json != STDOUT:

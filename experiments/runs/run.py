@@ -31,7 +31,6 @@ from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
 from search.preflight import check_prompt, spoken_text
 from search.results.result import SearchResult, score_as_dict
-from verifiers.errors import VerifierError
 
 if TYPE_CHECKING:
     from experiments.runs.view import RunView
@@ -212,7 +211,7 @@ class Run:
 
     def lose(self, row: Row, error: Exception, session: int) -> None:
         """Its error in a line; of one that nobody foresaw also where it came from."""
-        expected = isinstance(error, LlasaError | VerifierError)
+        expected = isinstance(error, LlasaError)
         trace = "" if expected else "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
         line = " ".join(str(error).split())
         self.records.append(

@@ -27,7 +27,7 @@ def manifest() -> dict[str, Any]:
     """As `synth` writes it."""
     return {
         "request": describe_request(Request("one bird", seed=3)),
-        "strategy": {"name": "best-of-n", "n": 2, "select": "wer"},
+        "strategy": {"name": "best-of-n", "n": 2, "select": "wer", "verifiers": ["wer"]},
         "budget": {"tokens": 500},
         "models": ModelSpec.from_preset("nano", verifiers=("whisper:nano",)).manifest(1),
         "versions": versions(),
@@ -83,7 +83,7 @@ BAD = [
     (("models", "sampling"), {"top_k": 2.5}, "top-k"),
     (("models", "sampling"), {"heat": 1}, "heat"),
     (("strategy",), {"name": "bean"}, "bean"),
-    (("strategy",), {"name": "beam", "beams": [2]}, "strategy.beams is a list"),
+    (("strategy",), {"name": "beam", "beams": [2]}, "strategy.beams.0 is 2: give text"),
     (("budget",), {"tokens": -5}, "budget"),
     (("budget",), {"tokns": 5}, "tokns"),
     (("inputs", "voice"), "nobody", "no voice"),

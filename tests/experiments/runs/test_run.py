@@ -382,11 +382,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_ends_the_run_and_loses_nothing(
-    run: Callable[..., int], folder: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., int],
+    folder: Path,
+    small_disk: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     out = small_disk / "spoken"
-    assert run(out=out) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert run("--in-flight", "2", out=out) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown and not caplog.records  # work that is given up is no error
+    error = shown.strip().splitlines()[-1]
     assert error.startswith(f"error: cannot write {out}") and "No space left" in error and "--resume" in error
     before = (out / "records.jsonl").read_bytes()
     done = records(out)
