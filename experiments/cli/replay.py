@@ -1,5 +1,7 @@
-"""`llasa-search replay`: makes a result again from its manifest, or a text of a run from its record, and says whether it
-is the same to the sample."""
+"""`llasa-search replay`: makes a result again from its manifest, or a text of a run from its record.
+
+It says whether the samples are the same.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,7 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
 
 
 def read_manifest(path: Path, id: str | None = None) -> dict[str, Any]:
-    """A result, from a manifest alone too; with an id the record of a run. Raises UserError for anything else."""
+    """A result or a manifest; with an id the record of a run. Raises UserError for anything else."""
     if id is not None:
         return check_result(find_record(path, id), f"the record of {id!r} in {shown(path)}")
     if user_path(path, "the manifest").is_dir():
