@@ -12,7 +12,7 @@ from search.strategies.best_of_n import BestOfN
 from search.strategies.dvts import DVTS
 from search.strategies.partial_prm import PartialPRM
 from search.strategies.particle import ParticleFilter
-from search.strategies.registry import build, built_in, explain
+from search.strategies.registry import build
 from search.strategies.repair import Repair
 from tests.search.fake_world import METRICS, selection
 from verifiers.errors import VerifierError
