@@ -16,8 +16,9 @@ from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Measure, Start
 from search.backends.base import Session
 from search.bounds import check_candidates, shown
 from search.cost.budget import NO_LIMIT, Budget, Spent
+from search.results.candidate import Candidate
 from search.results.manifest import describe
-from search.results.result import Candidate, SearchResult
+from search.results.result import SearchResult
 from search.results.trace import Step, node_id, step_of
 from search.strategies.base import Strategy
 from verifiers.base import Score

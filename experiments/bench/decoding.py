@@ -17,10 +17,10 @@ from experiments.bench.timing import tell
 from llasa_core.codec.codec import CODES_PER_SECOND
 from llasa_core.lm.lineage import branched
 from llasa_core.lm.runner import ModelRunner
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.sequence import Prompt, SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
+from llasa_core.sampling import Sampling
 
 COPIED = 1 << 28
 FORKED_ROWS, FORKED_TOKENS, STEP = 16, 500, 25

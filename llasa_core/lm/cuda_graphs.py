@@ -14,7 +14,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from llasa_core.lm.sampling import Sampling, choose
+from llasa_core.lm.sampler import choose
+from llasa_core.sampling import Sampling
 
 Work = Callable[[], None]
 Record = Callable[[Work], Work]

@@ -16,10 +16,11 @@ from llasa_core.lm.cuda_graphs import StepState, step
 from llasa_core.lm.kv_cache import COLUMNS, KVCache
 from llasa_core.lm.lineage import Lineage, row_key, uniforms
 from llasa_core.lm.prefix import Group
-from llasa_core.lm.sampling import NOT_A_NUMBER, Sampling
+from llasa_core.lm.sampler import NOT_A_NUMBER
 from llasa_core.lm.sequence import Prompt, SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import check_room
+from llasa_core.sampling import Sampling
 
 STEPS_PER_SYNC = {"cpu": 5, "cuda": 25}
 """Steps after which the sampled tokens are read from the device and finished sequences leave the batch."""

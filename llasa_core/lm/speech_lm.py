@@ -10,9 +10,9 @@ from llasa_core.errors import UserError
 from llasa_core.lm.cuda_graphs import Record, cuda_graphs
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.network import Network
-from llasa_core.lm.sampling import Sampling
 from llasa_core.loading import default_dtype, load_model, load_tokenizer
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary
+from llasa_core.sampling import Sampling
 
 CODES_PER_SECOND = 50
 MAX_SECONDS = 20.0

@@ -13,12 +13,12 @@ from llasa_core.lm.attention import reference_attention
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.prefix import Group
 from llasa_core.lm.runner import ModelRunner
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.sequence import Prompt, SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import load_model, load_tokenizer
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
 from tests.llasa_core.lm.candidates import candidates, fork, tokens
 from tests.llasa_core.lm.recorder import record
 from tests.tiny import build_llama, build_tokenizer
