@@ -39,11 +39,11 @@ class AudioError(LlasaError):
 def read_audio(path: str | os.PathLike[str], max_seconds: float = MAX_SECONDS) -> Waveform:
     """Reads an audio file of any usual sample rate and channel count: float32 [samples], mono 16 kHz.
 
-    Channels are averaged, then resampled by soxr (very high quality). If the channels cancel each other, as those of
-    a stereo file with one inverted channel, the loudest channel is taken; samples beyond full scale are scaled down;
-    a warning is logged for both. The header is looked at before anything is decoded, and decoding ends at
-    `max_seconds` whatever the header says. Raises AudioError for a file that is missing, no regular file, empty, too
-    long, of an unusual rate, or not audio that libsndfile can read.
+    Channels are averaged, then resampled by soxr (very high quality). If the channels cancel each other, as
+    those of a stereo file with one inverted channel, the loudest channel is taken; samples beyond full scale
+    are scaled down; a warning is logged for both. The header is looked at before anything is decoded, and
+    decoding ends at `max_seconds` whatever the header says. Raises AudioError for a file that is missing, no
+    regular file, empty, too long, of an unusual rate, or not audio that libsndfile can read.
     """
     file = regular_file(path, "audio file", error=AudioError, cure=_CURE)
     name = f"audio file {shown(file)}"
@@ -58,7 +58,8 @@ def read_audio(path: str | os.PathLike[str], max_seconds: float = MAX_SECONDS) -
     except (soundfile.LibsndfileError, OSError, RuntimeError, TypeError) as error:
         reason = first_line(error).replace(repr(os.fsencode(file)), "it")
         raise AudioError(
-            f"{name} cannot be read ({reason}): it may be damaged or of an unsupported format; convert it to WAV"
+            f"{name} cannot be read ({reason}): it may be damaged or of an unsupported format; "
+            "convert it to WAV"
         ) from None
     if len(mono) == 0:
         raise AudioError(f"{name} holds no samples: record it again")
@@ -107,7 +108,8 @@ def _mono(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Waveform
 def _mixed(
     sound: soundfile.SoundFile, channel: int | None, limit: int
 ) -> tuple[Waveform, NDArray[np.float64]]:
-    """One channel, or the mean over all: [frames], ending soon after `limit`; and the energy of all channels."""
+    """One channel, or the mean over all: [frames], ending soon after `limit`; and the energy of all
+    channels."""
     blocks: list[Waveform] = []
     energy = np.zeros(sound.channels)
     while sum(map(len, blocks)) <= limit:

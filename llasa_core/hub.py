@@ -29,7 +29,8 @@ def is_off() -> bool:
 
 @contextlib.contextmanager
 def switched(on: bool) -> Iterator[None]:
-    """`is_off` says the opposite of `on` inside, in this thread alone: to ask what is there without fetching it."""
+    """`is_off` says the opposite of `on` inside, in this thread alone: to ask what is there without fetching
+    it."""
     token = _SWITCH.set(on)
     try:
         yield
@@ -46,7 +47,8 @@ def cached(hub_id: str, file: str = "config.json") -> Path | None:
 
 
 def problem(hub_id: str, error: BaseException) -> str:
-    """Cause and cure of an error about a model of the hub, in one line: gated, private or unknown, not cached."""
+    """Cause and cure of an error about a model of the hub, in one line: gated, private or unknown, not
+    cached."""
     kinds, text = set(), ""
     cause: BaseException | None = error
     while cause is not None:

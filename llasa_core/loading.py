@@ -45,8 +45,8 @@ def check_device(device: str) -> None:
 def refuse_code(source: str, *files: str, revision: str | None = None) -> None:
     """Raises UserError if JSON files of a model name code that is to be run: it never is, whoever wrote it.
 
-    source: a folder or hub id. transformers would run what `auto_map` and `custom_pipelines` name, and would fetch an
-    attention kernel from the hub.
+    source: a folder or hub id. transformers would run what `auto_map` and `custom_pipelines` name, and would
+    fetch an attention kernel from the hub.
     """
     from transformers.utils import cached_file
 
@@ -87,8 +87,8 @@ def load_tokenizer(source: str) -> Any:
 def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype, device: str) -> Any:
     """A transformers model in eval mode.
 
-    Raises UserError for a folder of another model type, with damaged files, or whose weights do not fit the config
-    key by key: transformers itself only warns and leaves random weights in their place.
+    Raises UserError for a folder of another model type, with damaged files, or whose weights do not fit the
+    config key by key: transformers itself only warns and leaves random weights in their place.
     """
     import transformers
 
@@ -114,7 +114,8 @@ def load_model(source: str, class_name: str, model_type: str, dtype: torch.dtype
 
 
 def context_tokens(source: str) -> int:
-    """Tokens of context of a generator, from its config alone: at most the 2048 that Llasa was trained with."""
+    """Tokens of context of a generator, from its config alone: at most the 2048 that Llasa was trained
+    with."""
     resolved = resolve_source(source)
     config = attempt(resolved, "config", lambda: _config(resolved))
     return min(CONTEXT_TOKENS, int(config.max_position_embeddings))
@@ -150,7 +151,8 @@ def _check_loaded(source: str, info: Mapping[str, Any]) -> None:
     problems += [str(message).splitlines()[0] for message in info.get("error_msgs") or ()]
     if problems:
         raise UserError(
-            f"the weights of {source} do not fit its config: {'; '.join(problems)}: fetch config and weights again"
+            f"the weights of {source} do not fit its config: {'; '.join(problems)}: fetch config "
+            "and weights again"
         )
 
 

@@ -18,7 +18,8 @@ _PROBLEMS = {
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """The path as one printable line: control characters and bytes that are no UTF-8 escaped, long ones cut."""
+    """The path as one printable line: control characters and bytes that are no UTF-8 escaped, long ones
+    cut."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
     half = _LONGEST_SHOWN // 2
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:half]}...{text[-half:]}"
@@ -29,8 +30,8 @@ def user_path(
 ) -> Path:
     """The path with `~` replaced; `exists`, `is_file` and `is_dir` of it raise nothing.
 
-    what: names it in the error ("audio file"). Raises `error` for a path that cannot be looked up: a name over 255
-    bytes, a NUL, a loop of links, an unknown user behind `~`, a folder that may not be entered.
+    what: names it in the error ("audio file"). Raises `error` for a path that cannot be looked up: a name
+    over 255 bytes, a NUL, a loop of links, an unknown user behind `~`, a folder that may not be entered.
     """
     try:
         found = Path(path).expanduser()
@@ -57,8 +58,8 @@ def regular_file(
 ) -> Path:
     """The path of a regular file that may be read, with `~` replaced.
 
-    what: names it in the error ("audio file"). Raises `error`, in one line, for anything else: a path that is not
-    there or cannot be looked up, a folder, and pipes, devices and sockets, which may never end.
+    what: names it in the error ("audio file"). Raises `error`, in one line, for anything else: a path that is
+    not there or cannot be looked up, a folder, and pipes, devices and sockets, which may never end.
     """
     file = user_path(path, what, error=error)
     try:

@@ -1,4 +1,5 @@
-"""Named sets of models, and where a source comes from. No flag tells one preset from another: only names do."""
+"""Named sets of models, and where a source comes from. No flag tells one preset from another: only names
+do."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,8 @@ def resolve_source(source: str) -> str:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise UserError(
-                f"{folder} has no config.json: give the folder that `save_pretrained` wrote, with all its files"
+                f"{folder} has no config.json: give the folder that `save_pretrained` wrote, with "
+                "all its files"
             )
         return str(folder)
     if source in PACKAGED:

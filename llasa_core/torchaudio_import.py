@@ -1,11 +1,12 @@
 """torchaudio beside a CPU build of torch.
 
-The torchaudio of the package index links CUDA, so beside a CPU build of torch its compiled extension raises OSError
-when torchaudio is imported. transformers imports torchaudio wherever it is installed (for Llama, WavLM and HuBERT too),
-funasr drops the models that need it without a word, and speechbrain fails. All they need is in torchaudio's Python
-code, which has a path of its own for an installation without the extension. So the extension is replaced by a module
-that says there is none: before any of these libraries is imported, in every process, hence in ``llasa_core/__init__``.
-Nothing is imported by that, and any other pair of torch and torchaudio is left alone.
+The torchaudio of the package index links CUDA, so beside a CPU build of torch its compiled extension raises
+OSError when torchaudio is imported. transformers imports torchaudio wherever it is installed (for Llama,
+WavLM and HuBERT too), funasr drops the models that need it without a word, and speechbrain fails. All they
+need is in torchaudio's Python code, which has a path of its own for an installation without the extension. So
+the extension is replaced by a module that says there is none: before any of these libraries is imported, in
+every process, hence in ``llasa_core/__init__``. Nothing is imported by that, and any other pair of torch and
+torchaudio is left alone.
 """
 
 import sys

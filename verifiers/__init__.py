@@ -3,8 +3,8 @@
     judge = verifiers.load("whisper")
     judge.score([waveform], Target(text="The train is late."))[0].value
 
-`load_shared` is `load` with one model a process, `Remembering` keeps scores, and `BaseVerifier` is the base of a verifier
-of one's own. Importing this package imports no model library.
+`load_shared` is `load` with one model a process, `Remembering` keeps scores, and `BaseVerifier` is the base
+of a verifier of one's own. Importing this package imports no model library.
 """
 
 from verifiers.base import About, Score, Target, Verifier

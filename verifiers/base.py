@@ -51,8 +51,8 @@ class About:
 
     measures: what its score means, in a few words. needs: the fields of `Target` that it judges against.
     released: specs of released weights, and the licence of each (of third parties' weights: confirm it on the
-    model card). min_seconds: the shortest audio that it judges. extra: the extra of this package that brings the
-    libraries `modules`, if the core does not.
+    model card). min_seconds: the shortest audio that it judges. extra: the extra of this package that brings
+    the libraries `modules`, if the core does not.
     """
 
     measures: str

@@ -17,10 +17,11 @@ REMEMBERED = 4096
 
 
 class Remembering(Wrapper):
-    """A verifier that keeps the last `size` scores, and asks the one that it wraps for those it does not have.
+    """A verifier that keeps the last `size` scores, and asks the one that it wraps for those it does not
+    have.
 
-    What a score is kept under: the samples, the whole target, whether the audio is partial, and the spec. So a
-    duplicate within a call is judged once, and a repeated call costs a hash. A remembered score is the one
+    What a score is kept under: the samples, the whole target, whether the audio is partial, and the spec. So
+    a duplicate within a call is judged once, and a repeated call costs a hash. A remembered score is the one
     from the batch in which the audio was first judged, which may differ from another batch's in the last
     digits. Scores are shared: leave their evidence as it is. Safe to call from several threads.
     """

@@ -1,4 +1,5 @@
-"""What the registered kinds say of themselves, and what of it can run here. Loads no model, fetches nothing."""
+"""What the registered kinds say of themselves, and what of it can run here. Loads no model, fetches
+nothing."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
-"""Verifiers of other packages: whatever goes wrong in their code becomes one line that names plugin and cause."""
+"""Verifiers of other packages: whatever goes wrong in their code becomes one line that names plugin and
+cause."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ _FIELDS = tuple(field.name for field in fields(Target))
 
 
 class Plugin:
-    """The class that an entry point names, as a `verifiers.registry.VerifierClass` that raises only VerifierError.
+    """The class that an entry point names, as a `verifiers.registry.VerifierClass` that raises only
+    VerifierError.
 
     A class without `needs_of` needs what it is about.
     """
@@ -55,7 +57,8 @@ class Plugin:
         needs = self.about.needs if own is None else self._call("needs_of", spec)
         if not isinstance(needs, tuple) or not set(needs) <= set(_FIELDS):
             raise VerifierError(
-                f"{self._origin} needs {_short(needs)}, not a tuple of fields of Target ({', '.join(_FIELDS)})"
+                f"{self._origin} needs {_short(needs)}, not a tuple of fields of Target "
+                f"({', '.join(_FIELDS)})"
             )
         return needs
 
@@ -90,7 +93,8 @@ class _Guarded(Wrapper):
         scores = _call(self._origin, "score", lambda: judge(candidates, target, partial))
         if not isinstance(scores, (list, tuple)) or len(scores) != len(candidates):
             raise VerifierError(
-                f"{self._origin}: score gave {_short(scores)} for {len(candidates)} candidates, not one Score each"
+                f"{self._origin}: score gave {_short(scores)} for {len(candidates)} candidates, not "
+                "one Score each"
             )
         for score in scores:
             if reason := _fault(score):

@@ -17,8 +17,8 @@ _SPEC = re.compile(r"(?P<kind>[A-Za-z][\w.-]*)(?::(?P<source>[^?]*))?(?:\?(?P<op
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """kind: name in the registry. source: "nano" (packaged), a folder or file, or a name on the hub; "" as the
-    canonical form of a kind that has no sources."""
+    """kind: name in the registry. source: "nano" (packaged), a folder or file, or a name on the hub; "" as
+    the canonical form of a kind that has no sources."""
 
     kind: str
     source: str = "nano"

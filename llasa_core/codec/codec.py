@@ -27,11 +27,12 @@ class Codec:
     """Encodes and decodes with a `transformers.Xcodec2Model`. Holds no state between calls."""
 
     def __init__(self, model: Any) -> None:
-        """`model` is an Xcodec2Model in eval mode. Raises UserError for another sample rate or hop than Llasa's."""
+        """`model`: an Xcodec2Model in eval mode. Raises UserError for a sample rate or hop unlike Llasa's."""
         config = model.config
         if config.sampling_rate != SAMPLE_RATE or config.hop_length != HOP:
             raise UserError(
-                f"the codec works at {config.sampling_rate} Hz with {config.hop_length} samples a code, Llasa needs "
+                f"the codec works at {config.sampling_rate} Hz with {config.hop_length} samples a "
+                "code, Llasa needs "
                 f"{SAMPLE_RATE} and {HOP}: give an X-codec2 such as HKUSTAudio/xcodec2-hf"
             )
         self.model = model
@@ -67,9 +68,9 @@ class Codec:
     def decode(self, codes: Sequence[Sequence[int]], context: Sequence[int] = ()) -> list[Waveform]:
         """Waveforms, float32 [320 * codes] each, of rows of any lengths; no codes give no samples.
 
-        Each row is decoded as if it were alone (`decode_padded`), in batches of nearly equal lengths. `context`, such as
-        the tail of the voice prompt, is decoded in front of every row and cut off. Raises ValueError for a code
-        outside 0 .. n_codes - 1.
+        Each row is decoded as if it were alone (`decode_padded`), in batches of nearly equal lengths.
+        `context`, such as the tail of the voice prompt, is decoded in front of every row and cut off. Raises
+        ValueError for a code outside 0 .. n_codes - 1.
         """
         for row in (context, *codes):
             if len(row) and not 0 <= min(row) <= max(row) < self.n_codes:

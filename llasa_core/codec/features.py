@@ -1,7 +1,7 @@
 """Inputs of X-codec2's encoder: padded audio and the Kaldi filter-bank features of its semantic branch.
 
-Source: ``transformers.Xcodec2FeatureExtractor``, which needs torchaudio for one call. kaldi-native-fbank computes
-the same features (80 bins, Povey window, no dither, 25/10 ms) without it.
+Source: ``transformers.Xcodec2FeatureExtractor``, which needs torchaudio for one call. kaldi-native-fbank
+computes the same features (80 bins, Povey window, no dither, 25/10 ms) without it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def pad_to_hop(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 def semantic_features(padded: NDArray[np.float32]) -> NDArray[np.float32]:
     """Normalised log filter banks of a waveform padded by :func:`pad_to_hop`.
 
-    [hops * 320] in [-1, 1] at 16 kHz -> [hops, 160]: two 10 ms frames of 80 bins side by side, each bin with zero
-    mean and unit variance over the utterance.
+    [hops * 320] in [-1, 1] at 16 kHz -> [hops, 160]: two 10 ms frames of 80 bins side by side, each bin with
+    zero mean and unit variance over the utterance.
     """
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = SAMPLE_RATE

@@ -1,8 +1,9 @@
 """The decoder of X-codec2 over rows of different lengths in one batch, each row as if it were alone.
 
-The modules are those of ``transformers`` (``Xcodec2Decoder``); what looks beyond a row's end is told where that is:
-convolutions see zeros there as they do behind a shorter row, norms over time count a row's own steps, attention is
-masked, and the overlap-add of the inverse Fourier transform leaves out the frames that are not the row's.
+The modules are those of ``transformers`` (``Xcodec2Decoder``); what looks beyond a row's end is told where
+that is: convolutions see zeros there as they do behind a shorter row, norms over time count a row's own
+steps, attention is masked, and the overlap-add of the inverse Fourier transform leaves out the frames that
+are not the row's.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from torch.nn import functional as F
 def decode_padded(model: Any, codes: Tensor, lengths: Tensor) -> Tensor:
     """Sound of rows of codes: float32 [rows, hop * time]; beyond ``hop * length`` a row holds nothing of use.
 
-    ``model``: an ``Xcodec2Model``. ``codes``: int64 [rows, time], any code behind a row's end. ``lengths``: int64
-    [rows], at least 1. Nothing is waited for.
+    ``model``: an ``Xcodec2Model``. ``codes``: int64 [rows, time], any code behind a row's end. ``lengths``:
+    int64 [rows], at least 1. Nothing is waited for.
     """
     decoder = model.acoustic_decoder
     inside = torch.arange(codes.shape[1], device=codes.device) < lengths[:, None]
@@ -61,13 +62,15 @@ def _group_norm(norm: Any, x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _sound(head: Any, hidden: Tensor, inside: Tensor) -> Tensor:
-    """``Xcodec2ISTFTHead`` of [rows, time, hidden], where a row's frames are those ``inside``: [rows, hop * time]."""
+    """``Xcodec2ISTFTHead`` of [rows, time, hidden], where a row's frames are those ``inside``: [rows, hop *
+    time]."""
     frames = inside.shape[1]
     magnitude, phase = head.linear(hidden).float().chunk(2, dim=-1)
     spectrum = torch.polar(magnitude.exp().clamp(max=1e2), phase)
     pieces = torch.fft.irfft(spectrum, head.n_fft, dim=-1, norm="backward") * head.window
     counted = inside[..., None].to(pieces.dtype)
-    # of windows that lie on top of each other only those count that the row has: its end is like that of a shorter row
+    # of windows that lie on top of each other only those count that the row has: its end is like that of a
+    # shorter row
     weights = head.window.square() * counted
     both = torch.cat([pieces * counted, weights]).transpose(1, 2)
     added = F.fold(

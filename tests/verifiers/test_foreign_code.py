@@ -1,4 +1,5 @@
-"""Files that somebody else wrote are data: what would run code in them is refused by name, and nothing is run."""
+"""Files that somebody else wrote are data: what would run code in them is refused by name, and nothing is
+run."""
 
 import json
 import os
@@ -6,6 +7,7 @@ import pickle
 import shutil
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +54,25 @@ ECAPA = {
     "apply": (f"\nevil: !apply:os.system [touch {RAN}]\n", "the tag !apply:os.system"),
     "apply open": (f"\nevil: !apply:builtins.open [{RAN}, w]\n", "the tag !apply:builtins.open"),
     "new": (f"\nevil: !new:subprocess.Popen\n    args: [touch, {RAN}]\n", "!new:subprocess.Popen"),
-    "new of speechbrain": ("\nevil: !new:speechbrain.utils.fetching.fetch\n    filename: x\n", "!new:speechbrain.utils"),
+    "new of speechbrain": (
+        "\nevil: !new:speechbrain.utils.fetching.fetch\n    filename: x\n",
+        "!new:speechbrain.utils",
+    ),
     "name": ("\nevil: !name:os.system\n", "the tag !name:os.system"),
     "module": ("\nevil: !module:antigravity\n", "the tag !module:antigravity"),
     "include": ("\nevil: !include:other.yaml\n", "the tag !include:other.yaml"),
     "copy": ("\nevil: !copy <n_mels>\n", "the tag !copy"),
-    "python": (f"\nevil: !!python/object/apply:os.system [touch {RAN}]\n", "the tag tag:yaml.org,2002:python"),
+    "python": (
+        f"\nevil: !!python/object/apply:os.system [touch {RAN}]\n",
+        "the tag tag:yaml.org,2002:python",
+    ),
     "python name": ("\nevil: !!python/name:os.system\n", "the tag tag:yaml.org,2002:python"),
     "sum": ("\nevil: !ref <n_mels> + 1\n", "the expression !ref <n_mels> . 1"),
     "call": ("\nevil: !ref <n_mels>.__class__()\n", "the expression !ref"),
     "nested": ("\nevil: [{a: [!apply:os.system [touch RAN]]}]\n", "the tag !apply:os.system"),
     "deep": ("\nevil: " + "[" * 5000 + "\n", "cannot load"),
     "long": ("\nevil: " + "a" * 70_000 + "\n", "too long"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", ECAPA)
@@ -143,12 +151,13 @@ def test_lists_of_layers_as_released_are_read(text: str, found: int) -> None:
         layers(f"{text} * 65")
 
 
+BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopq"))
 SETTINGS: dict[str, tuple[dict[str, Any] | str, str]] = {
     "tag": (f"evil: !!python/object/apply:os.system ['touch {RAN}']\n", "cannot read .*could not determine"),
     "unknown tag": ("evil: !apply:os.system [x]\n", "cannot read .*could not determine"),
     "interpolation": ({"seed": "${oc.env:HOME}"}, "seed is an expression"),
     "expression": ({"model_conf": {"depth": "__import__('os')"}}, "depth is an expression"),
-    "bomb": ("a: &a [x, x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)), "more than 2000 settings"),
+    "bomb": (BOMB, "more than 2000 settings"),
     "loop": ("a: &a [*a]\n", "more than 2000 settings|cannot read"),
     "deep": ("a: " + "[" * 5000, "cannot read"),
     "long": ("a: " + "x" * (1 << 21), "too long"),
@@ -160,7 +169,7 @@ SETTINGS: dict[str, tuple[dict[str, Any] | str, str]] = {
     "no mapping": ({"model_conf": [1]}, "model_conf in .* is no mapping"),
     "not yaml": ("a: b: c", "cannot read"),
     "a list": ("[1, 2]", "is no mapping"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ["emotion2vec", "paraformer"])

@@ -34,7 +34,8 @@ def test_importing_verifiers_alone_imports_no_model_library() -> None:
 
 def test_importing_verifiers_and_checking_specs_imports_no_model_library(whisper_folder: Path) -> None:
     code = (
-        "import sys, verifiers, verifiers.selection.parse, verifiers.stats, verifiers.shared.wer, verifiers.catalogue\n"
+        "import sys, verifiers, verifiers.selection.parse, verifiers.stats, verifiers.shared.wer, "
+        "verifiers.catalogue\n"
         f"verifiers.check('whisper:{whisper_folder}'); verifiers.directions(*verifiers.kinds())\n"
         "verifiers.catalogue.describe()\n"
         "heavy = {'torch', 'transformers', 'whisper', 'torchaudio', 'tiktoken', 'funasr', 'speechbrain',\n"

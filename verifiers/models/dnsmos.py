@@ -28,8 +28,8 @@ POLYNOMIALS = np.array(
         [-0.06766283, 1.11546468, 0.04602535],
     ]
 )
-"""From the model's outputs (signal, background, overall) to opinion scores: a x^2 + b x + c, each [a, b, c]. Of
-the model that does not penalise other speakers."""
+"""From the model's outputs (signal, background, overall) to opinion scores: a x^2 + b x + c, each [a, b, c].
+Of the model that does not penalise other speakers."""
 WORST_MOS = 1.0
 """Of the scale of opinion scores, which ends at 5."""
 
@@ -175,7 +175,8 @@ def _check_signature(session: Any, file: Path) -> None:
     inputs = session.get_inputs()
     takes = ", ".join(f"{entry.name} {entry.shape}" for entry in inputs)
     problem = (
-        f"{file} is another model (it takes {takes}): DNSMOS's sig_bak_ovr.onnx takes {INPUT} [windows, {WINDOW}] "
+        f"{file} is another model (it takes {takes}): DNSMOS's sig_bak_ovr.onnx takes {INPUT} "
+        f"[windows, {WINDOW}] "
         f"and gives [windows, {len(OUTPUTS)}]"
     )
     rows = _fixed_rows(session) or 1

@@ -1,4 +1,5 @@
-"""Speaker similarity by speechbrain's ECAPA-TDNN (arXiv 2005.07143): the second judge of voices in the Llasa paper."""
+"""Speaker similarity by speechbrain's ECAPA-TDNN (arXiv 2005.07143): the second judge of voices in the Llasa
+paper."""
 
 import contextlib
 import os
@@ -34,8 +35,8 @@ _WHILE_IMPORTED = {
 class EcapaSpeaker(Similarity):
     """Metric "sim": the cosine, in [-1, 1], of embeddings of a candidate and of the target's whole reference.
 
-    Unreliable under 1.5 to 2 s, refused under 0.5 s. Compare candidates of similar length only. The settings of a
-    model (hyperparams.yaml) are read as data: no code that they name is run.
+    Unreliable under 1.5 to 2 s, refused under 0.5 s. Compare candidates of similar length only. The settings
+    of a model (hyperparams.yaml) are read as data: no code that they name is run.
     """
 
     about = About(
@@ -79,7 +80,8 @@ class EcapaSpeaker(Similarity):
 
 
 class EcapaModel:
-    """What speechbrain's EncoderClassifier does to embed: filter banks, normalised over each utterance, the network."""
+    """What speechbrain's EncoderClassifier does to embed: filter banks, normalised over each utterance, the
+    network."""
 
     def __init__(self, features: Any, norm: Any, network: Any, device: str) -> None:
         self._features = features.to(device).eval()
@@ -88,7 +90,8 @@ class EcapaModel:
         self._device = device
 
     def embed(self, waveforms: Any) -> Any:
-        """[rows, size] of [rows, samples], which count as whole: padded rows would be embedded otherwise than alone."""
+        """[rows, size] of [rows, samples], which count as whole: padded rows would be embedded otherwise than
+        alone."""
         import torch
 
         waveforms = waveforms.to(self._device)
@@ -98,7 +101,8 @@ class EcapaModel:
 
 
 def load_model(folder: Path, device: str) -> EcapaModel:
-    """From the settings and the embedding model's weights of a folder. Raises VerifierError unless they fit exactly."""
+    """From the settings and the embedding model's weights of a folder. Raises VerifierError unless they fit
+    exactly."""
     import torch
 
     settings = read_hyperparams(folder / SETTINGS)
@@ -156,9 +160,9 @@ def _locate(source: str) -> Path | str:
 
 @contextlib.contextmanager
 def _without_quirks() -> Iterator[None]:
-    """speechbrain's first import lets all of torch compute in TF32, turns the JIT's profiling off, and has each of its
-    loggers speak from INFO on; not so inside, unless the user has set it. It also leaves modules that raise ImportError
-    when anything else looks at them (for their file, say): they are taken out again.
+    """speechbrain's first import lets all of torch compute in TF32, turns the JIT's profiling off, and has
+    each of its loggers speak from INFO on; not so inside, unless the user has set it. It also leaves modules
+    that raise ImportError when anything else looks at them (for their file, say): they are taken out again.
     """
     before = {name: os.environ.get(name) for name in _WHILE_IMPORTED}
     os.environ.update({name: value for name, value in _WHILE_IMPORTED.items() if before[name] is None})

@@ -1,9 +1,9 @@
 """hyperparams.yaml of speechbrain's ECAPA models, read as data.
 
 speechbrain reads such a file by HyperPyYAML, whose tags build any object of any package and call any function
-(`!new:`, `!name:`, `!apply:`), read other files (`!include:`) and evaluate expressions (`!ref`). Here a tag `!new:` is
-allowed for the classes of a released model only, and `!ref` for a plain name. Nothing is built: the caller gets the
-arguments of the three parts that embed.
+(`!new:`, `!name:`, `!apply:`), read other files (`!include:`) and evaluate expressions (`!ref`). Here a tag
+`!new:` is allowed for the classes of a released model only, and `!ref` for a plain name. Nothing is built:
+the caller gets the arguments of the three parts that embed.
 """
 
 import re

@@ -75,7 +75,8 @@ class Emotion2vec(Similarity):
         batch: int = 8,
         reference: Reference = EMOTION,
     ) -> None:
-        """model: funasr's Emotion2vec. labels: of its classes, as in tokens.txt; none if it has no classes."""
+        """model: funasr's Emotion2vec. labels: of its classes, as in tokens.txt; none if it has no
+        classes."""
         super().__init__(spec=spec, name=name or NAMES[measure], batch=batch, reference=reference)
         self.measure = measure
         self.worst = WORST if measure == SIMILARITY else 0.0
@@ -191,13 +192,15 @@ class Emotion2vec(Similarity):
 
 
 def _names(label: str) -> tuple[str, ...]:
-    """What a label of tokens.txt may be called, its English name first: "开心/happy" is happy, 开心, 开心/happy."""
+    """What a label of tokens.txt may be called, its English name first: "开心/happy" is happy, 开心 and
+    开心/happy."""
     if label == UNKNOWN:
         return ("unknown", UNKNOWN)
     return (*reversed(label.split("/")), label)
 
 
 def _nearest(given: str, known: Mapping[str, str], emotions: Sequence[str]) -> str:
-    """As `llasa_core.errors.nearest`, of the names in English, or of those in Chinese for one that is not ASCII."""
+    """As `llasa_core.errors.nearest`, of the names in English, or of those in Chinese for one that is not
+    ASCII."""
     chinese = [name for name in known if not name.isascii() and "/" not in name]
     return nearest(given, emotions if given.isascii() else chinese)

@@ -75,8 +75,8 @@ class HubertCTC(Recogniser):
     Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says;
     batches hold equal lengths only, because padding changes what is heard.
 
-    Evidence beside the alignment (`verifiers.shared.wer`): heard_at, [word, start, end] in seconds; and logp: the
-    CTC log-likelihood of the text (over all alignments) for each of its characters.
+    Evidence beside the alignment (`verifiers.shared.wer`): heard_at, [word, start, end] in seconds; and logp:
+    the CTC log-likelihood of the text (over all alignments) for each of its characters.
     """
 
     about = About(
@@ -97,8 +97,8 @@ class HubertCTC(Recogniser):
         language: str = "en",
         **settings: Any,
     ) -> None:
-        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training. settings: of
-        `Recogniser`."""
+        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training. settings:
+        of `Recogniser`."""
         super().__init__(spec=spec, **settings)
         self._model = model
         self._extractor = extractor
@@ -112,7 +112,8 @@ class HubertCTC(Recogniser):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "HubertCTC":
-        """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=&unit=`; SOURCE: nano, folder, hub id."""
+        """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=&unit=`; SOURCE: nano, folder, hub
+        id."""
         options, found = cls.read(spec), cls.locate(spec)
         revision = options.pop("revision", None)
         with isolated():

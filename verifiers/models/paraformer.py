@@ -41,7 +41,8 @@ NAMES = {
         "paraformer-en": "funasr/paraformer-en",
     },
 }
-"""funasr's short names, which are other models on the other hub: `paraformer-zh` is SeACo on ModelScope only."""
+"""funasr's short names, which are other models on the other hub: `paraformer-zh` is SeACo on ModelScope
+only."""
 _PIECE = re.compile(r"[a-z0-9']+|\S")
 """What Paraformer's tokenizer takes as a word: a run of Latin letters, or any other character."""
 _ABOVE = 1e-3
@@ -54,9 +55,9 @@ class Paraformer(Recogniser):
     Greedy, without hotwords, voice activity detection and punctuation; features without dither. Batches hold
     equal lengths only, because padding changes what is heard.
 
-    Evidence beside the alignment (`verifiers.shared.wer`): logp, the mean log-likelihood of a token of the text. As
-    in training, the weights that integrate frames into tokens are scaled to the length of the text, and the
-    decoder judges all tokens at once (Gao et al. 2022, arXiv 2206.08317, without the sampler).
+    Evidence beside the alignment (`verifiers.shared.wer`): logp, the mean log-likelihood of a token of the
+    text. As in training, the weights that integrate frames into tokens are scaled to the length of the text,
+    and the decoder judges all tokens at once (Gao et al. 2022, arXiv 2206.08317, without the sampler).
     """
 
     about = About(

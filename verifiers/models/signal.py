@@ -41,11 +41,12 @@ def limit(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is still plausible. The defaults hold for a single sentence of careful or lively speech, with room.
+    """What is still plausible. The defaults hold for a single sentence of careful or lively speech, with
+    room.
 
-    max_clipped, max_silence: shares of the samples and of the frames. max_dc: mean of the samples, full scale 1.
-    min_dbfs, max_dbfs: root mean square. max_pause (inside), max_leading, max_trailing: seconds of silence.
-    min_rate, max_rate: syllables a second of what is not silent.
+    max_clipped, max_silence: shares of the samples and of the frames. max_dc: mean of the samples, full scale
+    1. min_dbfs, max_dbfs: root mean square. max_pause (inside), max_leading, max_trailing: seconds of
+    silence. min_rate, max_rate: syllables a second of what is not silent.
     """
 
     max_clipped: float = 0.001
@@ -76,7 +77,8 @@ class Measured:
     rate: float | None
 
     def failed(self, limits: Limits, partial: bool = False) -> list[str]:
-        """The limits that are broken, by their option. Of partial audio the end and the rate are not judged."""
+        """The limits that are broken, by their option. Of partial audio the end and the rate are not
+        judged."""
         broken = {
             "max_clipped": self.clipped > limits.max_clipped,
             "min_dbfs": self.dbfs < limits.min_dbfs,
@@ -111,7 +113,8 @@ class Measured:
 
 
 class SignalChecks(BaseVerifier):
-    """Metric "signal": how many limits a waveform breaks; 0 is clean, so `signal<=0` lets only clean audio pass.
+    """Metric "signal": how many limits a waveform breaks; 0 is clean, so `signal<=0` lets only clean audio
+    pass.
 
     Without a text in the target the speaking rate is not judged. Evidence: everything measured (with units),
     and failed, the broken limits by their option.

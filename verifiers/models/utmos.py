@@ -27,8 +27,8 @@ WORST_MOS = 1.0
 
 
 class UTMOS(BaseVerifier):
-    """Metric "utmos": the naturalness, about 1 to 5, that listeners of the VoiceMOS Challenge 2022 would state
-    (Saeki et al. 2022, arXiv 2204.02152).
+    """Metric "utmos": the naturalness, about 1 to 5, that listeners of the VoiceMOS Challenge 2022 would
+    state (Saeki et al. 2022, arXiv 2204.02152).
 
     The file is that of huggingface.co/balacoon/utmos, traced from the authors' demo: 16-bit samples [batch,
     samples] in, one score a row out. Batches hold equal lengths only, because the score is a mean over all
@@ -115,8 +115,8 @@ def load_model(file: Path, device: str) -> Any:
 
 
 def retarget(model: Any, device: str) -> None:
-    """The device that was traced into the graphs (cuda:0 in the released file) becomes another one, before the
-    module runs for the first time. As openai/CLIP does with its TorchScript files."""
+    """The device that was traced into the graphs (cuda:0 in the released file) becomes another one, before
+    the module runs for the first time. As openai/CLIP does with its TorchScript files."""
     for module in model.modules():
         for method in module._c._method_names():
             for node in module._c._get_method(method).graph.findAllNodes("prim::Constant"):

@@ -1,7 +1,8 @@
 """Speaker similarity by WavLM-large with an ECAPA-TDNN head: the SIM of seed-tts-eval (arXiv 2406.02430).
 
-The weights are `wavlm_large_finetune.pth` of microsoft/UniSpeech (downstreams/speaker_verification); the head is written
-anew here, `verifiers.models.wavlm_large_model`. The file holds backbone and head, so nothing else is needed.
+The weights are `wavlm_large_finetune.pth` of microsoft/UniSpeech (downstreams/speaker_verification); the head
+is written anew here, `verifiers.models.wavlm_large_model`. The file holds backbone and head, so nothing else
+is needed.
 """
 
 from collections.abc import Mapping
@@ -29,8 +30,8 @@ CURE = f"give {FILE} as microsoft/UniSpeech released it"
 class WavLMLargeSpeaker(Similarity):
     """Metric "sim": the cosine, in [-1, 1], of embeddings of a candidate and of the target's whole reference.
 
-    Published figures call this SIM or SIM-o (SIM-r with `reference=resynthesis`). Unreliable under 1.5 to 2 s,
-    refused under 0.5 s. Compare candidates of similar length only.
+    Published figures call this SIM or SIM-o (SIM-r with `reference=resynthesis`). Unreliable under 1.5 to 2
+    s, refused under 0.5 s. Compare candidates of similar length only.
     """
 
     about = About(
@@ -51,7 +52,8 @@ class WavLMLargeSpeaker(Similarity):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMLargeSpeaker":
-        """`wavlm-large-sv:SOURCE?batch=&name=&reference=`; SOURCE: the .pth file, or a folder that holds it."""
+        """`wavlm-large-sv:SOURCE?batch=&name=&reference=`; SOURCE: the .pth file, or a folder that holds
+        it."""
         options, file = cls.read(spec), cls.locate(spec)
         with isolated():
             check_device(device)

@@ -1,7 +1,8 @@
 """WavLM with an ECAPA-TDNN head, as speaker verification was fine-tuned in UniSpeech. Imports torch.
 
-Sources: WavLM (arXiv 2110.13900), ECAPA-TDNN (arXiv 2005.07143), Res2Net (arXiv 1904.01169), squeeze and excitation
-(arXiv 1709.01507), attentive statistics pooling (arXiv 1803.10963). Names of modules are those of the released file.
+Sources: WavLM (arXiv 2110.13900), ECAPA-TDNN (arXiv 2005.07143), Res2Net (arXiv 1904.01169), squeeze and
+excitation (arXiv 1709.01507), attentive statistics pooling (arXiv 1803.10963). Names of modules are those of
+the released file.
 """
 
 import re
@@ -37,7 +38,8 @@ _FILE_NAMES = (
     (r"(encoder\.layers\.\d+)\.feed_forward\.intermediate_dense\.", r"\1.fc1."),
     (r"(encoder\.layers\.\d+)\.feed_forward\.output_dense\.", r"\1.fc2."),
 )
-"""From the names of `transformers.WavLMModel` to those of the file; what none begins like has the same name."""
+"""From the names of `transformers.WavLMModel` to those of the file; what none begins like has the same
+name."""
 
 
 def file_name(name: str) -> str:
@@ -64,11 +66,12 @@ class HeadSizes:
 
 
 def sizes(shapes: Mapping[str, Sequence[int]]) -> tuple[dict[str, Any], HeadSizes]:
-    """Arguments of `WavLMConfig` and sizes of the head, from the shapes of the weights by their names in the file.
+    """Arguments of `WavLMConfig` and sizes of the head, from the shapes of the weights by their names in the
+    file.
 
-    The file holds no configuration. What no shape tells is as in WavLM-large: strides, the largest distance of
-    relative positions, layer norm in the convolutions and before each block, GELU. Raises KeyError for a weight
-    that is not there, ValueError or ZeroDivisionError for shapes that no model has.
+    The file holds no configuration. What no shape tells is as in WavLM-large: strides, the largest distance
+    of relative positions, layer norm in the convolutions and before each block, GELU. Raises KeyError for a
+    weight that is not there, ValueError or ZeroDivisionError for shapes that no model has.
     """
 
     def of(name: str) -> Sequence[int]:
@@ -123,7 +126,8 @@ class ConvReluNorm(nn.Module):
 
 
 class Res2(nn.Module):
-    """Groups of channels, each convolved together with the outcome of the group before; the last one stays."""
+    """Groups of channels, each convolved together with the outcome of the group before; the last one
+    stays."""
 
     def __init__(self, channels: int, scale: int, kernel: int, dilation: int) -> None:
         super().__init__()
@@ -173,7 +177,8 @@ class Block(nn.Module):
 
 
 class AttentivePooling(nn.Module):
-    """Mean and deviation over time with weights by attention: [rows, channels, frames] -> [rows, 2 * channels]."""
+    """Mean and deviation over time with weights by attention: [rows, channels, frames] -> [rows, 2 *
+    channels]."""
 
     def __init__(self, channels: int, attention: int) -> None:
         super().__init__()
@@ -188,7 +193,8 @@ class AttentivePooling(nn.Module):
 
 
 class SpeakerModel(nn.Module):
-    """Embeddings [rows, embedding] of waveforms [rows, samples] at 16 kHz, all of one length, over 400 samples."""
+    """Embeddings [rows, embedding] of waveforms [rows, samples] at 16 kHz, all of one length, over 400
+    samples."""
 
     def __init__(self, config: Any, head: HeadSizes) -> None:
         """config: WavLMConfig."""

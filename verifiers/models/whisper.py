@@ -47,8 +47,9 @@ class WhisperASR(Recogniser):
     Temperature 0 and no fallback to sampling, no timestamps, the number of tokens capped by the text's, so
     that hallucinated loops end. Audio longer than the window (30 s as released) is cut where it is quiet.
 
-    Evidence beside the alignment (`verifiers.shared.wer`): no_speech_prob, avg_logprob, compression_ratio as Whisper
-    defines them, and logp: the mean log-likelihood of a token of the text given the audio, teacher-forced.
+    Evidence beside the alignment (`verifiers.shared.wer`): no_speech_prob, avg_logprob, compression_ratio as
+    Whisper defines them, and logp: the mean log-likelihood of a token of the text given the audio,
+    teacher-forced.
     """
 
     about = About(
@@ -62,8 +63,8 @@ class WhisperASR(Recogniser):
     def __init__(
         self, model: Any, *, spec: str = "whisper:nano", orthography: str = "written", **settings: Any
     ) -> None:
-        """model: whisper.model.Whisper. orthography: "plain" if it writes lower case without punctuation. settings: of
-        `Recogniser`."""
+        """model: whisper.model.Whisper. orthography: "plain" if it writes lower case without punctuation.
+        settings: of `Recogniser`."""
         super().__init__(spec=spec, **settings)
         self._model = model
         self._plain = orthography == "plain"

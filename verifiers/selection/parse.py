@@ -7,8 +7,8 @@
          | ranks(METRIC[=NUMBER],...)      best mean of the places among the candidates
          | pareto(METRIC,...)              those that no other one beats
 
-Which way a metric is better is known to its verifier, so weights are positive. What the rules do with ties and
-with candidates that could not be judged is said in `verifiers.selection.rules`.
+Which way a metric is better is known to its verifier, so weights are positive. What the rules do with ties
+and with candidates that could not be judged is said in `verifiers.selection.rules`.
 """
 
 import math

@@ -1,9 +1,10 @@
-"""How scores of several verifiers become one ranking. `verifiers.selection.parse` reads these from a line of text.
+"""How scores of several verifiers become one ranking. `verifiers.selection.parse` reads these from a line of
+text.
 
 A rule says which candidate is best: `Lexicographic`, `Weighted`, `Ranks`, `Pareto`. `ConstraintFirst` puts
 bounds in front of a rule. All of them order candidates that are equal by `evidence["logp"]` of the metrics in
-the order in which they are named (higher is better), then by position (lineage order); a candidate that any of
-the metrics could not judge comes after all that could be judged.
+the order in which they are named (higher is better), then by position (lineage order); a candidate that any
+of the metrics could not judge comes after all that could be judged.
 """
 
 import math

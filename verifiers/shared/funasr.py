@@ -1,9 +1,11 @@
-"""Models of funasr: where their files are, and building them so that no code of theirs runs and no weight is random.
+"""Models of funasr: where their files are, and building them so that no code of theirs runs and no weight is
+random.
 
-funasr's own loader evaluates expressions in a model's config.yaml and imports code that a model brings if it is told to,
-skips weights of another shape without a word, prints missing ones and goes on with random ones. So here the settings
-are read as plain data, only classes that are named below are built from them, and the weights are loaded strictly.
-funasr's import gives the root logger a handler: call this within `verifiers.shared.isolation.isolated`.
+funasr's own loader evaluates expressions in a model's config.yaml and imports code that a model brings if it
+is told to, skips weights of another shape without a word, prints missing ones and goes on with random ones.
+So here the settings are read as plain data, only classes that are named below are built from them, and the
+weights are loaded strictly. funasr's import gives the root logger a handler: call this within
+`verifiers.shared.isolation.isolated`.
 """
 
 import contextlib
@@ -48,7 +50,8 @@ COMPONENTS: Mapping[str, Collection[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FunASRModel:
-    """model: a module of funasr in float32 and evaluation mode, on the device. tokenizer, frontend: None without one."""
+    """model: a module of funasr in float32 and evaluation mode, on the device. tokenizer, frontend: None
+    without one."""
 
     model: Any
     tokenizer: Any
@@ -67,9 +70,9 @@ def locate_funasr(
 ) -> Path | str:
     """A folder whose settings can be built, or a hub id `owner/name` that may have one. Loads nothing.
 
-    source: "nano" (the packaged model of that kind), a folder, or a hub id. models: funasr's names of what the kind
-    loads. needed: roles in FILES beside settings and weights. names: short names of hub ids. Raises VerifierError, also for a hub id that is not in
-    the local cache while the hub is switched off.
+    source: "nano" (the packaged model of that kind), a folder, or a hub id. models: funasr's names of what
+    the kind loads. needed: roles in FILES beside settings and weights. names: short names of hub ids. Raises
+    VerifierError, also for a hub id that is not in the local cache while the hub is switched off.
     """
     folder = NANO / kind if source == "nano" else user_path(source, f"{kind} model", error=VerifierError)
     if folder.is_dir():
@@ -152,8 +155,8 @@ def load_funasr(
     """The model of a folder, every weight of it from the files.
 
     unused: prefixes of weights that no score depends on and that may be missing or left over (decoders of a
-    pre-training, say). Raises VerifierError for settings of another model and for weights that do not fit, UserError
-    for a device that is not there.
+    pre-training, say). Raises VerifierError for settings of another model and for weights that do not fit,
+    UserError for a device that is not there.
     """
     settings, files = read_settings(kind, folder, models, needed)
     check_device(device)

@@ -32,8 +32,8 @@ def locate(
 ) -> Path | str:
     """A folder or file that is there, or a hub id `owner/name` that may be.
 
-    source: "nano" (the packaged model of that kind), a path, or a hub id. A folder has to hold `files` and one of
-    `weights`. Raises VerifierError.
+    source: "nano" (the packaged model of that kind), a path, or a hub id. A folder has to hold `files` and
+    one of `weights`. Raises VerifierError.
     """
     if source == "nano":
         folder = NANO / kind
@@ -74,11 +74,13 @@ def locate_transformers(kind: str, source: str, model_type: str, files: Sequence
 
 
 def require(kind: str, about: About) -> None:
-    """Raises VerifierError with the command that installs what a kind needs and is not there. Imports nothing."""
+    """Raises VerifierError with the command that installs what a kind needs and is not there. Imports
+    nothing."""
     missing = [module for module in about.modules if not _installed(module)]
     if missing:
         raise VerifierError(
-            f"{kind} needs {' and '.join(missing)}, not installed here: pip install 'llasa-search[{about.extra}]'"
+            f"{kind} needs {' and '.join(missing)}, not installed here: pip install "
+            f"'llasa-search[{about.extra}]'"
         )
 
 
@@ -169,7 +171,8 @@ def from_hub(processor_class: Any, source: Path | str, *, revision: str | None =
 
 
 def fetch(hub_id: str, revision: str | None, files: Sequence[str] | None = None) -> Path:
-    """The folder of a model of the Hugging Face hub in the local cache, fetched if need be. files: all by default.
+    """The folder of a model of the Hugging Face hub in the local cache, fetched if need be. files: all by
+    default.
 
     Raises VerifierError.
     """

@@ -38,8 +38,8 @@ DEFAULT_BATCH = 16
 class Transcribed:
     """A batch as a recogniser heard it.
 
-    transcripts: one for each candidate. evidence: of each, beside the alignment. state: whatever the recogniser needs
-    to tell how likely a text is (log-probabilities, features).
+    transcripts: one for each candidate. evidence: of each, beside the alignment. state: whatever the
+    recogniser needs to tell how likely a text is (log-probabilities, features).
     """
 
     transcripts: Sequence[str]
@@ -48,10 +48,11 @@ class Transcribed:
 
 
 class Recogniser(BaseVerifier):
-    """A verifier that transcribes. Metric "wer": the word error rate of seed-tts-eval ("cer" with `unit=character`).
+    """A verifier that transcribes. Metric "wer": the word error rate of seed-tts-eval ("cer" with
+    `unit=character`).
 
-    Evidence: the alignment (`verifiers.shared.wer`), what the recogniser adds, and logp: how likely the text is given
-    the audio, per unit of the recogniser.
+    Evidence: the alignment (`verifiers.shared.wer`), what the recogniser adds, and logp: how likely the text
+    is given the audio, per unit of the recogniser.
     """
 
     higher_is_better = False
@@ -97,7 +98,8 @@ class Recogniser(BaseVerifier):
     def likelihoods(
         self, heard: Transcribed, target: Target, reached: Sequence[int | None]
     ) -> Sequence[float]:
-        """The mean log-likelihood of each candidate's text: of its first `reached` words, or the whole text."""
+        """The mean log-likelihood of each candidate's text: of its first `reached` words, or the whole
+        text."""
 
     def batches(self, waveforms: list[Waveform]) -> Iterator[list[int]]:
         """Indices of waveforms that are transcribed together."""
@@ -136,7 +138,8 @@ class Recogniser(BaseVerifier):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A transcript against its target. value: (prefix) error rate; position: whole words of the text reached."""
+    """A transcript against its target. value: (prefix) error rate; position: whole words of the text
+    reached."""
 
     value: float
     position: int

@@ -1,4 +1,5 @@
-"""Settings of models that somebody else wrote, as plain values: tags, interpolations and expressions are refused."""
+"""Settings of models that somebody else wrote, as plain values: tags, interpolations and expressions are
+refused."""
 
 import ast
 import re
@@ -19,7 +20,8 @@ class Refused(Exception):
 
 
 def read_plain_yaml(file: Path) -> dict[str, Any]:
-    """A YAML file of plain values. Raises VerifierError, and names a tag, an interpolation or an expression."""
+    """A YAML file of plain values. Raises VerifierError, and names a tag, an interpolation or an
+    expression."""
     import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]

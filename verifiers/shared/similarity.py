@@ -33,8 +33,8 @@ DEFAULT_BATCH = 16
 class Reference:
     """The recording that candidates are compared with.
 
-    field: of `Target`. metric: the name of the similarity to it, unless a spec gives another. noun (without an
-    article), cure: for the errors about a target that has none, or one that cannot be used.
+    field: of `Target`. metric: the name of the similarity to it, unless a spec gives another. noun (without
+    an article), cure: for the errors about a target that has none, or one that cannot be used.
     """
 
     field: str
@@ -61,15 +61,16 @@ VOICES = {
         "give the target a resynthesis, or leave reference=resynthesis out",
     ),
 }
-"""SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv 2306.15687)."""
+"""SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv
+2306.15687)."""
 
 
 class Similarity(BaseVerifier):
     """A verifier whose value is the cosine, in [-1, 1], with the embedding of a recording of the target.
 
-    As it is, of voices. Batches hold equal lengths only, since padding shifts embeddings; a reference is embedded once
-    for as long as it is among the last ones used. A part of an utterance is judged like a whole one. Evidence: the
-    seconds of the candidate and of the reference.
+    As it is, of voices. Batches hold equal lengths only, since padding shifts embeddings; a reference is
+    embedded once for as long as it is among the last ones used. A part of an utterance is judged like a whole
+    one. Evidence: the seconds of the candidate and of the reference.
     """
 
     worst = WORST
@@ -139,7 +140,8 @@ class Similarity(BaseVerifier):
         return [{"seconds": seconds(waveform)} for waveform in waveforms]
 
     def embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
-        """Unit-length embeddings [waveforms, size] of float32 [samples] that `verifiers.shared.gate` lets pass."""
+        """Unit-length embeddings [waveforms, size] of float32 [samples] that `verifiers.shared.gate` lets
+        pass."""
         return _unit(self._embed(waveforms))
 
     def _embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:

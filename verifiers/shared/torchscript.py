@@ -1,10 +1,10 @@
 """TorchScript files that somebody else wrote: loaded only if all that they do is compute with tensors.
 
-TorchScript has operators that read and write files (`aten::save`, `aten::from_file`), print, or call other machines, and
-a file may hold functions that run when it is loaded. A list of all allowed operators would refuse models that torch traces
-in another way tomorrow, so operators are judged by their signatures: those of tensors and numbers that take no text but
-the names of modes may run. That leaves no way to name a file, and new operators with other effects are refused unless
-they look like arithmetic.
+TorchScript has operators that read and write files (`aten::save`, `aten::from_file`), print, or call other
+machines, and a file may hold functions that run when it is loaded. A list of all allowed operators would
+refuse models that torch traces in another way tomorrow, so operators are judged by their signatures: those of
+tensors and numbers that take no text but the names of modes may run. That leaves no way to name a file, and
+new operators with other effects are refused unless they look like arithmetic.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,8 @@ _STRUCTURE = frozenset(
 
 
 def load_torchscript(file: Path, device: str, what: str) -> Any:
-    """torch.jit.ScriptModule on the device, in evaluation mode. what: names the file that is wanted, for errors.
+    """torch.jit.ScriptModule on the device, in evaluation mode. what: names the file that is wanted, for
+    errors.
 
     Raises VerifierError for a file that cannot be read, and for one that does anything but compute.
     """
@@ -97,7 +98,8 @@ def load_torchscript(file: Path, device: str, what: str) -> Any:
         raise VerifierError(f"cannot load {file} ({first_line(error)}): give {what}") from error
     if found:
         raise VerifierError(
-            f"{file} does more than compute with tensors ({', '.join(found[:3])}), which is never run: give {what}"
+            f"{file} does more than compute with tensors ({', '.join(found[:3])}), which is never "
+            f"run: give {what}"
         )
     return model.eval()
 

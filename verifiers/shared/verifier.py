@@ -23,8 +23,8 @@ class BaseVerifier:
                 return Score(loudness_dbfs(waveform))
 
     metric_name: how selections name it; that of its kind, unless it is given here or by the option `name`.
-    worst: the value of audio that cannot be judged. options: further options of a spec and how each is read from
-    text; `__init__` gets their values by name. max_seconds: the longest audio that is judged.
+    worst: the value of audio that cannot be judged. options: further options of a spec and how each is read
+    from text; `__init__` gets their values by name. max_seconds: the longest audio that is judged.
     """
 
     about: ClassVar[About]
@@ -55,7 +55,8 @@ class BaseVerifier:
 
     @classmethod
     def locate(cls, spec: Spec) -> Any:
-        """Where the model of a spec is; here for a kind without a model. Raises VerifierError if it is nowhere."""
+        """Where the model of a spec is; here for a kind without a model. Raises VerifierError if it is
+        nowhere."""
         if spec.source not in ("", "nano"):
             raise VerifierError(
                 f"{spec.kind} has no source {spec.source!r}: write {replace(spec, source='')}"

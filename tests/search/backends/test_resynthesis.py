@@ -1,4 +1,5 @@
-"""A verifier that compares with the codec's resynthesis of the voice gets it, remembered or not, in either role."""
+"""A verifier that compares with the codec's resynthesis of the voice gets it, remembered or not, in either
+role."""
 
 from pathlib import Path
 

@@ -1,7 +1,9 @@
-"""The embedding of `wavlm_large_finetune.pth` once more, step by step in float64 from the tensors of the file.
+"""The embedding of `wavlm_large_finetune.pth` once more, step by step in float64 from the tensors of the
+file.
 
-Nothing of the project or of transformers is used, and no module of torch: normalisations, attention, relative positions,
-pooling are written out as the papers have them (arXiv 2110.13900, 2005.07143). It is slow, and only meant for comparing.
+Nothing of the project or of transformers is used, and no module of torch: normalisations, attention, relative
+positions, pooling are written out as the papers have them (arXiv 2110.13900, 2005.07143). It is slow, and
+only meant for comparing.
 """
 
 import math

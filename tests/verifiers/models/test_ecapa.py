@@ -181,7 +181,8 @@ from tests.verifiers.shared.test_isolation import caller_state
 def state():
     matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn
     kept = {{k: v for k, v in os.environ.items() if k.startswith("SB_")}}
-    return matmul, cudnn.allow_tf32, cudnn.benchmark, torch.get_float32_matmul_precision(), kept, caller_state()
+    precision = torch.get_float32_matmul_precision()
+    return matmul, cudnn.allow_tf32, cudnn.benchmark, precision, kept, caller_state()
 
 before = state()
 check("ecapa:{folder}")

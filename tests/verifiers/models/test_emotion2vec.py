@@ -93,8 +93,9 @@ def test_a_label_goes_by_its_english_and_its_chinese_name(folder: Path, name: st
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("hapy", "'happy'"), ("angri", "'angry'"), ("难", "'难过'"), ("bored", "(there are angry,")]
-)  # fmt: skip
+    ("name", "nearest"),
+    [("hapy", "'happy'"), ("angri", "'angry'"), ("难", "'难过'"), ("bored", "(there are angry,")],
+)
 def test_an_unknown_label_is_answered_with_the_nearest(folder: Path, name: str, nearest: str) -> None:
     with pytest.raises(VerifierError) as caught:
         load(folder, "?measure=label").score([], Target(emotion=name))
@@ -205,8 +206,9 @@ def test_broken_weights_and_settings_are_refused_in_one_line(copy: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("source", "says"), [("not/there/at/all", "not found"), ("iic/emotion2vec_plus_large", "hub is switched off")]
-)  # fmt: skip
+    ("source", "says"),
+    [("not/there/at/all", "not found"), ("iic/emotion2vec_plus_large", "hub is switched off")],
+)
 def test_a_source_that_is_not_there_is_refused_at_once(source: str, says: str) -> None:
     began = time.monotonic()
     with pytest.raises(VerifierError, match=says):

@@ -197,7 +197,8 @@ def test_without_onnxruntime_the_answer_is_the_command(
 def test_checking_a_spec_imports_no_model_library(onnx_file: Path, jit_file: Path) -> None:
     code = (
         "import sys, verifiers\n"
-        f"verifiers.check('dnsmos:{onnx_file}'); verifiers.check('utmos:{jit_file}'); verifiers.load('signal')\n"
+        f"verifiers.check('dnsmos:{onnx_file}'); verifiers.check('utmos:{jit_file}'); "
+        "verifiers.load('signal')\n"
         "print(sorted({'torch', 'onnxruntime', 'funasr', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

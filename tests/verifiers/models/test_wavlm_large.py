@@ -1,4 +1,5 @@
-"""WavLM-large with its ECAPA head: the file's names, the embedding against a plain computation, what is refused."""
+"""WavLM-large with its ECAPA head: the file's names, the embedding against a plain computation, what is
+refused."""
 
 import re
 import time
@@ -94,7 +95,8 @@ def test_the_embedding_is_that_of_a_plain_computation(state: State, file: Path, 
 
 @pytest.mark.parametrize("number", range(TINY.layers + 1))
 def test_each_of_the_states_is_the_right_one(state: State, number: int, tmp_path: Path) -> None:
-    """One at a time; the last with so small a spread that the epsilon of the normalisation over time shows."""
+    """One at a time; the last with so small a spread that the epsilon of the normalisation over time
+    shows."""
     chosen = {**state, "feature_weight": torch.zeros(TINY.layers + 1)}
     chosen["feature_weight"][number] = 30.0
     name = "feature_extract.model.encoder.layer_norm.weight"
@@ -261,8 +263,10 @@ def test_at_full_width(tmp_path: Path) -> None:
     cosine = float(expected[0] @ expected[1])
     apart = float((found - expected).abs().max())
     print(
-        f"\n{size / 1e9:.2f} GB; loaded in {loaded:.1f} s, scored in {scored:.1f} s, plainly in {plain:.1f} s; cosine "
-        f"{value:.8f}, plainly {cosine:.8f}, {abs(value - cosine):.1e} apart; unit embeddings {apart:.1e} apart"
+        f"\n{size / 1e9:.2f} GB; loaded in {loaded:.1f} s, scored in {scored:.1f} s, plainly in "
+        f"{plain:.1f} s; cosine "
+        f"{value:.8f}, plainly {cosine:.8f}, {abs(value - cosine):.1e} apart; unit embeddings "
+        f"{apart:.1e} apart"
     )
     assert abs(value - cosine) < 1e-5
     assert apart < 1e-5

@@ -1,10 +1,14 @@
-"""A tiny emotion2vec with random weights, in the released format: settings, weights, labels, and what names them."""
+"""A tiny emotion2vec with random weights, in the released format: settings, weights, labels, and what names
+them."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-LABELS = ["生气/angry", "厌恶/disgusted", "恐惧/fearful", "开心/happy", "中立/neutral", "其他/other", "难过/sad", "吃惊/surprised"]  # fmt: skip
+LABELS = [
+    *("生气/angry", "厌恶/disgusted", "恐惧/fearful", "开心/happy"),
+    *("中立/neutral", "其他/other", "难过/sad", "吃惊/surprised"),
+]
 TOKENS = [*LABELS, "<unk>"]
 DECODER = {
     "decoder_dim": 16,
@@ -92,8 +96,8 @@ def write_emotion2vec(
 ) -> Path:
     """A folder as the hub has it.
 
-    tokens: the labels (none: []). decoder: the settings have one whose weights are missing, as in the released
-    checkpoints. prefix: of the names in the file. listed: whether there is a configuration.json.
+    tokens: the labels (none: []). decoder: the settings have one whose weights are missing, as in the
+    released checkpoints. prefix: of the names in the file. listed: whether there is a configuration.json.
     """
     import torch
     import yaml

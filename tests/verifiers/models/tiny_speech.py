@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-CHARACTERS = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经"
+CHARACTERS = (
+    "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就"
+    "分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经"
+)
 PIECES = ["the", "tr@@", "ain", "is", "late", "a", "b", "c"]
 TOKENS = ["<blank>", "<s>", "</s>", *CHARACTERS, *PIECES, "<unk>"]
 SEGMENTS = {
@@ -219,8 +222,8 @@ def write_dnsmos(
 
 
 def write_utmos(file: Path, device: str = "cuda:0", scores: int = 1) -> Path:
-    """A TorchScript file with the signature of utmos.jit: int16 [rows, samples] -> [rows], traced; its code names
-    the device that it was traced on."""
+    """A TorchScript file with the signature of utmos.jit: int16 [rows, samples] -> [rows], traced; its code
+    names the device that it was traced on."""
     import torch
 
     class Listener(torch.nn.Module):

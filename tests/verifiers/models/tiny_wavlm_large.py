@@ -1,6 +1,7 @@
 """Random checkpoints in the format of `wavlm_large_finetune.pth` (microsoft/UniSpeech), of any size.
 
-Names and shapes are written out as that file has them: WavLM in the names of its authors, under `feature_extract.model.`.
+Names and shapes are written out as that file has them: WavLM in the names of its authors, under
+`feature_extract.model.`.
 """
 
 from dataclasses import dataclass
