@@ -25,7 +25,7 @@ def test_it_names_what_most_programs_need_and_loads_no_model_library() -> None:
     for name in llasa_search.__all__:
         assert getattr(llasa_search, name) is not None
     assert llasa_search.Searcher is search.Searcher
-    code = "import llasa_search, search, sys; print([m for m in ('torch', 'transformers', 'ray') if m in sys.modules])"
+    code = "import llasa_search; print([name for name in ('torch', 'transformers', 'ray') if name in sys.modules])"
     done = python(code, ROOT, ROOT / "search/facade")
     assert done.stdout == "[]\n", done.stderr
 
@@ -58,7 +58,8 @@ def test_files_that_were_written_over_are_named(installed: Path, package: str) -
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == (
         f"ImportError: the package '{package}' of llasa-search has been removed or replaced by another "
-        "distribution of that name: pip install --force-reinstall llasa-search, best in an environment of its own"
+        "distribution of that name: pip install --force-reinstall llasa-search, best in an environment of "
+        "its own"
     )
 
 
