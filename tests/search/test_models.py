@@ -1,14 +1,20 @@
 """What a search loads by name: spec of a preset, replaced, shared between searchers, and refused."""
 
+import json
+import math
+import pickle
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from llasa_core.audio import Waveform
 from llasa_core.errors import UserError
+from llasa_core.presets import find_preset
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.engine import Searcher
+from search.models import ModelSpec
 from search.strategies.best_of_n import BestOfN
 from tests.plain_verifiers import Crossings
 from verifiers.selection.parse import parse_selection
@@ -71,3 +77,30 @@ def test_searchers_share_their_verifiers_and_may_remember_scores(
         assert result.scores["wer"] == expected.scores["wer"]
         assert [c.rank for c in result.candidates] == [c.rank for c in expected.candidates]
     assert [count for count in crossings.calls if count] == [3, 3, 3, 3]
+
+
+def test_a_spec_is_pickled_and_described_whole() -> None:
+    spec = ModelSpec.from_preset("nano", judges=["hubert-ctc"], memory=2**30, remember=8, max_seconds=5.0)
+    assert pickle.loads(pickle.dumps(spec)) == spec
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    assert set(spec.to_dict()) == {field.name for field in fields(ModelSpec)}
+    from_manifest = ModelSpec.from_dict(json.loads(json.dumps(spec.manifest(2))))
+    assert from_manifest == replace(spec, memory=None, remember=0)
+
+
+def test_what_is_none_is_that_of_the_preset() -> None:
+    chosen = find_preset("llasa-1b")
+    spec = ModelSpec.from_preset("llasa-1b", codec=None, verifiers=None, generator="somewhere")
+    assert (spec.generator, spec.codec, spec.verifiers) == ("somewhere", chosen.codec, chosen.verifiers)
+    assert spec.judges == () and spec.sampling == chosen.sampling
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**400, 1e308, math.nan, math.inf])
+def test_numbers_out_of_range_are_refused(number: float) -> None:
+    for name in ("max_seconds", "memory"):
+        with pytest.raises(UserError, match=f"^{name}=.*give more than 0 and at most [0-9.]+"):
+            ModelSpec.from_preset(**{name: number})
+    with pytest.raises(UserError, match=r"^remember=-3: give 0 or more"):
+        ModelSpec.from_preset(remember=-3)
+    with pytest.raises(UserError, match='unknown preset "nan": did you mean "nano"'):
+        ModelSpec.from_preset("nan")

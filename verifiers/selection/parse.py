@@ -44,6 +44,8 @@ __all__ = [
     "parse_selection",
 ]
 
+LARGEST = 1e9
+"""Of weights and bounds: sums of scores times weights stay numbers."""
 _PARTS = re.compile(r",(?![^()]*\))")
 """Commas that stand in no brackets."""
 _CONSTRAINT = re.compile(r"(?P<metric>[^<>=\s()]+)\s*(?P<sign><=|>=)\s*(?P<bound>\S+)")
@@ -129,6 +131,8 @@ def _bound(text: str, part: str) -> float:
     bound = _finite(text)
     if math.isnan(bound):
         raise VerifierError(f"the bound of {part!r} is no number: write it like 'wer<=0.02'")
+    if abs(bound) > LARGEST:
+        raise VerifierError(f"the bound of {part!r} is too large: give at most {LARGEST:g}")
     return bound
 
 
@@ -138,6 +142,8 @@ def _weight(text: str, term: str) -> float:
         raise VerifierError(
             f"the weight of {term!r} has to be a number above 0: which way a metric is better is known"
         )
+    if not 1 / LARGEST <= weight <= LARGEST:
+        raise VerifierError(f"the weight of {term!r} has to be from {1 / LARGEST:g} to {LARGEST:g}")
     return weight
 
 

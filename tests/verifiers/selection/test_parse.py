@@ -112,3 +112,19 @@ def test_scores_that_are_not_there_are_named() -> None:
         parse_selection("wer<=0,sim", DIRECTIONS).rank(scores([0.0]))
     with pytest.raises(VerifierError, match="different numbers"):
         parse_selection("wer<=0,sim", DIRECTIONS).rank(scores([0.0], [0.1, 0.2]))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(
+            f"{rule}(sim={weight},wer=1)"
+            for rule in ("ranks", "weighted")
+            for weight in ("1e308", "1e10", "1e-320")
+        ),
+        *("wer<=1e308,sim", "wer<=-1e308,sim<=-1e308,sim", "sim>=1e10,wer"),
+    ],
+)
+def test_numbers_whose_sums_are_none_are_refused_with_one_that_is_allowed(spec: str) -> None:
+    with pytest.raises(VerifierError, match=r"from 1e-09 to 1e\+09|at most 1e\+09"):
+        parse_selection(spec, {"wer": False, "sim": True})
