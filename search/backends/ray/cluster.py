@@ -37,8 +37,8 @@ that works, although they do the work that this process would do otherwise."""
 OBJECT_STORE = 512 * 2**20
 """Bytes of a local cluster's store. Requests and the audio of answers pass through it and stay for moments.
 """
-ADDRESS_SPACE = 8 * 2**30
-"""Bytes that `ulimit -v` has to leave for Ray's processes, which reserve some 6 GiB each and use far less."""
+ADDRESS_SPACE = 4 * 2**30
+"""Bytes that `ulimit -v` has to leave: an actor with the nano models takes 3.2 GiB, most of it never used."""
 LONGEST_LINE = 1000
 """Characters that are shown of a line that an actor prints."""
 
@@ -78,7 +78,6 @@ class Cluster:
         return {"job_config": job, "log_to_driver": True, "logging_level": logging.ERROR}
 
     def _start_local(self, cpus: int | None) -> None:
-        check_address_space()
         os.environ.setdefault(NICENESS, "0")
         if not os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -120,8 +119,7 @@ class Cluster:
         return next((str(node["RayletSocketName"]) for node in self.ray.nodes() if node["NodeID"] == own), "")
 
     def check(self) -> None:
-        """Raises UserError if Ray's node on this machine is dead: the next call of Ray would end this
-        process."""
+        """Raises UserError if Ray's node on this machine is dead: another call could end this process."""
         if self._raylet is not None and select.select([self._raylet], [], [], 0)[0]:
             raise UserError(
                 "Ray's node on this machine has died (its process raylet was killed, or memory or disk is "
@@ -150,7 +148,8 @@ class _Fixed(list[str]):
 
 
 def import_ray() -> Any:
-    """The library. Raises UserError if it is not installed."""
+    """The library. Raises UserError if it is not installed, or if a limit keeps it from working."""
+    check_address_space()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         with _own_signals():
@@ -189,8 +188,8 @@ def check_address_space() -> None:
 def _own_signals() -> Iterator[None]:
     """The first SIGINT or SIGTERM within the block comes at its end, and both stay with their handlers.
 
-    Ray takes SIGTERM over, also in C++, to print stacks and to exit with 15; and an exception in the middle of
-    its start can crash it.
+    Ray takes SIGTERM over, also in C++, to print stacks and to exit with 15; and an exception in the middle
+    of its start can crash it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
