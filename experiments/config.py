@@ -102,7 +102,7 @@ class Settings:
         return resolve_source(self.models.generator)
 
     def check_device(self) -> None:
-        """Raises UserError for a device that is not there. With Ray it has to be where the actors are: they look."""
+        """Raises UserError for a device that is not there. With Ray the actors check it where they are."""
         from llasa_core.loading import check_device
 
         if self.ray is None:
@@ -124,7 +124,7 @@ class Settings:
 
 
 class Wanted(Protocol):
-    """What a request is judged against: a `Request`, or a row of a data set whose recordings are not read yet."""
+    """What a request is judged against: a `Request`, or a row of a list with recordings not read yet."""
 
     @property
     def prompt_audio(self) -> object | None: ...
@@ -135,8 +135,11 @@ class Wanted(Protocol):
 
 
 def with_source(spec: str, preset: Preset) -> str:
-    """A verifier that is named by its kind alone (`whisper`, `emotion2vec?measure=label`) with the source that the
-    preset has for this kind, so that the verifiers suit the models."""
+    """The spec with the preset's source if it names a kind alone, such as `whisper` or `whisper?name=heard`.
+
+    So the verifiers suit the models: `whisper` is whisper:nano beside nano models, and a released one beside
+    Llasa. Kinds that the preset does not have keep the source that they have by themselves.
+    """
     kind, question, options = spec.partition("?")
     for known in (*preset.verifiers, *preset.judges, *preset.optional):
         if known.startswith(f"{kind}:"):
@@ -183,7 +186,7 @@ def choose_judges(options: SearchOptions, preset: Preset) -> tuple[str, ...]:
 
 
 def choose_verifiers(given: Sequence[str], preset: Preset, request: Wanted) -> tuple[str, ...]:
-    """The caller's specs, or the preset's that can judge this request: without a voice there is no similarity."""
+    """The caller's specs, or those of the preset that can judge this request (similarity needs a voice)."""
     if not given:
         return tuple(
             spec for spec in preset.verifiers if request.prompt_audio is not None or not compares_voices(spec)
@@ -201,7 +204,7 @@ def compares_voices(spec: str) -> bool:
 
 
 def check_emotion(specs: Sequence[str], request: Wanted) -> None:
-    """Raises UserError for a verifier that lacks the emotion it judges against, and an emotion that none judges."""
+    """Raises UserError for a verifier that lacks its emotion, and for an emotion that nothing judges."""
     needed = {field: spec for spec in specs for field in registry.needs(spec)}
     given = {
         "emotion": ("--emotion", "LABEL", request.emotion, "emotion2vec?measure=label"),
@@ -222,7 +225,8 @@ def choose_metrics(specs: Sequence[str]) -> dict[str, bool]:
         if shared := metrics.keys() & found.keys():
             name = shared.pop()
             raise UserError(
-                f"{spec} is the second verifier that measures {name}: give it as --judge, or a name: ?name={name}2"
+                f"{spec} is the second verifier that measures {name}: "
+                f"give it as --judge, or a name: ?name={name}2"
             )
         metrics |= found
     return metrics

@@ -1,4 +1,4 @@
-"""Signals that end the program: each raises an exception, but never in the middle of what has to be written whole."""
+"""Signals that end the program: each raises an exception, but not while files are being written."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """guarded: the signals are ours. held: how many `held` blocks are open. came: the first signal. waiting: one that
-    came in a `held` block."""
+    """guarded: signals are handled here. held: how many `held` blocks are open. came: the first signal.
+    waiting: a signal that came in a `held` block."""
 
     guarded = False
     held = 0
@@ -40,11 +40,10 @@ _state = _State()
 
 @contextmanager
 def guarded(*, last: bool = False) -> Iterator[None]:
-    """Within the block the SIGNALS raise Interrupted in the main thread; one that comes in a `held` block does so at
-    the end of that block.
+    """Within the block the SIGNALS raise Interrupted in the main thread, after an open `held` block.
 
-    Signals are not blocked but remembered: libraries have threads of their own, which would take a blocked one.
-    last: nothing but the end of the process follows; a signal then ends it without a word.
+    Signals are not blocked but remembered: a thread of a library would take a blocked one. last: nothing but
+    the end of the process follows; a signal then ends it without a word.
     """
     if _state.guarded or threading.current_thread() is not threading.main_thread():
         yield
@@ -83,8 +82,7 @@ def came() -> Interrupted | None:
 
 
 def of(error: BaseException) -> Interrupted | None:
-    """The signal behind an error: libraries make other errors of the exception that it raised. None if there was no
-    signal."""
+    """The signal behind an error, of which a library may have made another error. None if there was none."""
     if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
         return Interrupted(signal.SIGINT)
     return error if isinstance(error, Interrupted) else came()

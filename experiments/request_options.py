@@ -1,4 +1,4 @@
-"""What a request is made of beside its text: voice, language, emotion and seed, for one text or for a whole run."""
+"""What a request has beside its text: voice, language, emotion and seed, for one text or a whole run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MOST_WORDS = 20
 
 @dataclass(frozen=True)
 class RequestOptions:
-    """prompt_audio with prompt_text: the caller's voice; voice: the name of a shipped one; no_prompt: no voice at all.
-    language: of the text, ISO 639-1. emotion: a label; emotion_audio: speech with the emotion."""
+    """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
+    language: of the text, ISO 639-1. emotion: a label. emotion_audio: speech with the emotion."""
 
     language: str = "en"
     prompt_audio: Path | None = None
@@ -78,7 +78,7 @@ def build_request(options: RequestOptions, text: str) -> Request:
 
 
 def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> None:
-    """One line on stderr if the generator lists the words that it was trained on and the texts have others."""
+    """One line on stderr if the generator lists the words of its training and the texts have others."""
     words = Path(generator) / "trained_words.txt"
     if not words.is_file():
         return

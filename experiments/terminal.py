@@ -1,4 +1,4 @@
-"""All that commands print goes through here: safe to show, whatever ids and texts hold, and never the end of a command."""
+"""What commands print: safe to show, whatever ids and texts hold, and never the end of a command."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rich.segment import Segment
 STDOUT = Path("-")
 """As the name of a file: what is asked for is printed."""
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but for the tab and the end of a line, marks that turn the direction of writing, and halves of
-characters: they can move the cursor, hide text or end a command with an error."""
+"""Control characters but for tab and line feed, marks that turn the direction of writing, and lone
+surrogates: they can move the cursor, hide text, or end a command with an error."""
 
 
 def clean(text: str) -> str:
@@ -54,7 +54,7 @@ def say(line: str, *, error: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints JSON to stdout, in which no terminal finds anything to obey and which every encoding can hold."""
+    """Prints JSON to stdout: safe for terminals, and the same value in every encoding."""
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     text = json.dumps(value, indent=2, ensure_ascii=not encoding.lower().startswith("utf"), allow_nan=False)
     _write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n", sys.stdout)

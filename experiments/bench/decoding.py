@@ -49,8 +49,8 @@ LLAMA_1B: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians for one number of rows. ``ratios``: how many times as long ``generate`` took, for each pair; ()
-    without it.
+    """Medians for one number of rows. ``ratios``: time of ``generate`` over ours, for each pair; () without
+    it.
     """
 
     rows: int
@@ -130,7 +130,7 @@ def measure(
     sampling: Sampling,
     pairs: int,
 ) -> Iterator[Speed]:
-    """Speeds for each number of rows. ``model``, if given, generates in alternation with the same prompt and
+    """Speeds for each number of rows. ``model``, if given, generates in alternation: same prompt and
     sampling.
 
     The order of the two alternates from pair to pair. The ratios compare whole calls, prompt included; the
@@ -203,8 +203,8 @@ def generate(
 def fork_cost(
     generator: SpeechLM, ids: list[int], sampling: Sampling, pairs: int
 ) -> list[tuple[float, float]]:
-    """(seconds of a fork, seconds of 25 tokens) of 16 rows of 500 tokens, of which four are continued four
-    times each.
+    """(seconds of a fork, of 25 tokens): 16 rows of 500 tokens, of which four are continued four times
+    each.
     """
     found = []
     for pair in range(pairs + 1):

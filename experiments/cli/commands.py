@@ -1,5 +1,7 @@
-"""The command `llasa-search` and what its sub-commands have in common: help in groups with examples, options from a
-recipe, and modules that are imported when they are asked for."""
+"""The group of commands `llasa-search`, and what its commands have in common.
+
+Help has groups and examples, and a command is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """examples: lines of the help, each a remark and the command below it. notes: what else the help explains."""
+    """examples: a remark and a command below it, for each. notes: what else the help explains."""
 
     def __init__(
         self, *given: Any, examples: str = "", notes: Callable[[], str] = str, **attributes: Any
@@ -96,7 +98,7 @@ class Commands(click.Group):
             "\nexamples:\n"
             '  llasa-search synth "The morning train is late again." -n 8\n'
             "  llasa-search synth --help\n"
-            '\ncompletion in the shell: eval "$(llasa-search completion bash)" (or zsh; fish: see completion --help)\n'
+            '\nfor completion in bash: eval "$(llasa-search completion bash)"; others: completion --help\n'
         )
 
     def resolve_command(

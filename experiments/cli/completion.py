@@ -20,7 +20,7 @@ EXAMPLES = """\
 @click.command(cls=Command, examples=EXAMPLES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), help="the shell")
 def command(shell: str) -> None:
-    """Print the script that lets a shell complete commands, options, and the names of presets, voices and recipes."""
+    """Print the script that lets a shell complete commands, options and names (presets, voices, recipes)."""
     kind = get_completion_class(shell)
     assert kind is not None
     say(kind(llasa_search, {}, PROGRAM, COMPLETION).source().rstrip())

@@ -1,4 +1,4 @@
-"""The entry point of `llasa-search`: signals, errors and exit codes. The commands themselves are imported by then."""
+"""The entry point of `llasa-search`: signals, errors and exit codes. Commands are imported later."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. Exit codes: 0 done; 1 replayed otherwise than it was, or some texts of a run failed; 2 bad
-    input, a full disk or too little memory (one line on stderr); 128 and its number after a signal (130: Ctrl-C)."""
+    """Runs one command and returns its exit code.
+
+    0: done. 1: a replayed result differs, or some texts of a run failed. 2: bad input, a full disk or too
+    little memory, with one line on stderr. 128 and its number: a signal (130: Ctrl-C).
+    """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     with interrupts.guarded(last=argv is None):
         try:
@@ -67,7 +70,7 @@ def _invoke(argv: list[str]) -> int:
 
 
 def _reader_gone() -> bool:
-    """Whether nobody reads stdout any more, such as help behind `| head -1`. Nothing more is written to it then."""
+    """Whether nobody reads stdout any more (`| head -1`). What is written to it is dropped from then on."""
     from experiments import terminal
 
     try:

@@ -33,7 +33,7 @@ EXAMPLES = """\
 
 @click.command(cls=Command, examples=EXAMPLES)
 def command() -> None:
-    """List the models of each preset, where they are or would come from, their licences, and the shipped voices."""
+    """List the models of each preset, where they come from, their licences, and the shipped voices."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("preset", "part", "source", "here", "licence"):
         table.add_column(heading, overflow="fold")
@@ -47,7 +47,7 @@ def command() -> None:
 
 
 def preset_parts(preset: Preset) -> list[Part]:
-    """Generator, codec, verifiers and judges of a preset, and the verifiers that are used when they are named."""
+    """Generator, codec, verifiers and judges of a preset, and the verifiers that are used if named."""
     parts = [
         Part(preset.name, role, source, describe(source_status(source)), licence)
         for role, source, licence in (

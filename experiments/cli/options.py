@@ -1,6 +1,6 @@
 """Options that several commands share.
 
-A group of them reaches its command as one frozen dataclass: no object of click goes further than this package.
+Each group reaches its command as one frozen dataclass; no object of click leaves this package.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ Decorator = Callable[[Function], Function]
 def option(
     usage: str, type: click.ParamType[Any] | None, help: str, *, group: str, into: str = "", **rest: Any
 ) -> Decorator[Any]:
-    """An option under a heading of the help. usage: `-o, --output WAV`; without a last word it is a flag. into: the
-    argument of the command that gets the value, if its name is another than the option's."""
+    """An option under a heading of the help.
+
+    usage: `-o, --output WAV`. type: None for a flag, which has no last word. into: the argument of the
+    command that gets the value, where it is named otherwise than the option.
+    """
     names, _, metavar = usage.rpartition(" ") if type is not None else (usage, "", "")
     attributes = {"metavar": metavar, "type": type} if type is not None else {"is_flag": True}
     declared = [*names.split(", "), into] if into else names.split(", ")

@@ -1,4 +1,4 @@
-"""What can be typed behind an option, or stand in a recipe: each kind of value is checked before anything else happens."""
+"""The kinds of values of options, typed or in a recipe. Each value is checked as it is read."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def shipped() -> dict[str, str]:
 
 
 def recipe_path(name: str) -> Path:
-    """Where a recipe is. Raises UserError for a name without a folder or suffix that is none of the shipped ones."""
+    """Where a recipe is: a file, or a shipped one by its name. Raises UserError for an unknown name."""
     if "/" in name or name.endswith((".yaml", ".yml")):
         return user_path(name, "--recipe")
     if name not in shipped():
@@ -32,7 +32,7 @@ def recipe_path(name: str) -> Path:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """The options of a shipped recipe or of a file, by their names as they are written in it. Raises UserError."""
+    """The options of a recipe, by their names as they are written in it. Raises UserError."""
     path = recipe_path(name)
     found = read_yaml(path, "--recipe")
     if not isinstance(found, dict):

@@ -1,5 +1,7 @@
-"""`llasa-search replay`: makes a result again from its manifest, or a text of a run from its record, and says whether it
-is the same to the sample."""
+"""`llasa-search replay`: makes a result again from its manifest, or a text of a run from its record.
+
+It says whether the samples are the same.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,7 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
 
 
 def read_result(path: Path, id: str | None = None) -> dict[str, Any]:
-    """A result, from a manifest alone too; with an id the record of a run. Raises UserError for anything else."""
+    """A result or a manifest, as a result; with an id the record of a run. Raises UserError."""
     if id is not None:
         place, found = f"the record of {id!r} in {shown(path)}", find_record(path, id)
     elif user_path(path, "the result").is_dir():

@@ -51,7 +51,7 @@ def progress_bars() -> Iterator[Report]:
 
 
 def print_result(result: SearchResult, output: Path, *, replaced: bool = False, stderr: bool = False) -> None:
-    """The candidates from best to worst, the winner, and what it cost. replaced: there was another file of that name."""
+    """The candidates from best to worst, the winner, and the cost. replaced: `output` was there before."""
     terminal = Terminal(stderr=stderr)
     terminal.print(candidate_table(result))
     winner = result.winner

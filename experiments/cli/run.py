@@ -60,10 +60,11 @@ def command(
 ) -> int:
     """Speak every text of a file, with the options of synth for all of them.
 
-    A row says what differs for it: text (required), id, prompt_audio with prompt_text, or voice (a shipped one),
-    language, emotion, emotion_audio, seed; paths are relative to INPUT. A .txt file has one text a line, a .lst file is
-    a meta.lst of seed-tts-eval (id|prompt_text|prompt_audio|text). The id (without one, the row's number) names the
-    file and, with the seed, decides the randomness: a result depends on no other row.
+    A row says what differs for it: text (required), id, prompt_audio with prompt_text, or voice (a shipped
+    one), language, emotion, emotion_audio, seed; paths are relative to INPUT. A .txt file has one text a
+    line, a .lst file is a meta.lst of seed-tts-eval (id|prompt_text|prompt_audio|text). The id (without one,
+    the row's number) names the file and, with the seed, decides the randomness: a result depends on no other
+    row.
     """
     check_surroundings()
     return run(input, folder, request, search, recipe=recipe_path(recipe) if recipe else None)

@@ -119,7 +119,7 @@ def command(
     device: str,
     target: TargetOptions,
 ) -> None:
-    """Judge audio files against a text, a voice or an emotion: a table on stdout, or JSON with all the evidence."""
+    """Judge audio files against a text, a voice or an emotion: a table, or JSON with all the evidence."""
     clips = read_clips(files, target)
     specs = choose_verifiers(verifiers, clips[0].target)
     directions = {spec: registry.directions(spec) for spec in specs}
@@ -275,7 +275,7 @@ def check_recordings(spec: str, target: Target) -> None:
 
 
 def choose_selection(rule: str | None, directions: Mapping[str, Mapping[str, bool]]) -> Selection | None:
-    """Raises UserError if two verifiers measure the same thing, so that a name would not say which is meant."""
+    """Raises UserError if two verifiers have the same metric: its name would not say which is meant."""
     if rule is None:
         return None
     metrics: dict[str, bool] = {}

@@ -20,7 +20,7 @@ from verifiers.stats import Interval, bootstrap_mean
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """files: path, audio and text of each. metrics: names by spec. scores: by spec, in the order of the files.
+    """files: path, audio and text of each. metrics: names by spec. scores: by spec, in order of the files.
     ranking: by the selection, if there is one."""
 
     files: Sequence[tuple[Path, Waveform, str | None]]

@@ -39,7 +39,7 @@ Candidates that could not be judged come last; of equal ones the likelier, then 
 
 
 def search() -> Decorator[Any]:
-    """How and with what to search, as `search: SearchOptions`, and the name of the `recipe` that it may come from."""
+    """How and with what to search, as `search: SearchOptions`, and the name of its `recipe`."""
     recipe = option(
         "--recipe NAME|YAML",
         TextType(shipped),
@@ -70,7 +70,7 @@ def _search() -> list[Decorator[Any]]:
         search(
             "--budget LIMIT=N,...",
             SpecType(),
-            "for each text: stop at so many candidates=, tokens=, seconds= or flops=; the best until then wins",
+            "of each text: candidates=, tokens=, seconds=, flops=; at a limit the best until then wins",
         ),
         verifier(
             "searches; repeatable; a kind alone has the preset's source (default: the preset's)",
@@ -95,7 +95,7 @@ def _search() -> list[Decorator[Any]]:
 
 def _models() -> list[Decorator[Any]]:
     models, source = partial(option, group="models"), TextType()
-    memory = "for keys and values; candidates that do not fit come after the others (default: most of what is free)"
+    memory = "for keys and values; candidates that do not fit wait for others (default: most of what is free)"
     return [
         models(
             "--preset NAME",
@@ -175,8 +175,10 @@ def _search_options(
 def choose_strategy(
     ctx: click.Context, strategy: str | Mapping[str, Any], beside: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The strategy with the options that stand `beside` it. What is typed replaces what a recipe says, in the
-    strategy too. Raises UserError if two values contradict each other that are both typed, or both in the recipe."""
+    """The strategy with the options that stand `beside` it (-n, --select). Typed values replace the recipe's.
+
+    Raises UserError if two values contradict each other and both are typed, or both are in the recipe.
+    """
     name, given = read(strategy)
     for key, value in beside.items():
         if value is None:
@@ -201,7 +203,7 @@ def ray_options(*, ray: str | None, ray_verifiers: int | None, **values: Any) ->
 
 
 def _take_recipe(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
-    """Makes the options of a recipe the defaults of the command. Raises UserError for one that the command lacks."""
+    """Makes the options of a recipe the defaults of the command. Raises UserError for an unknown one."""
     if name is None:
         return None
     known = {

@@ -1,4 +1,4 @@
-"""What `synth` and `replay` share: load the models, search one request, write what was asked for, print the result."""
+"""What `synth` and `replay` share: load the models, search one request, write the files, print the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Files:
     report: Path | None = None
 
     def check(self, inputs: Mapping[str, Path | None]) -> None:
-        """Raises UserError unless everything can be written, and over nothing that is read (`inputs`, by name)."""
+        """Raises UserError unless all can be written, and over nothing that is read (`inputs`, by name)."""
         places = [Destination("-o", self.output)]
         for option in ("json", "trace", "report"):
             path: Path | None = getattr(self, option)
@@ -55,7 +55,7 @@ class Files:
 def speak(
     settings: Settings, request: Request, files: Files, inputs: Mapping[str, str | None]
 ) -> SearchResult:
-    """inputs: where the recordings of the request came from, for the manifest. All files are written or none."""
+    """All files are written or none. inputs: where the recordings came from, for the manifest."""
     from experiments.cli.report import print_result, progress_bars
 
     with Outputs() as outputs, ExitStack() as stack:

@@ -13,8 +13,11 @@ LEAST_ADDRESS_SPACE = 2 * 2**30
 
 
 def prepare_streams() -> None:
-    """Nothing that is printed can end a command: what an encoding does not have is escaped, and a stream that is
-    closed is not mistaken for the next file that is opened."""
+    """Makes sure that nothing that is printed ends a command.
+
+    Characters that an encoding lacks are escaped. A standard stream that is closed gets /dev/null: the next
+    file that is opened would take its number, and all that is printed.
+    """
     for number in range(3):
         try:
             os.fstat(number)
@@ -27,7 +30,7 @@ def prepare_streams() -> None:
 
 
 def check_surroundings() -> None:
-    """Before models are loaded. Raises UserError if the process may not have the addresses that loading takes, which it would wait for forever."""
+    """To be called before models are loaded. Raises UserError if the address space is too small for them."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
         raise UserError(

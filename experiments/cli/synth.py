@@ -63,7 +63,7 @@ def read_text(given: str) -> str:
             raise UserError("stdin is not UTF-8 text: convert it") from None
     if len(given) < 256 and Path(given).suffix and Path(given).is_file():
         raise UserError(
-            f"{given} is a file, and its name would be spoken: speak its lines with `llasa-search run {given} "
-            f"-o FOLDER`, or all of it with `llasa-search synth - < {given}`"
+            f"{given} is a file, and its name would be spoken: speak its lines with "
+            f"`llasa-search run {given} -o FOLDER`, or all of it with `llasa-search synth - < {given}`"
         )
     return given

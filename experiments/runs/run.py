@@ -1,7 +1,7 @@
 """Speaks every text of a file into a folder, and goes on where it was stopped.
 
-Whatever becomes of a text is one record, which is the last thing that is written of it: what has a record is finished,
-what has none will be done again. Nothing else is kept of how far a run is.
+Whatever becomes of a text is one record, the last thing that is written of it. A text with a record is
+finished, all others are still to do; nothing else says how far a run is.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ TRACEBACK_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class RunOptions:
-    """output: the folder. in_flight: texts searched at once; None: as many as the models need. text_column, id_column:
-    the columns of the list that hold the text and the id, where they have other names."""
+    """output: the folder. in_flight: texts searched at once; None: as many as the models need.
+    text_column, id_column: the columns of the list that hold text and id, where they have other names."""
 
     output: Path
     resume: bool = False
@@ -65,8 +65,8 @@ def run(
 ) -> int:
     """Exit code: 0 all texts are spoken, 1 some failed, 128 and the number of the signal that interrupted it.
 
-    recipe: where the options came from, which the run must not write over. Raises UserError or VerifierError, before
-    any model is loaded, for whatever cannot work; and for a disk that is full.
+    recipe: where the options came from, which the run must not write over. Raises UserError or VerifierError,
+    before any model is loaded, for whatever cannot work; and for a disk that is full.
     """
     if options.retry_failed and not options.resume:
         raise UserError("--retry-failed goes on with a run: add --resume")
@@ -111,7 +111,8 @@ def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> N
     changed = [row for row in rows if file_name(row.id) != row.id]
     if changed:
         say(
-            f"{len(changed)} ids hold what names of files cannot: {changed[0].id!r} is written to {changed[0].file}",
+            f"{len(changed)} ids hold what names of files cannot: "
+            f"{changed[0].id!r} is written to {changed[0].file}",
             error=True,
         )
 

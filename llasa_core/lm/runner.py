@@ -54,8 +54,7 @@ class ModelRunner:
         """Attention reads a multiple of this many cache columns, so that a GPU sees few different shapes."""
 
     def prefill(self, prompt: Prompt) -> SpeechSequence:
-        """A sequence without speech, and the keys and values of its prompt, which `resume` shares among
-        candidates.
+        """Run a prompt: a sequence without speech, whose prefix `resume` shares among candidates.
 
         Raises UserError, before any work, for a prompt that leaves no room in the context.
         """
@@ -78,8 +77,8 @@ class ModelRunner:
         """A sequence behind the prompt of ``root`` that has these codes. The model is not run.
 
         It stops after ``n_tokens`` more, or at the longest length of ``root``. ``slot``: where the cache may
-        hold its keys and values; it looks elsewhere too. Raises ValueError for a code outside 0 .. n_codes -
-        1.
+        hold its keys and values; it looks elsewhere too. Raises ValueError for a code that is not
+        in 0 .. n_codes - 1.
         """
         longest = root.max_tokens if n_tokens is None else min(root.max_tokens, len(codes) + n_tokens)
         return replace(

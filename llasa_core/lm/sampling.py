@@ -52,8 +52,7 @@ NOT_A_NUMBER = -1
 
 
 def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Weights float64 [rows, V] proportional to the probabilities; exactly 0 for a token that is filtered
-    out.
+    """Weights float64 [rows, V] proportional to probabilities; exactly 0 for tokens that are filtered out.
 
     A logit of -inf is a masked token. A row with a logit that is not a number stays not a number.
     """
@@ -74,8 +73,7 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _nucleus_threshold(weights: Tensor, top_p: float) -> Tensor:
-    """Smallest weight of the nucleus, the fewest most likely tokens that sum to top_p: [rows, V] -> [rows,
-    1].
+    """Smallest weight of the nucleus (the fewest likeliest tokens that sum to top_p): [rows, V] -> [rows, 1].
 
     In float32, which sorts twice as fast as float64.
     """

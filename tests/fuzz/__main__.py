@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.runner import Draw, Runner
-from tests.fuzz.world import build
+from tests.fuzz.world import READERS, build
 
 
 def fuzz(draws: int, seed: int, folder: Path) -> list[Draw]:
-    """Draws number `seed`, `seed + 1`, ..."""
+    """Every good document, then draws number `seed`, `seed + 1`, ..."""
     build(folder / "good")
     longest = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(
@@ -21,7 +21,8 @@ def fuzz(draws: int, seed: int, folder: Path) -> list[Draw]:
     )  # documents with numbers of 5,000 digits are written here, and read elsewhere
     runner = Runner(folder / "good", folder)
     try:
-        return [_shown(runner.run(seed + k), k) for k in range(draws)]
+        good = [_shown(runner.run_good(name, reader), 0) for name, reader in READERS.items()]
+        return good + [_shown(runner.run(seed + k), k) for k in range(draws)]
     finally:
         runner.close()
         sys.set_int_max_str_digits(longest)

@@ -8,7 +8,7 @@ import random
 import shutil
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -53,8 +53,7 @@ class Runner:
 
     def run(self, seed: int) -> Draw:
         """Draw number `seed`, the same each time."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.world, self.folder, symlinks=True, copy_function=_copy)
+        self._renew()
         draw = random.Random(seed)
         if draw.random() < 0.5:
             what, arguments = spoil(draw, self.folder)
@@ -62,6 +61,23 @@ class Runner:
             from tests.fuzz.commands import command_line
 
             what, arguments = "options", command_line(draw)
+        return self._judged(seed, what, arguments)
+
+    def run_good(self, name: str, arguments: list[str]) -> Draw:
+        """The command that reads the document of that name, which is as it should be."""
+        self._renew()
+        draw = self._judged(-1, f"good {name}", arguments)
+        return (
+            draw
+            if draw.fault or draw.loads or not draw.code
+            else replace(draw, fault="a good document is refused")
+        )
+
+    def _renew(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.world, self.folder, symlinks=True, copy_function=_copy)
+
+    def _judged(self, seed: int, what: str, arguments: list[str]) -> Draw:
         before = snapshot(self.folder)
         code, stderr, fault = self._ask(arguments)
         after = snapshot(self.folder)

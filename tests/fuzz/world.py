@@ -26,7 +26,7 @@ OUTPUTS = (OUT, "run", "tmp", "home")
 RECIPE = {"preset": "nano", "strategy": {"name": "beam", "beams": 1}, "n": 2, "budget": {"tokens": 900}, "seed": 1,
           "verifier": ["whisper:nano", "wavlm-sv:nano"], "temperature": 0.8, "voice": "slt", "language": "en"}  # fmt: skip
 ROWS = [
-    {"id": "one", "text": "seven birds", "voice": "slt", "language": "en", "seed": 3, "emotion": "happy"},
+    {"id": "one", "text": "seven birds", "voice": "slt", "language": "en", "seed": 3},
     {"id": "two", "text": "the old clock", "prompt_audio": "voice.wav", "prompt_text": "a voice"},
 ]
 

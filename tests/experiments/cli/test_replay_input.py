@@ -1,4 +1,4 @@
-"""What `replay` is given: whatever a key of it holds, it is searched for, or refused in one line before models load."""
+"""What `replay` is given: whatever a key holds, it is accepted, or refused in one line before models load."""
 
 import json
 from pathlib import Path

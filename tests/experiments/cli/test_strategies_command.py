@@ -1,4 +1,4 @@
-"""`synth` with strategies, recipes, budgets and a page, and `replay`: tiny random models of the real classes."""
+"""`synth` with strategies, recipes, budgets and a page, and `replay`: tiny models of the real classes."""
 
 import json
 from pathlib import Path

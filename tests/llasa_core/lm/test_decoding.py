@@ -27,7 +27,9 @@ def prompts(tokenizer):
 
 
 def with_end_bias(tokenizer, bias: float, **llama) -> SpeechLM:
-    """A random model whose end token is made likelier: the end row of an untied head moves along the mean state."""
+    """A random model whose end token is made likelier: the end row of an untied head moves along the mean
+    state.
+    """
     model = build_llama(len(tokenizer), tied=False, **llama)
     generator = SpeechLM(model, tokenizer)
     generator.network.bias = torch.zeros(generator.n_codes + 1)

@@ -1,4 +1,6 @@
-"""What a GPU is given to do, tried on the device "meta": its tensors have no values, so whoever waits for one fails."""
+"""What a GPU is given to do, tried on the device "meta": its tensors have no values, so whoever waits for one
+fails.
+"""
 
 from pathlib import Path
 from typing import Any

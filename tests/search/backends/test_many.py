@@ -1,5 +1,6 @@
 """Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and
-random."""
+random.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
