@@ -1,4 +1,4 @@
-"""Documents that someone else may have written: read with bounds on size and depth, then held against a schema.
+"""Documents that someone else may have written: bounded in size and depth, then held against a schema.
 
 Whatever is wrong is one UserError of one line: the file, the place in it, what was found, and what is wanted.
 """
@@ -24,7 +24,7 @@ LINE_BYTES = 4 * 2**20
 DEPTH = 64
 """Deepest nesting of lists and mappings."""
 DIGITS = 40
-"""Most digits of a whole number: Python refuses 4,300 itself, with a message that says nothing of the place."""
+"""Most digits of a whole number. Python itself refuses 4,300, without a word about the place."""
 LONGEST_FOUND = 40
 _LONG_NUMBER = re.compile(rf"[-+]?(0[bx])?[0-9a-fA-F_:]{{{DIGITS},}}")
 
@@ -39,7 +39,7 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def checked(schema: type[S], value: Any, place: str) -> S:
-    """`value`, as JSON or YAML has it, as an instance of the schema. place: of the value, for the UserError."""
+    """A value from JSON or YAML as an instance of the schema. place: of the value, for the UserError."""
     try:
         return schema.model_validate(value)
     except ValidationError as error:
@@ -52,7 +52,7 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def parse_json(text: str | bytes, place: str) -> Any:
-    """Raises UserError for text that is no JSON, is nested deeper than DEPTH, or has numbers longer than DIGITS."""
+    """Raises UserError for what is no JSON, nested deeper than DEPTH, or has longer numbers than DIGITS."""
     try:
         found = json.loads(text, parse_int=_whole_number)
     except RecursionError:
@@ -172,7 +172,7 @@ def _plain_loader() -> Any:
 
 
 def _explained(error: ValidationError, schema: type[BaseModel], value: Any) -> str:
-    """`strategy.n is 'four': give a whole number`: the innermost problem, with all kinds that its place may have."""
+    """`strategy.n is 'four': give a whole number`: the innermost problem, and all that may stand there."""
     found = [(_path(problem["loc"], value), problem) for problem in error.errors(include_url=False)]
     path, problem = max(found, key=lambda pair: len(pair[0]))
     name = _dotted(path) or "it"

@@ -50,7 +50,10 @@ def unwritable(path: Path, error: OSError) -> UserError:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, remembered while the file does not change. Raises UserError if it cannot be read."""
+    """SHA-256 of a file's content, remembered while the file does not change.
+
+    Raises UserError if it cannot be read.
+    """
     found = regular_file(path, "file")
     status = found.stat()
     return _hash(found, status.st_mtime_ns, status.st_size)
@@ -66,7 +69,8 @@ def _hash(path: Path, changed: int, size: int) -> str:
 
 
 class Outputs:
-    """Stages files next to their destinations; `publish` moves all of them or none, leaving the block removes the rest.
+    """Stages files next to their destinations. `publish` moves all of them or none; leaving the block removes
+    what was not published.
 
     Raises UserError, also as the block is left, if the disk is full: no destination has changed then.
     """
@@ -135,7 +139,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an option writes: to the file `path` or, if there are `names`, to files of such names in the folder `path`."""
+    """Where an option writes: the file `path`; with `names`, files of such names in the folder `path`."""
 
     option: str
     path: Path
@@ -165,7 +169,7 @@ def check_outputs(outputs: Sequence[Destination], inputs: Mapping[str, Path | No
             for folder, file in ((output, other), (other, output)):
                 if folder.covers(file.path):
                     raise UserError(
-                        f"{file.option} {shown(file.path)} has a name that {folder.option} writes to: give another"
+                        f"{file.option} {shown(file.path)} is where {folder.option} writes: give another name"
                     )
         for name, path in inputs.items():
             if path is not None and output.covers(path):
@@ -206,11 +210,11 @@ def nearest_folder(path: Path) -> Path:
 
 
 class Log:
-    """A file of JSON lines that only grows, each `{"schema": 1, ...}`; locked for one writer until it is closed.
+    """A file of JSON lines that only grows, each `{"schema": 1, ...}`; locked for one writer until closed.
 
     Opening makes the file, and cuts off the start of a line that a kill or a full disk left at its end.
 
-    Raises UserError if it cannot be written, if another process writes to it, and for a file that is not ours.
+    Raises UserError if it cannot be written or another process writes to it, and for a file that is not ours.
     """
 
     _START = f'{{"schema": {SCHEMA}, '.encode()
@@ -233,7 +237,10 @@ class Log:
             raise
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """One more line, on the disk when this returns. Raises UserError if that fails: the file is then as before."""
+        """One more line, on the disk when this returns.
+
+        Raises UserError if that fails; the file is then as it was before.
+        """
         text = json.dumps({"schema": SCHEMA, **entry}, ensure_ascii=False, allow_nan=False)
         size = os.fstat(self._file).st_size
         try:
@@ -261,11 +268,13 @@ class Log:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"another process is writing to {shown(self.path)}: wait until it ends, or choose another folder"
+                f"another process is writing to {shown(self.path)}: "
+                "wait until it ends, or choose another folder"
             ) from None
         except OSError as error:
             raise UserError(
-                f"{shown(self.path)} cannot be locked ({error.strerror}): choose a folder on another file system"
+                f"{shown(self.path)} cannot be locked ({error.strerror}): "
+                "choose a folder on another file system"
             ) from None
 
     def _cut_torn_line(self) -> None:
@@ -276,13 +285,17 @@ class Log:
             start = content[end : end + len(self._START)]
         if not (self._START.startswith(start) or start.startswith(self._START) or not start.strip(b"\0")):
             raise UserError(
-                f"the last line of {shown(self.path)} is none of ours: move the file away, or choose another folder"
+                f"the last line of {shown(self.path)} is none of ours: "
+                "move the file away, or choose another folder"
             )
         os.ftruncate(self._file, end)
 
 
 def read_log(path: Path, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each whole line of a log with its place (`line 3 of records.jsonl`). Raises UserError for any that is none."""
+    """Each whole line of a log with its place (`line 3 of records.jsonl`).
+
+    Raises UserError for a line that is no JSON object of this version.
+    """
     file = regular_file(path, what)
     try:
         with file.open("rb") as lines:

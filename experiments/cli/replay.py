@@ -21,7 +21,6 @@ from experiments.cli.speak import Files, speak
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import Settings, set_threads
 from experiments.documents import read_json
-from experiments.manifests import check_result
 from experiments.runs.records import read_records
 from experiments.terminal import STDOUT, say
 from llasa_core.audio import Waveform, read_audio
@@ -30,7 +29,7 @@ from llasa_core.paths import shown, user_path
 from llasa_core.request import Request
 from llasa_core.voices import find_voice
 from search.models import ModelSpec
-from search.results.manifest import describe_request, identity, verifier_identity, versions
+from search.results.manifest import describe_request, identity, read_manifest, verifier_identity, versions
 
 EXIT_DIFFERENT = 1
 EXAMPLES = """\
@@ -61,7 +60,7 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
 
     RESULT is a file that --json wrote, its manifest alone, or with --id the folder of a run.
     """
-    found = read_manifest(manifest, id)
+    found = read_result(manifest, id)
     told = found["manifest"]
     settings = Settings.from_manifest(told)
     request = request_of(told, recordings)
@@ -91,13 +90,22 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
     return 0 if same else EXIT_DIFFERENT
 
 
-def read_manifest(path: Path, id: str | None = None) -> dict[str, Any]:
-    """A result or a manifest; with an id the record of a run. Raises UserError for anything else."""
+def read_result(path: Path, id: str | None = None) -> dict[str, Any]:
+    """A result or a manifest, as a result; with an id the record of a run. Raises UserError."""
     if id is not None:
-        return check_result(find_record(path, id), f"the record of {id!r} in {shown(path)}")
-    if user_path(path, "the manifest").is_dir():
+        place, found = f"the record of {id!r} in {shown(path)}", find_record(path, id)
+    elif user_path(path, "the result").is_dir():
         raise UserError(f"{shown(path)} is a folder: if it is that of a run, say with --id which text")
-    return check_result(read_json(path, "the manifest"), f"the manifest {shown(path)}")
+    else:
+        place, found = f"the result {shown(path)}", read_json(path, "the result")
+    try:
+        read_manifest(found)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+    result = dict(found) if "manifest" in found else {"manifest": found}
+    if not isinstance(result.get("waveform_sha256"), str | None):
+        raise UserError(f"{place}: waveform_sha256 is no text: give the file that --json wrote")
+    return result
 
 
 def find_record(folder: Path, id: str) -> dict[str, Any]:

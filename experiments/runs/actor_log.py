@@ -18,8 +18,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class ActorLog:
-    """Appends a line with one row for each actor every EVERY seconds and at the end of the block, also by Ctrl-C; none
-    where there are none.
+    """Appends a line with one row for each actor every EVERY seconds and at the end of the block, also after
+    Ctrl-C. Without actors there is no file.
 
     Raises UserError if it cannot be written.
     """

@@ -45,7 +45,7 @@ _UNSAFE = re.compile(r"^\.|[^\w.\- ]")
 class Row:
     """One text to speak. where: `line 3 of list.csv`. voice: the name of the prompt, if it is a shipped one.
 
-    Recordings are decoded when the request is made; the hashes are those of their files when the list was read.
+    Recordings are decoded when the request is made; the hashes are of their files when the list was read.
     """
 
     where: str
@@ -109,8 +109,8 @@ def read_rows(
 ) -> list[Row]:
     """The first `limit` rows of the list; what a row does not say is as the options of the command say.
 
-    What is passed over (columns that mean nothing, lines without anything to say) is told on stderr. Raises UserError
-    that names the rows which cannot be spoken. Recordings are looked at, but not decoded.
+    Columns that are not used and lines without anything to say are named on stderr. Raises UserError that
+    names the rows which cannot be spoken. Recordings are looked at, but not decoded.
     """
     if limit is not None and limit < 1:
         raise UserError(f"--limit {limit}: give at least 1")
@@ -145,7 +145,7 @@ def read_rows(
 
 
 def check_lengths(rows: Sequence[Row], generator: str) -> None:
-    """Raises UserError that names the rows whose text and voice prompt leave the generator no room for speech."""
+    """Raises UserError that names the rows whose text and voice prompt leave no room for speech."""
     problems: list[str] = []
     surely_fits = context_tokens(generator) - OVERHEAD
     for row in rows:
@@ -277,8 +277,8 @@ def _seed(text: str | None) -> int:
 
 
 def _look_at_recordings(row: Row, looked_at: set[tuple[str, Path]]) -> None:
-    """Whether they are audio of a length that will do, each file once. What seems not to be is read, so that it is
-    refused in the words in which it always is."""
+    """Looks at the header of each recording once. One that is no audio, too short or too long is decoded: the
+    request then refuses it in its usual words."""
     import soundfile
 
     for role, path, shortest, longest in (

@@ -1,4 +1,4 @@
-"""run.json: what a run was asked for. A run is gone on with only by asking for the same, with the same or another list."""
+"""run.json: what a run was asked for. --resume needs the same settings; the list may have changed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
 
 
 def check_places(folder: Path, rows: Sequence[Row], inputs: Mapping[str, Path | None]) -> None:
-    """Raises UserError if a run into the folder would write over what it reads, or over files that are not a run's."""
+    """Raises UserError if a run into the folder would write over its inputs, or files of another origin."""
     option = "-o"
     names = [RECORDS, NAME, TABLE, ACTORS, *(row.file for row in rows)]
     recordings = {
@@ -97,18 +97,19 @@ def check_places(folder: Path, rows: Sequence[Row], inputs: Mapping[str, Path | 
     for name in names[1:]:
         if (folder / name).exists():
             raise UserError(
-                f"{option} {shown(folder)} holds {name}, which is not of a run: move it away, or choose another folder"
+                f"{option} {shown(folder)} holds {name}, which is not of a run: "
+                "move it away, or choose another folder"
             )
 
 
 def prepare_folder(records: Records, asked: Mapping[str, Any], *, resume: bool) -> None:
-    """Writes run.json, or holds it against what is asked for now. Raises UserError if the one run is not the other."""
+    """Writes run.json. Raises UserError if the folder holds a run that this one does not go on with."""
     path = records.folder / NAME
     if records.outcomes:
         if not resume:
             raise UserError(
-                f"{shown(records.folder)} holds {len(records.outcomes)} texts of an earlier run: go on with --resume, "
-                "or choose another folder with -o"
+                f"{shown(records.folder)} holds {len(records.outcomes)} texts of an earlier run: "
+                "go on with --resume, or choose another folder with -o"
             )
         _check_same(path, asked)
     records.prepare()
@@ -122,7 +123,8 @@ def _check_same(path: Path, asked: Mapping[str, Any]) -> None:
     if found := differences(told, asked):
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise UserError(
-            f"cannot go on: {'; '.join(found[:SHOWN])}{more}; ask for the same, or choose another folder with -o"
+            f"cannot go on: {'; '.join(found[:SHOWN])}{more}; "
+            "ask for the same, or choose another folder with -o"
         )
     for name, then in told["versions"].items():
         if (now := asked["versions"].get(name)) != then:
@@ -131,7 +133,7 @@ def _check_same(path: Path, asked: Mapping[str, Any]) -> None:
 
 
 def differences(then: Any, now: Any, name: str = "") -> list[str]:
-    """`strategy.n was 4 and is 8` for each part of two nested values that is not the same; surroundings left out."""
+    """`strategy.n was 4 and is 8` for each part in which two nested values differ, but for SURROUNDINGS."""
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         keys = [key for key in dict.fromkeys((*then, *now)) if name or key not in SURROUNDINGS]
         parts = [differences(then.get(key), now.get(key), f"{name}.{key}" if name else key) for key in keys]

@@ -111,10 +111,11 @@ class Outcome:
 class Records:
     """records.jsonl, locked for this process until the block is left or the process ends, however it ends.
 
-    Opening makes the folder, and reads what became of each id: `outcomes`. `wall` is the seconds that earlier processes
-    worked, `sessions` how many there were.
+    Opening makes the folder, and reads what became of each id: `outcomes`. `wall` is the seconds that earlier
+    processes worked, `sessions` how many there were.
 
-    Raises UserError if another process holds the folder, if it cannot be written, and for a file that is no such list.
+    Raises UserError if another process holds the folder, if it cannot be written, and for lines that are no
+    records of this version.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -138,8 +139,10 @@ class Records:
         return max(self._elapsed, default=0)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """One more record, on the disk when this returns. Raises UserError if it could not be written; it then left
-        no trace."""
+        """One more record, on the disk when this returns.
+
+        Raises UserError if that fails; the file is then as it was before.
+        """
         _check({"schema": 1, **record}, "the record")
         self._log.append(record)
         self._note(record)

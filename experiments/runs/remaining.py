@@ -1,4 +1,4 @@
-"""Which texts of a list are still to be spoken: those without a record, and those whose record no longer holds."""
+"""Which texts of a list are still to be spoken: those without a record, or whose record no longer holds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SHOWN = 3
 
 
 def remaining_rows(records: Records, rows: Sequence[Row], *, retry_failed: bool) -> list[Row]:
-    """The rows to do. Records of texts or voices that have changed since, and of recordings that are gone or are others
-    now, are forgotten, which is told on stderr.
+    """The rows to do. A record is forgotten, with a note on stderr, if the text or its voice has changed,
+    or if the audio is gone or has other content.
     """
     found = {row.id: records.outcomes.get(row.id) for row in rows}
     changed = [row for row in rows if (known := found[row.id]) and known.asked != row.asked]

@@ -23,8 +23,8 @@ DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
 
 @dataclass(frozen=True)
 class Summary:
-    """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, total (of what can be summed).
-    corpus: figures of the run as a whole. failed: error by id."""
+    """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, and the total of
+    what can be summed. corpus: figures of the run as a whole. failed: error by id."""
 
     measures: pandas.DataFrame
     corpus: Mapping[str, float]
@@ -99,7 +99,7 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """One text's figures; of each score also whether it could not be judged, and of a recogniser its errors."""
+    """One text's figures; of each score also whether it was unusable, and of a recogniser its errors."""
     row: dict[str, Any] = {}
     scores = {**record["scores"], **{f"judge {spec}": score for spec, score in record["judged"].items()}}
     for name, score in scores.items():

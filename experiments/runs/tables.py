@@ -1,4 +1,4 @@
-"""Lists of texts as files: JSON lines, CSV, Parquet, the meta.lst of seed-tts-eval, and plain text with one text a line.
+"""Lists of texts: JSON lines, CSV, Parquet, the meta.lst of seed-tts-eval, and plain text, one text a line.
 
 A cell keeps what is written in it: the id 007 stays text.
 """
@@ -33,7 +33,7 @@ class ColumnMapping:
 
 
 class Table:
-    """The rows of a list. `unused`: columns that mean nothing; `silent`: places of lines without anything to say.
+    """The rows of a list. `unused`: columns of no meaning; `silent`: places of lines without anything to say.
 
     Raises UserError for a file that cannot be read or is not what its name says.
     """
@@ -130,7 +130,8 @@ class Table:
         splits = sorted({file.stem.partition("-")[0] for file in files})
         if len(splits) > 1:
             raise UserError(
-                f"the folder {shown(self.path)} holds several sets of texts ({', '.join(splits)}): give a file of one"
+                f"the folder {shown(self.path)} holds several sets of texts ({', '.join(splits)}): "
+                "give a file of one"
             )
         for file in files:
             yield from self._parquet(file)
@@ -144,7 +145,8 @@ class Table:
             import pyarrow.parquet
         except ImportError:
             raise UserError(
-                f"{shown(path)}: Parquet needs pyarrow, not installed here: pip install 'llasa-search[parquet]'"
+                f"{shown(path)}: Parquet needs pyarrow, not installed here: "
+                "pip install 'llasa-search[parquet]'"
             ) from None
         regular_file(path, "the list")
         number = 0
@@ -165,12 +167,13 @@ class Table:
                 raise
             reason = " ".join(str(error).split())[:200]
             raise UserError(
-                f"{shown(path)} is no Parquet file that can be read behind row {number} ({reason}): write it again"
+                f"{shown(path)} is no Parquet file that can be read behind row {number} ({reason}): "
+                "write it again"
             ) from None
 
     def _meta_list(self) -> Rows:
         """Fields as get_wav_res_ref_text.py of BytedanceSpeech/seed-tts-eval reads them: `utt|text`,
-        `utt[.wav]|text|prompt_wav`, `utt|prompt_text|prompt_wav|text`, and the same with a recording of the text."""
+        `utt[.wav]|text|prompt_wav`, `utt|prompt_text|prompt_wav|text`, and the same with `|truth_wav`."""
         for number, line in read_lines(self.path, "the list"):
             where, fields = self._place("line", number), line.strip().split("|")
             if not line.strip():
@@ -189,8 +192,8 @@ class Table:
                 yield (
                     where,
                     UserError(
-                        f"{where} has {len(fields)} fields: write utt|prompt_text|prompt_wav|text[|truth_wav], "
-                        "utt|text|prompt_wav or utt|text"
+                        f"{where} has {len(fields)} fields: write "
+                        "utt|prompt_text|prompt_wav|text[|truth_wav], utt|text|prompt_wav or utt|text"
                     ),
                 )
 
@@ -204,7 +207,7 @@ class Table:
         return names
 
     def _match(self, columns: Iterable[str]) -> dict[str, str]:
-        """By the mapping, or else by the name, however it is capitalised. Raises UserError for two of one meaning."""
+        """By the mapping, or else by the name in any capitals. Raises UserError for two of one meaning."""
         columns = list(columns)
         chosen = {"text": self.mapping.text, "id": self.mapping.id}
         names: dict[str, str] = {}

@@ -58,8 +58,8 @@ class Tally:
 class RunView:
     """Counts what the run tells it, and shows it while the block lasts.
 
-    total: texts of the run; done, failed: how many of them an earlier process did. metrics: by name of a verifier or
-    spec of a judge, whether higher is better. workers: as `RayBackend.workers`, a row for each.
+    total: texts of the run; done, failed: how many of them an earlier process did. metrics: by name of a
+    verifier or spec of a judge, whether higher is better. workers: as `RayBackend.workers`, a row for each.
     """
 
     def __init__(

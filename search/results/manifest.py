@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llasa_core.audio import Waveform
 from llasa_core.errors import UserError
+from llasa_core.paths import user_path
 from llasa_core.presets import PACKAGED
 from llasa_core.request import MAX_SEED, Request
 from search.bounds import shown
@@ -244,7 +245,7 @@ def identity(source: str | Path) -> dict[str, str]:
     """
     packaged = {str(path): name for name, path in PACKAGED.items()}
     name = packaged.get(str(source), str(source))
-    path = PACKAGED.get(name, Path(name))
+    path = PACKAGED.get(name) or user_path(name, "model")
     if path.exists():
         return {"source": name, "sha256": content_hash(path.resolve())}
     return {"source": name, "revision": hub_revision(name)}
@@ -254,7 +255,7 @@ def verifier_identity(spec: str) -> dict[str, str]:
     """A verifier by its spec and the identity of its weights; one without files is named by its spec
     alone."""
     parsed = Spec.parse(spec)
-    folder = NANO / parsed.kind if parsed.source == "nano" else Path(parsed.source).expanduser()
+    folder = NANO / parsed.kind if parsed.source == "nano" else user_path(parsed.source, "verifier")
     if folder.exists():
         return {"spec": spec, "sha256": content_hash(folder.resolve())}
     if "/" in parsed.source:

@@ -63,8 +63,8 @@ def kill_and_resume(
     capsys: pytest.CaptureFixture[str],
     *options: str,
 ) -> int:
-    """Every process ends at a random moment, and the next goes on; then all is as if one process had done it, and none
-    has done again what had a record. How many processes were ended before they were done."""
+    """Every process ends at a random moment, and the next goes on; then all is as if one process had done it,
+    and none has done again what had a record. How many processes were ended before they were done."""
     moment = random.Random(seed)
     source, out = folder / "in.txt", folder / "killed"
     source.write_text("\n".join(texts))
@@ -124,7 +124,7 @@ def test_killed_ten_times_with_its_actors_in_other_processes(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    """The run that they are compared with has none, and as many threads as an actor: rounding depends on it."""
+    """The run to compare with has no actors, and as many threads as one has: rounding depends on it."""
     signals = [signal.SIGKILL] * 10
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the processes that are started
     threads = torch.get_num_threads()

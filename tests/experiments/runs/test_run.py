@@ -1,4 +1,4 @@
-"""`run` from end to end: tiny random models of the real classes where any will do, the shipped ones where it matters."""
+"""`run` from end to end: tiny random models of the real classes, and the shipped ones where it matters."""
 
 import hashlib
 import json
@@ -43,8 +43,8 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def lasting(folder: Path, *, alone: bool = True) -> dict[str, dict[str, Any]]:
-    """What of the records does not depend on when and where they were made. alone: not by several actors, each of which
-    runs a prompt once."""
+    """What of the records does not depend on when and where they were made. alone: not by several actors,
+    each of which runs a prompt once."""
     found = records(folder)
     for record in found.values():
         for name in VARIES if alone else (*VARIES, *BY_ACTOR):
@@ -222,7 +222,7 @@ def test_a_text_that_fails_ends_no_other_and_can_be_tried_again(
 def test_a_list_that_has_changed_is_gone_on_with(
     run: Callable[..., int], folder: Path, voice_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Texts that are as they were are kept; changed, moved, added, dropped and revoiced ones are told apart."""
+    """Texts that are as they were are kept; changed, moved, added and dropped ones are told apart."""
     own = folder.parent / "own.wav"
     own.write_bytes(voice_file.read_bytes())
     spoken_so = {"prompt_audio": "own.wav", "prompt_text": "a buzz"}
