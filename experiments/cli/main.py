@@ -19,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: a replayed result differs, or some texts of a run failed. 2: bad input, a full disk or too
     little memory, with one line on stderr. 128 and its number: a signal (130: Ctrl-C).
     """
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for library in ("TRANSFORMERS", "HF_HUB"):
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     with interrupts.guarded(last=argv is None):
         try:
             return _run(sys.argv[1:] if argv is None else list(argv))

@@ -10,6 +10,7 @@ import yaml
 from experiments.cli import main as cli
 from experiments.cli.recipes import shipped
 from experiments.config import Settings
+from llasa_core.hub import switched
 from llasa_core.presets import PRESETS
 from verifiers import registry
 from verifiers.spec import Spec
@@ -30,11 +31,11 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
         raise Found(self)
 
     monkeypatch.setattr(Settings, "check_device", no_device)
-    monkeypatch.delenv("HF_HUB_OFFLINE")  # the released models may be fetched, and nothing here does it
     monkeypatch.setattr("experiments.cli.synth.announce_untrained_words", lambda *_: None)
 
     def call(*arguments: str) -> Settings:
-        with pytest.raises(Found) as found:
+        # the released models may be fetched, and nothing here does it
+        with switched(True), pytest.raises(Found) as found:
             cli.main(["synth", "one bird", *arguments])
         return found.value.settings
 
