@@ -71,7 +71,7 @@ class Manifest(Schema):
 
     version: Literal[1] = Field(default=1, alias="schema")
     request: Asked
-    strategy: dict[str, Value | list[str]]
+    strategy: dict[str, Value | list[str] | dict[str, Any]]
     budget: dict[str, float]
     models: Models
     versions: dict[str, str]

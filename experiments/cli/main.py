@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    if problem := _problem_with_packages():
+        _report(f"error: {problem}")
+        return EXIT_BAD_INPUT
     from experiments import terminal
     from experiments.cli import surroundings
     from experiments.cli.commands import COMPLETION, PROGRAM, llasa_search
@@ -48,6 +51,18 @@ def _run(argv: list[str]) -> int:
     code = _invoke(argv)
     terminal.flush()
     return code
+
+
+def _problem_with_packages() -> str:
+    """What is wrong if another distribution has replaced one of our packages, whose names are general; or ""."""
+    try:
+        from search.collisions import collision
+    except ImportError:
+        return (
+            "the package 'search' has been replaced by another distribution of that name: "
+            "install llasa-search in an environment of its own"
+        )
+    return collision()
 
 
 def _invoke(argv: list[str]) -> int:
@@ -108,7 +123,7 @@ def _usage(error: object) -> str:
     from click.core import ParameterSource
 
     assert isinstance(error, ClickException)
-    line = error.format_message().rstrip(".")
+    line = error.format_message().rstrip(".").replace(". (Did you", " (did you")
     context = error.ctx if isinstance(error, UsageError) else None
     if (
         isinstance(error, BadParameter)

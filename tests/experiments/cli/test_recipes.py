@@ -15,6 +15,9 @@ from llasa_core.presets import PRESETS
 from verifiers import registry
 from verifiers.spec import Spec
 
+pytestmark = pytest.mark.processes
+"""Whether funasr is there is found out by importing it, which starts some."""
+
 
 class Found(Exception):
     """Carries the settings that a command would have searched with."""
