@@ -148,6 +148,8 @@ class RequestSearch:
     def _check_choice(self, choice: object) -> None:
         if not isinstance(choice, Choice):
             raise UserError(f"{self._who} returns {shown(choice)!r}: it has to be a Choice")
+        if not all(beam.finished for beam in choice.beams):
+            raise UserError(f"{self._who} returns a beam that has not ended: extend it to the end")
         count = len(choice.beams)
         if not count or sorted(choice.ranking) != list(range(count)):
             raise UserError(f"{self._who} ranks {shown(choice.ranking)} of {count} beams: rank each once")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -87,7 +87,7 @@ class ModelsRecord(_Part):
     verifiers: Annotated[list[VerifierIdentity], Field(max_length=100)]
     judges: Annotated[list[VerifierIdentity], Field(max_length=100)]
     sampling: SamplingRecord
-    device: Annotated[str, Field(pattern=r"^[a-z]+(:\d{1,3})?$")]
+    device: Annotated[str, Field(pattern=r"^[a-z]{1,20}(:\d{1,3})?$")]
     threads: Annotated[int, Field(ge=0, le=4096)] = 0
     max_seconds: Annotated[float, Field(gt=0)]
 
@@ -119,7 +119,7 @@ class Manifest(_Part):
     """Everything that makes a result again. strategy: for `search.strategies.registry.build`; budget:
     fields of `Budget`."""
 
-    schema_: Annotated[Literal[0, 1], Field(alias="schema")] = 0
+    schema_: Annotated[int, Field(alias="schema", ge=0, le=SCHEMA)] = 0
     request: RequestRecord
     strategy: dict[str, Any]
     budget: dict[str, int | float]
@@ -152,7 +152,7 @@ def read_manifest(found: Any) -> Manifest:
     if not isinstance(found, Mapping):
         raise UserError(f"this is no manifest but {_shown(found)}: give the file that --json wrote")
     version = found.get("schema", 0)
-    if isinstance(version, int) and version > SCHEMA:
+    if type(version) is int and version > SCHEMA:
         raise UserError(
             f"the manifest has schema {shown(version)}, and the latest that is known is {SCHEMA}: "
             "update llasa-search"
@@ -164,7 +164,7 @@ def read_manifest(found: Any) -> Manifest:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         raise UserError(f"the manifest lacks {place}: give the file that --json wrote")
-    wanted = first["msg"][:1].lower() + first["msg"][1:]
+    wanted = first["msg"].replace("Input should", "it should")
     raise UserError(f"{place} of the manifest is {_shown(first['input'])}: {wanted}")
 
 

@@ -1,6 +1,9 @@
 """A Ray cluster on this machine, and what the nano models say without one."""
 
+import os
 from collections.abc import Iterator
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import pytest
 import torch
@@ -12,11 +15,21 @@ from tests.search.backends.ray.helpers import JUDGES, far, wait_until_ready
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """With room for all actors of the tests, however many cores there are."""
-    from search.backends.ray.cluster import Cluster
+    import ray
 
-    opened = Cluster(None, cpus=8)
+    from search.backends.ray.options import NICENESS, OBJECT_STORE
+
+    os.environ.setdefault(NICENESS, "0")  # starved actors would count as hung
+    ray.init(
+        "local",
+        num_cpus=8,
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE,
+        logging_level="ERROR",
+        log_to_driver=False,
+    )
     yield
-    opened.close()
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +41,8 @@ def nano() -> Searcher:
 
 @pytest.fixture(scope="session")
 def two_actors(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    """They may be made to fail (see kinds.py), are killed when they hang for six seconds, have at most three
-    tasks, and give up a task of which two of them have died."""
+    """They may be made to fail (see ray_kinds), are killed when they hang for six seconds, have at most
+    three units, and give up what two of them have died of."""
     verifiers = ("whisper:nano", "wavlm-sv:nano", f"trouble:{tmp_path_factory.mktemp('trouble')}")
     with far(2, verifiers, units=3, timeout=6.0, attempts=2) as found:
         yield found
