@@ -19,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: a replayed result differs, or some texts of a run failed. 2: bad input, a full disk or too
     little memory, with one line on stderr. 128 and its number: a signal (130: Ctrl-C).
     """
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for library in ("TRANSFORMERS", "HF_HUB"):
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     with interrupts.guarded(last=argv is None):
         try:
             return _run(sys.argv[1:] if argv is None else list(argv))
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    if problem := _problem_with_packages():
+        _report(f"error: {problem}")
+        return EXIT_BAD_INPUT
     from experiments import terminal
     from experiments.cli import surroundings
     from experiments.cli.commands import COMPLETION, PROGRAM, llasa_search
@@ -47,6 +51,18 @@ def _run(argv: list[str]) -> int:
     code = _invoke(argv)
     terminal.flush()
     return code
+
+
+def _problem_with_packages() -> str:
+    """What is wrong if another distribution has replaced one of our packages, whose names are general; or ""."""
+    try:
+        from search.collisions import collision
+    except ImportError:
+        return (
+            "the package 'search' has been replaced by another distribution of that name: "
+            "install llasa-search in an environment of its own"
+        )
+    return collision()
 
 
 def _invoke(argv: list[str]) -> int:
@@ -107,7 +123,7 @@ def _usage(error: object) -> str:
     from click.core import ParameterSource
 
     assert isinstance(error, ClickException)
-    line = error.format_message().rstrip(".")
+    line = error.format_message().rstrip(".").replace(". (Did you", " (did you")
     context = error.ctx if isinstance(error, UsageError) else None
     if (
         isinstance(error, BadParameter)

@@ -1,6 +1,9 @@
 """A Ray cluster on this machine, and what the nano models say without one."""
 
+import os
 from collections.abc import Iterator
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import pytest
 import torch
@@ -12,11 +15,21 @@ from tests.search.backends.ray.helpers import JUDGES, far, wait_until_ready
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """With room for all actors of the tests, however many cores there are."""
-    from search.backends.ray.cluster import Cluster
+    import ray
 
-    opened = Cluster(None, cpus=8)
+    from search.backends.ray.options import NICENESS, OBJECT_STORE
+
+    os.environ.setdefault(NICENESS, "0")  # starved actors would count as hung
+    ray.init(
+        "local",
+        num_cpus=8,
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE,
+        logging_level="ERROR",
+        log_to_driver=False,
+    )
     yield
-    opened.close()
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,13 @@ import yaml
 from experiments.cli import main as cli
 from experiments.cli.recipes import shipped
 from experiments.config import Settings
+from llasa_core.hub import switched
 from llasa_core.presets import PRESETS
 from verifiers import registry
 from verifiers.spec import Spec
+
+pytestmark = pytest.mark.processes
+"""Whether funasr is there is found out by importing it, which starts some."""
 
 
 class Found(Exception):
@@ -30,11 +34,11 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
         raise Found(self)
 
     monkeypatch.setattr(Settings, "check_device", no_device)
-    monkeypatch.delenv("HF_HUB_OFFLINE")  # the released models may be fetched, and nothing here does it
     monkeypatch.setattr("experiments.cli.synth.announce_untrained_words", lambda *_: None)
 
     def call(*arguments: str) -> Settings:
-        with pytest.raises(Found) as found:
+        # the released models may be fetched, and nothing here does it
+        with switched(True), pytest.raises(Found) as found:
             cli.main(["synth", "one bird", *arguments])
         return found.value.settings
 
@@ -77,8 +81,9 @@ def test_a_kind_alone_has_the_source_of_the_preset(preset: str, settings: Callab
     )
     assert found.models.verifiers == (f"whisper:{own['whisper']}?name=heard", "wavlm-sv:nano")
     assert found.models.judges == PRESETS[preset].judges
-    for spec in PRESETS[preset].optional:
-        registry.check(spec)
+    with switched(True):
+        for spec in PRESETS[preset].optional:
+            registry.check(spec)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from experiments.cli import main as cli
 
+pytestmark = pytest.mark.processes
 HOSTILE_ID = "na\u00efve \u65e5\x1b[2J\u202e"
 
 

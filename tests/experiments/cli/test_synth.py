@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.cli import main as cli
+from experiments.interrupts import SIGNALS
 from llasa_core.audio import read_audio
 from tests.verifiers.tiny_verifiers import write_hubert, write_wavlm, write_whisper
 
@@ -181,35 +182,35 @@ def test_an_interrupt_leaves_nothing(
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_the_process_with_130(command: list[str], tmp_path: Path) -> None:
-    """The real signal, once the candidates are being generated."""
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("moment", ["LocalBackend.open", "Outputs.stage", "wav_bytes", "Outputs.publish"])
+def test_a_signal_ends_the_process_with_one_line_and_nothing_half_done(
+    moment: str, number: signal.Signals, command: list[str], tmp_path: Path
+) -> None:
+    """The real signal in the real process: as candidates are generated, and in the midst of writing."""
+    places = {"LocalBackend": "search.backends.local", "Outputs": "experiments.files"}
+    owner, _, name = moment.rpartition(".")
     program = (
-        # a shell starts background jobs with this signal ignored, and children inherit that
-        "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import importlib, os, signal, sys\n"
         "from tests.plain_verifiers import KINDS\nfrom verifiers import registry\n"
         "registry.BUILT_IN = {**registry.BUILT_IN, **KINDS}\n"
-        "from search.backends import local as local\nopened = local.LocalBackend.open\n"
-        "def started(self, *rest):\n"
-        "    print('started', flush=True)\n    return opened(self, *rest)\n"
-        "local.LocalBackend.open = started\n"
-        "from experiments.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
+        f"owner = importlib.import_module({places.get(owner, 'experiments.cli.speak')!r})\n"
+        + (f"owner = owner.{owner}\n" if owner else "")
+        + f"inner = owner.{name}\n"
+        "def outer(*given):\n"
+        f"    os.kill(os.getpid(), {int(number)})\n    return inner(*given)\n"
+        f"owner.{name} = outer\n"
+        "from experiments.cli.main import main\nsys.exit(main())\n"
     )
-    arguments = [
-        *command,
-        "-n",
-        "64",
-        "-o",
-        str(tmp_path / "out.wav"),
-        "--json",
-        str(tmp_path / "result.json"),
-    ]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", program, *arguments], **pipes) as process:  # type: ignore[call-overload]
-        assert process.stdout.readline() == "started\n"
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
+    arguments = [*command, "-n", "2", "-o", str(tmp_path / "out.wav"), "--json", str(tmp_path / "r.json")]
+    arguments += ["--candidates", str(tmp_path / "all")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 128 + number, done.stderr
+    assert "Traceback" not in done.stderr and "winner" not in done.stdout
+    last = done.stderr.splitlines()[-1]
+    assert last == ("interrupted" if number == signal.SIGINT else f"ended by {number.name}")
     assert list(tmp_path.iterdir()) == []
 
 
