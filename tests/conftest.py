@@ -31,7 +31,11 @@ PLACES = {
     "tests/experiments/nano": "models",
     "tests/experiments/report_page": "models",
     "tests/experiments/cli/test_score.py": "models",
+    "tests/verifiers/test_contract.py": "models",
+    "tests/verifiers/test_foreign_code.py": "models",
+    "tests/docs": "models",
     "tests/experiments/cli/test_verifiers.py": "processes",
+    "tests/experiments/cli/test_surroundings.py": "processes",
     "tests/experiments/runs/test_killed.py": "processes",
 }
 FIXTURES = {

@@ -66,6 +66,7 @@ def test_nohup_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.processes
 def test_at_the_end_of_a_process_nothing_more_is_said() -> None:
     program = (
         "import signal, time\nfrom experiments.interrupts import guarded\n"

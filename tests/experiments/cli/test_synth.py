@@ -213,6 +213,7 @@ def test_ctrl_c_ends_the_process_with_130(command: list[str], tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_version_and_models(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     assert cli.main(["--version"]) == 0
