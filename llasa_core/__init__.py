@@ -6,9 +6,9 @@ What is exported here is light: requests, audio files, presets, settings. The mo
 
 from llasa_core.audio import SAMPLE_RATE, AudioError, Waveform, read_audio, write_audio
 from llasa_core.errors import UserError
-from llasa_core.lm.sampling import Sampling
 from llasa_core.presets import PRESETS, Preset, find_preset
 from llasa_core.request import Request
+from llasa_core.sampling import Sampling
 from llasa_core.text import check_text, spell_numbers
 from llasa_core.torchaudio_import import tolerate_missing_extension
 

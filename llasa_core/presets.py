@@ -5,8 +5,8 @@ from pathlib import Path
 
 from llasa_core.errors import UserError, nearest
 from llasa_core.hub import cached, is_hub_id
-from llasa_core.lm.sampling import Sampling
 from llasa_core.paths import user_path
+from llasa_core.sampling import Sampling
 
 PACKAGED = {
     "nano/generator": Path(__file__).parent / "nano" / "generator",

@@ -11,8 +11,8 @@ TEXT_START, TEXT_END = "<|TEXT_UNDERSTANDING_START|>", "<|TEXT_UNDERSTANDING_END
 SPEECH_START, SPEECH_END = "<|SPEECH_GENERATION_START|>", "<|SPEECH_GENERATION_END|>"
 INSTRUCTION = "Convert the text to speech:"
 DATE = "26 Jul 2024"
-"""Date in the prompt, where Llama-3.2's chat template writes today's: a seed gives the same speech on any
-day."""
+"""Llama-3.2's chat template writes the date into the prompt: fixed, so that a seed always gives the same
+speech."""
 CONTEXT_TOKENS = 2048
 """Text, voice prompt and speech together, as Llasa was trained."""
 MIN_ROOM = 50
@@ -82,8 +82,8 @@ def build_prompt(
 
     The codes of the voice prompt follow the speech marker, as if the model had generated them.
     ``vocabulary``: that of the tokenizer, which takes some 0.3 s to read for a released model; `SpeechLM` has
-    it. Raises UserError for a tokenizer without speech tokens or without a chat template that keeps them
-    last.
+    it. Raises UserError for a tokenizer without speech tokens, or without a chat template that ends with
+    them.
     """
     vocabulary = vocabulary or SpeechVocabulary.from_tokenizer(tokenizer)
     speech = vocabulary.ids(prompt_codes)

@@ -16,8 +16,9 @@ from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Measure, Start
 from search.backends.base import Session
 from search.bounds import check_candidates, shown
 from search.cost.budget import NO_LIMIT, Budget, Spent
+from search.results.candidate import Candidate
 from search.results.manifest import describe
-from search.results.result import Candidate, SearchResult
+from search.results.result import SearchResult
 from search.results.trace import Step, node_id, step_of
 from search.strategies.base import Strategy
 from verifiers.base import Score
@@ -148,6 +149,8 @@ class RequestSearch:
     def _check_choice(self, choice: object) -> None:
         if not isinstance(choice, Choice):
             raise UserError(f"{self._who} returns {shown(choice)!r}: it has to be a Choice")
+        if not all(beam.finished for beam in choice.beams):
+            raise UserError(f"{self._who} returns a beam that has not ended: extend it to the end")
         count = len(choice.beams)
         if not count or sorted(choice.ranking) != list(range(count)):
             raise UserError(f"{self._who} ranks {shown(choice.ranking)} of {count} beams: rank each once")

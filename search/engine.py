@@ -42,17 +42,19 @@ class Searcher:
         """Loads the models of a preset; `overrides` are fields of `ModelSpec`, such as device="cuda".
 
         ray: the models are loaded and run by actors of Ray, not by this process.
-        Raises as `ModelSpec.from_preset` and `ModelSpec.load`.
+        Raises as `ModelSpec.from_preset` and `load_backend`.
         """
         return cls.load(ModelSpec.from_preset(preset, **overrides), ray)
 
     @classmethod
     def load(cls, spec: ModelSpec, ray: RayOptions | None = None) -> Searcher:
-        """Loads these models, or has actors of Ray load them. Raises as `ModelSpec.load`."""
+        """Loads these models, or has actors of Ray load them. Raises as `load_backend`."""
         if ray is None:
             import torch
 
-            return cls(spec.load(), spec, torch.get_num_threads())
+            from search.backends.loading import load_backend
+
+            return cls(load_backend(spec), spec, torch.get_num_threads())
         from search.backends.ray.backend import RayBackend
 
         backend = RayBackend(spec, ray)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llasa_core.errors import UserError
-from llasa_core.lm.sampling import Sampling
 from llasa_core.presets import find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
+from llasa_core.sampling import Sampling
 from search.bounds import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from search.backends.local import Executor, LocalBackend
-    from verifiers.base import Verifier
 
 MAX_SECONDS = 20.0
 """The longest candidate, unless told otherwise."""
@@ -120,54 +114,6 @@ class ModelSpec:
             "judges": [verifier_identity(spec) for spec in self.judges],
             "threads": threads,
         }
-
-    def load(self, executor: Executor | None = None, *, generates: bool = True) -> LocalBackend:
-        """Loads everything into this process, the generator only if it `generates`.
-
-        Verifiers are those of the process (`verifiers.load_shared`): the same spec is loaded once.
-        Raises UserError or VerifierError for a source that is not there or lacks files, a generator and a
-        codec that differ in the number of codes, or two verifiers of one name.
-        """
-        from llasa_core.codec.codec import Codec
-        from llasa_core.lm.speech_lm import SpeechLM
-        from llasa_core.loading import check_match
-        from search.backends.local import LocalBackend
-
-        generator = None
-        if generates:
-            generator = SpeechLM.from_source(
-                resolve_source(self.generator),
-                self.device,
-                sampling=self.sampling,
-                max_seconds=self.max_seconds,
-                memory=self.memory,
-            )
-        codec = Codec.from_source(resolve_source(self.codec), self.device)
-        if generator is not None:
-            check_match(generator.n_codes, codec.n_codes)
-        verifiers = unique_names([self._verifier(spec) for spec in self.verifiers])
-        judges = [self._verifier(spec) for spec in self.judges]
-        return LocalBackend(generator, codec, verifiers, judges, executor=executor)
-
-    def _verifier(self, spec: str) -> Verifier:
-        from verifiers.cache import Remembering
-        from verifiers.instances import load_shared
-
-        verifier = load_shared(spec, self.device)
-        return Remembering(verifier, self.remember) if self.remember else verifier
-
-
-def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:
-    """By name. Raises UserError if two measure the same thing: one of them should be a judge."""
-    by_name: dict[str, Verifier] = {}
-    for verifier in verifiers:
-        if verifier.name in by_name:
-            raise UserError(
-                f"{by_name[verifier.name].spec} and {verifier.spec} both measure {verifier.name}: "
-                "give one of them as a judge, or another name (?name=...)"
-            )
-        by_name[verifier.name] = verifier
-    return by_name
 
 
 def _name(entry: str | Mapping[str, str]) -> str:

@@ -19,11 +19,11 @@ from experiments.bench.timing import Ratio, tell, timed
 from experiments.programs import COUNT, THREADS, guarded, numbers
 from llasa_core.audio import SAMPLE_RATE, read_audio
 from llasa_core.codec.codec import Codec
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import check_device, default_dtype, load_model, load_tokenizer
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
 from llasa_core.voices import find_voice
 from verifiers import registry
 from verifiers.base import Target

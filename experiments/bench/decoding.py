@@ -17,10 +17,10 @@ from experiments.bench.timing import tell
 from llasa_core.codec.codec import CODES_PER_SECOND
 from llasa_core.lm.lineage import branched
 from llasa_core.lm.runner import ModelRunner
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.sequence import Prompt, SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import SPEECH_END, SPEECH_START, TEXT_END, TEXT_START
+from llasa_core.sampling import Sampling
 
 COPIED = 1 << 28
 FORKED_ROWS, FORKED_TOKENS, STEP = 16, 500, 25
@@ -49,8 +49,8 @@ LLAMA_1B: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians for one number of rows. ``ratios``: how many times as long ``generate`` took, for each pair; ()
-    without it.
+    """Medians for one number of rows. ``ratios``: time of ``generate`` over ours, for each pair; () without
+    it.
     """
 
     rows: int
@@ -130,7 +130,7 @@ def measure(
     sampling: Sampling,
     pairs: int,
 ) -> Iterator[Speed]:
-    """Speeds for each number of rows. ``model``, if given, generates in alternation with the same prompt and
+    """Speeds for each number of rows. ``model``, if given, generates in alternation: same prompt and
     sampling.
 
     The order of the two alternates from pair to pair. The ratios compare whole calls, prompt included; the
@@ -203,8 +203,8 @@ def generate(
 def fork_cost(
     generator: SpeechLM, ids: list[int], sampling: Sampling, pairs: int
 ) -> list[tuple[float, float]]:
-    """(seconds of a fork, seconds of 25 tokens) of 16 rows of 500 tokens, of which four are continued four
-    times each.
+    """(seconds of a fork, of 25 tokens): 16 rows of 500 tokens, of which four are continued four times
+    each.
     """
     found = []
     for pair in range(pairs + 1):

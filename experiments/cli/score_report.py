@@ -12,7 +12,7 @@ from rich.table import Table
 from experiments.cli.report import format_scores
 from experiments.terminal import Terminal
 from llasa_core.audio import Waveform, seconds
-from search.results.result import score_as_dict
+from search.results.candidate import score_as_dict
 from verifiers.base import Score
 from verifiers.selection.rules import Ranking, Selection
 from verifiers.stats import Interval, bootstrap_mean

@@ -18,7 +18,7 @@ from experiments.terminal import STDOUT, print_json
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import UserError
 from llasa_core.request import Request
-from search.results.result import plain
+from search.results.candidate import plain
 
 if TYPE_CHECKING:
     from search.engine import Searcher

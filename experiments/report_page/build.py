@@ -22,7 +22,8 @@ from experiments.report_page.layout import lanes
 from experiments.report_page.tree import Node, Tree, read_tree
 from experiments.report_page.words import transcripts
 from llasa_core.codec.codec import CODES_PER_SECOND
-from search.results.result import Candidate, SearchResult, plain
+from search.results.candidate import Candidate, plain
+from search.results.result import SearchResult
 from search.results.trace import Step
 from verifiers.base import Score
 from verifiers.errors import VerifierError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from search.asks import Beam
-from search.results.result import Candidate
+from search.results.candidate import Candidate
 from search.results.trace import Step, node_id
 
 Role: TypeAlias = Literal["candidate", "kept", "survivor", "pruned"]

@@ -20,8 +20,8 @@ from experiments.runs.table import NAME as TABLE
 from experiments.terminal import say
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
+from search.results.candidate import plain
 from search.results.manifest import versions
-from search.results.result import plain
 
 NAME = "run.json"
 ACTORS = "actors.jsonl"

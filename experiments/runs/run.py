@@ -30,7 +30,8 @@ from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
 from search.preflight import check_prompt, spoken_text
-from search.results.result import SearchResult, score_as_dict
+from search.results.candidate import score_as_dict
+from search.results.result import SearchResult
 
 if TYPE_CHECKING:
     from experiments.runs.view import RunView

@@ -1,6 +1,4 @@
-"""Attention over keys and values in two places: a prefix that sequences share, and the slots of the KV
-cache.
-"""
+"""Attention to keys and values in two places: a prefix that sequences share, and slots of the KV cache."""
 
 from __future__ import annotations
 
@@ -81,9 +79,7 @@ class TorchAttention:
         self._last_keys, self._last_values = cached[:, :, :, :, columns - 1].unbind(2)
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
-        """Queries, keys and values [rows, heads + 2 * kv_heads, dim] -> [rows, heads * dim]. Fills the
-        cache.
-        """
+        """Queries, keys, values [rows, heads + 2 * kv_heads, dim] -> [rows, heads * dim]. Fills the cache."""
         count, kv_heads = self._count, self._kv_heads
         rotated = apply_rotary(states[:, :-kv_heads], self._cos, self._sin)
         queries, keys, values = rotated[:, :-kv_heads], rotated[:, -kv_heads:], states[:, -kv_heads:]

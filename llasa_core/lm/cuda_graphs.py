@@ -1,8 +1,7 @@
 """Decoding steps over tensors that keep their addresses, so that a GPU can record a step as a CUDA graph.
 
 A step launches some hundred small kernels; from Python that takes longer than a GPU needs to run them. A CUDA
-graph launches all of them at once. There is one for each batch size, number of cache columns and set of
-prefixes.
+graph launches all of them at once. There is one for each batch size, number of columns and set of prefixes.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from llasa_core.lm.sampling import Sampling, choose
+from llasa_core.lm.sampler import choose
+from llasa_core.sampling import Sampling
 
 Work = Callable[[], None]
 Record = Callable[[Work], Work]
@@ -98,8 +98,8 @@ class CudaGraphs:
         """Take ``turns`` steps from ``state``: the sampled tokens, int64 [turns, rows].
 
         ``work`` takes one step. For each new ``key`` it runs once without a graph, is then recorded, and the
-        graph is replayed from then on. ``kept``: objects whose memory the step reads, held as long as the
-        graph.
+        graph is replayed from then on. ``kept``: objects whose memory the step reads; they live as long as
+        it.
         """
         if key in self._steps:
             static, repeat, _ = self._steps[key]

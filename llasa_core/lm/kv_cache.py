@@ -51,18 +51,17 @@ class KVCache:
         room: int,
         pinned: Collection[SpeechSequence] = (),
     ) -> list[Group]:
-        """Bring the sequences' keys and values into the slots 0 .. ``size`` - 1, with ``room`` free columns
-        behind.
+        """Bring keys and values of the sequences into the slots 0 .. ``size`` - 1, each with ``room`` free
+        columns.
 
         Sequences of one prefix get neighbouring slots; slots that are left over join the last sequence's
         prefix. Sets the slot of each sequence and adds to its recomputed tokens. The contents of ``pinned``
         slots are moved out of the way, or evicted if the limit leaves no room for them (slot -1). Returns the
         slots of each prefix.
         """
-        prefixes = [s.prefix for s in sequences] + [sequences[-1].prefix] * (size - len(sequences))
-        wanted = [s.cached for s in sequences] + [
-            CachedTokens(prefix) for prefix in prefixes[len(sequences) :]
-        ]
+        spare, last = size - len(sequences), sequences[-1].prefix
+        prefixes = [s.prefix for s in sequences] + [last] * spare
+        wanted = [s.cached for s in sequences] + [CachedTokens(last)] * spare
         columns = max(len(tokens.ids) for tokens in wanted) + room
         held = [s for s in pinned if self.holds(s)]
         if not self._fits(size + len(held), columns):
@@ -72,7 +71,7 @@ class KVCache:
         self._reserve(size + len(held), columns)
         held = [s for s in held if s.slot < len(self.cached)]
         groups = _groups(prefixes)
-        hints = [s.slot for s in sequences] + [-1] * (size - len(sequences))
+        hints = [s.slot for s in sequences] + [-1] * spare
         sources = [self._source(tokens, hint) for tokens, hint in zip(wanted, hints, strict=True)]
         slots = _assign(prefixes, sources, groups)
         staying = {s.slot for s in held if s.slot >= size}
@@ -141,9 +140,7 @@ class KVCache:
             self.block[:, slot, :, :, start:length] = columns
 
     def _reserve(self, slots: int, columns: int) -> None:
-        """Grow the block to at least so many slots and columns; old slots stay if the limit has room for
-        them.
-        """
+        """Grow the block to at least so many slots and columns; keep old slots if the limit has room."""
         had_slots, had_columns = self.block.shape[1], self.block.shape[4]
         if slots <= had_slots and columns <= had_columns:
             return

@@ -2,8 +2,7 @@
 
 A lineage is the list of forks that led to a candidate: (position, branch) pairs. The number drawn at a
 position is a hash of run seed, request id, lineage and position. So the first 4 of 8 candidates are the same
-as those of a search with 4, and a sequence draws the same numbers in any batch, in any process and after any
-retry.
+as those of a search with 4, and a sequence draws the same numbers in any batch, in any process, at any retry.
 """
 
 import hashlib

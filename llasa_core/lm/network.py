@@ -91,9 +91,7 @@ class Network:
             self._compile(self.compiled)
 
     def _compile(self, attention: type[CompiledAttention]) -> None:
-        """Compile while models are loaded: the first request does not wait for it, nor is it in its
-        ledger.
-        """
+        """Compile while models are loaded, so that the first request neither waits nor counts it."""
         block, prefix = self.allocate(2, 1), Prefix((0,), self.allocate(1, 1)[:, 0])
         positions = torch.zeros(2, 1, dtype=torch.long)
         attend = attention([Group(0, 1, prefix)], block, positions, (self.cos, self.sin))
@@ -131,8 +129,8 @@ class Network:
             block[:, slot, :, :, start:end] = block[:, source, :, :, start:end]
 
     def prefill(self, prefix: Prefix, block: Tensor, slot: int, start: int, tokens: Tensor) -> None:
-        """Compute keys and values of ``tokens`` [time] into the columns from ``start`` on of one slot of
-        ``block``.
+        """Compute keys and values of ``tokens`` [time] into columns of one slot of ``block``, from ``start``
+        on.
 
         They follow ``prefix`` and the columns before ``start``.
         """
@@ -148,9 +146,7 @@ class Network:
     def _prefill_attention(
         self, prefix: Prefix, block: Tensor, slot: int, start: int, count: int
     ) -> Attention:
-        """The attention of `prefill`. Where it is compiled, tokens get the same numbers as by `step`, to the
-        last bit.
-        """
+        """The attention of `prefill`. If it is compiled, tokens get the numbers that `step` gave them."""
         tables = self.cos, self.sin
         if self.compiled is None or not len(prefix):
             return TorchPrefillAttention(prefix, block, slot, start, count, tables)
@@ -223,8 +219,7 @@ class Network:
     def _normed(self, hidden: Tensor) -> Tensor:
         """RMS-normalised hidden states [rows, hidden], without the weight of the norm.
 
-        On the CPU path the result has unit L2 norm; the missing factor sqrt(hidden) is folded into the next
-        matrix.
+        On the CPU path the result has unit L2 norm; the factor sqrt(hidden) is folded into the next matrix.
         """
         if self._norm_floor is None:
             return F.rms_norm(hidden, (hidden.shape[-1],), None, self.epsilon)

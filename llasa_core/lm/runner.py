@@ -16,10 +16,11 @@ from llasa_core.lm.cuda_graphs import StepState, step
 from llasa_core.lm.kv_cache import COLUMNS, KVCache
 from llasa_core.lm.lineage import Lineage, row_key, uniforms
 from llasa_core.lm.prefix import Group
-from llasa_core.lm.sampling import NOT_A_NUMBER, Sampling
+from llasa_core.lm.sampler import NOT_A_NUMBER
 from llasa_core.lm.sequence import Prompt, SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import check_room
+from llasa_core.sampling import Sampling
 
 STEPS_PER_SYNC = {"cpu": 5, "cuda": 25}
 """Steps after which the sampled tokens are read from the device and finished sequences leave the batch."""
@@ -54,8 +55,7 @@ class ModelRunner:
         """Attention reads a multiple of this many cache columns, so that a GPU sees few different shapes."""
 
     def prefill(self, prompt: Prompt) -> SpeechSequence:
-        """A sequence without speech, and the keys and values of its prompt, which `resume` shares among
-        candidates.
+        """Run a prompt: a sequence without speech, whose prefix `resume` shares among candidates.
 
         Raises UserError, before any work, for a prompt that leaves no room in the context.
         """
@@ -78,8 +78,8 @@ class ModelRunner:
         """A sequence behind the prompt of ``root`` that has these codes. The model is not run.
 
         It stops after ``n_tokens`` more, or at the longest length of ``root``. ``slot``: where the cache may
-        hold its keys and values; it looks elsewhere too. Raises ValueError for a code outside 0 .. n_codes -
-        1.
+        hold its keys and values; it looks elsewhere too. Raises ValueError for a code that is not
+        in 0 .. n_codes - 1.
         """
         longest = root.max_tokens if n_tokens is None else min(root.max_tokens, len(codes) + n_tokens)
         return replace(

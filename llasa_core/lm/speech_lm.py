@@ -10,9 +10,9 @@ from llasa_core.errors import UserError
 from llasa_core.lm.cuda_graphs import Record, cuda_graphs
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.network import Network
-from llasa_core.lm.sampling import Sampling
 from llasa_core.loading import default_dtype, load_model, load_tokenizer
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary
+from llasa_core.sampling import Sampling
 
 CODES_PER_SECOND = 50
 MAX_SECONDS = 20.0
@@ -22,8 +22,7 @@ MAX_SECONDS = 20.0
 class SpeechLM:
     """A Llasa model whose output is cut to speech tokens and the end token; `ModelRunner` runs it.
 
-    In the cut output, index i is speech code i for i in 0 .. `n_codes` - 1, and index `n_codes` ends the
-    speech.
+    In the cut output, index i is speech code i for i in 0 .. `n_codes` - 1; index `n_codes` ends the speech.
     """
 
     def __init__(
@@ -39,8 +38,7 @@ class SpeechLM:
         graphs: bool = True,
         vocabulary: SpeechVocabulary | None = None,
     ) -> None:
-        """`model` is a LlamaForCausalLM; most of its weights are copied into another layout, so it can be
-        freed.
+        """`model` is a LlamaForCausalLM; most of its weights are copied, so it can be freed.
 
         `memory` is the most bytes that keys and values may take: by default 80 % of the free memory of a GPU,
         or 40 % of the machine's memory. `graphs`: on a GPU, steps are recorded as CUDA graphs. `vocabulary`:

@@ -103,12 +103,11 @@ class Call:
 class Scheduler:
     """Prefills and extends for callers in any thread; the answers are futures.
 
-    The tokens of a beam do not depend on the other beams in its batch, so an answer does not depend on other
-    requests.
+    The tokens of a beam do not depend on its batch, so an answer does not depend on other requests.
     """
 
     def __init__(self, generator: SpeechLM, *, threaded: bool) -> None:
-        """``threaded``: work in a thread of its own; without it, whoever waits for an answer calls
+        """``threaded``: work in a thread of its own; if not, whoever waits for an answer calls
         :meth:`step`.
         """
         self.generator = generator

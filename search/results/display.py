@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from llasa_core.audio import wav_bytes
+from search.results.candidate import Candidate
 from verifiers.base import Score
-
-if TYPE_CHECKING:
-    from search.results.result import SearchResult
 
 SHOWN = 20
 """Candidates of which a row is shown, best first."""
+_ARROWS = {True: " \N{UPWARDS ARROW}", False: " \N{DOWNWARDS ARROW}", None: ""}
+"""Where a metric is better."""
 
 
-def html(result: SearchResult) -> str:
-    """The text, a player of the winner, and a table with the best candidates first."""
-    best = sorted(result.candidates, key=lambda candidate: candidate.rank)
-    metrics = [*result.winner.scores, *result.winner.judged]
-    rows = ["".join(f"<th>{escape(title)}</th>" for title in ("", "s", *map(_titled(result), metrics)))]
+def html(
+    text: str, candidates: Sequence[Candidate], directions: Mapping[str, bool], notes: Sequence[str]
+) -> str:
+    """The text, a player of the winner, notes, and a table with the best candidates first."""
+    best = sorted(candidates, key=lambda candidate: candidate.rank)
+    metrics = [*best[0].scores, *best[0].judged]
+    titles = ["", "s", *(metric + _ARROWS[directions.get(metric)] for metric in metrics)]
+    rows = ["".join(f"<th>{escape(title)}</th>" for title in titles)]
     for candidate in best[:SHOWN]:
         scores = {**candidate.scores, **candidate.judged}
         cells = [
@@ -31,20 +33,12 @@ def html(result: SearchResult) -> str:
         ]
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
     more = f"<p>and {len(best) - SHOWN} more</p>" if len(best) > SHOWN else ""
-    notes = [] if result.satisfied else ["No candidate met all constraints."]
-    notes += [f"Stopped: {result.stopped}."] if result.stopped else []
-    sound = base64.b64encode(wav_bytes(result.waveform)).decode()
+    sound = base64.b64encode(wav_bytes(best[0].waveform)).decode()
     return (
-        f"<p>{escape(result.request.text)}</p>"
+        f"<p>{escape(text)}</p>"
         f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
         f"<p>{escape(' '.join(notes))}</p><table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>{more}"
     )
-
-
-def _titled(result: SearchResult) -> Callable[[str], str]:
-    """A metric with an arrow to where it is better."""
-    arrows = {True: " \N{UPWARDS ARROW}", False: " \N{DOWNWARDS ARROW}", None: ""}
-    return lambda name: name + arrows[result.directions.get(name)]
 
 
 def _cell(score: Score) -> str:

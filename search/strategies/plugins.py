@@ -10,10 +10,11 @@ Nothing is imported before it is named.
 """
 
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable
-from dataclasses import make_dataclass
+from functools import cache
 from importlib import metadata
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from llasa_core.errors import LlasaError, UserError, first_line
 from search.asks import Beam, Choice, Work
@@ -31,16 +32,18 @@ def names() -> list[str]:
 
 def load(name: str) -> type[Strategy]:
     """The strategy of an entry point. Raises UserError, which names it, for whatever is wrong with it."""
-    point = next(point for point in metadata.entry_points(group=ENTRY_POINTS) if point.name == name)
+    return _loaded(next(point for point in metadata.entry_points(group=ENTRY_POINTS) if point.name == name))
+
+
+@cache
+def _loaded(point: metadata.EntryPoint) -> type[Strategy]:
+    who = f"the strategy {point.name!r} of {point.value}"
     try:
-        return as_strategy(name, point.load())
+        return as_strategy(point.name, point.load())
     except LlasaError as error:
-        raise UserError(f"the strategy {name!r} of {point.value} {first_line(error)}") from error
+        raise UserError(f"{who} {first_line(error)}") from error
     except Exception as error:
-        kind = type(error).__name__
-        raise UserError(
-            f"the strategy {name!r} of {point.value} cannot be used: {kind}: {first_line(error)}"
-        ) from error
+        raise UserError(f"{who} cannot be used: {type(error).__name__}: {first_line(error)}") from error
 
 
 def as_strategy(name: str, found: Any) -> type[Strategy]:
@@ -52,7 +55,7 @@ def as_strategy(name: str, found: Any) -> type[Strategy]:
     if inspect.isabstract(found) or not inspect.isgeneratorfunction(found.plan):
         raise UserError("lacks plan: a generator function that yields asks and returns a Choice")
     if "name" not in vars(found):
-        return strategy(name)(found)
+        raise UserError(f"lacks the decorator: write @strategy({name!r}) above the class")
     if found.name != name:
         raise UserError(f"calls itself {found.name!r}: give its decorator the name of the entry point")
     return found
@@ -62,13 +65,10 @@ def from_function(name: str, function: Callable[..., Work[Any]]) -> type[Strateg
     """A strategy whose plan is this generator function, and whose options are its parameters."""
     types = get_type_hints(function)
     parameters = inspect.signature(function).parameters.values()
-    options = []
-    for one in parameters:
-        if one.name in GIVEN:
-            continue
+    options = [one for one in parameters if one.name not in GIVEN]
+    for one in options:
         if one.default is one.empty:
             raise UserError(f"has the parameter {one.name} without a default: give it one")
-        options.append((one.name, types.get(one.name, type(one.default)), option("", default=one.default)))
 
     def plan(self: Strategy) -> Work[Choice]:
         found = yield from function(**{one.name: getattr(self, one.name) for one in parameters})
@@ -76,8 +76,12 @@ def from_function(name: str, function: Callable[..., Work[Any]]) -> type[Strateg
             found = yield from self.conclude(found)
         return found  # type: ignore[no-any-return]  # whoever carries out the plan looks at what it returned
 
-    namespace = {"plan": plan, "__doc__": function.__doc__ or f"{function.__name__} of {function.__module__}"}
-    made = make_dataclass(
-        function.__name__, options, bases=(Strategy,), namespace=namespace, frozen=True, kw_only=True
-    )
+    namespace = {
+        "__doc__": function.__doc__ or f"{function.__name__} of {function.__module__}",
+        "__module__": function.__module__,
+        "__annotations__": {one.name: types.get(one.name, type(one.default)) for one in options},
+        **{one.name: option("", default=one.default) for one in options},
+        "plan": plan,
+    }
+    made = cast(type[Strategy], ABCMeta(function.__name__, (Strategy,), namespace))
     return strategy(name)(made)

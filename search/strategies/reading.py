@@ -35,7 +35,7 @@ def read_option(where: str, kind: Any, value: Any, loaded: Loaded) -> Any:
     text = text_of(where, value)
     if kind is Selection:
         return parse_selection(text, loaded.directions)
-    if get_origin(kind) is tuple:
+    if tuple in (kind, get_origin(kind)):
         return tuple(filter(None, (one.strip() for one in text.split(","))))
     readers: dict[Any, Callable[[str], Any]] = {int: _whole, float: _decimal, bool: _yes_or_no, str: str}
     kind = str if get_origin(kind) is Literal else kind

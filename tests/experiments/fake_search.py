@@ -10,7 +10,8 @@ from llasa_core.codec.codec import Codec
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.cost.ledger import Ledger
-from search.results.result import Candidate, SearchResult
+from search.results.candidate import Candidate
+from search.results.result import SearchResult
 from search.results.trace import Step, step_of
 from verifiers.base import Score
 from verifiers.shared.wer import word_errors

@@ -1,12 +1,15 @@
 """A world for strategies, in a few lines: tokens are numbers, scores are a function of the beam."""
 
+import math
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import numpy as np
 
 from llasa_core.audio import Waveform
 from llasa_core.lm.lineage import Lineage
+from llasa_core.request import Request
 from search.asks import (
     Ask,
     Beam,
@@ -19,7 +22,10 @@ from search.asks import (
     Work,
     branched_beams,
 )
+from search.cost.budget import NO_LIMIT, Budget
 from search.cost.ledger import Ledger
+from search.driver import RequestSearch
+from search.results.result import SearchResult
 from search.strategies.base import Strategy
 from verifiers.base import Score, Verifier
 from verifiers.selection.parse import Selection, parse_selection
@@ -91,10 +97,11 @@ def distinct_token(lineage: Lineage, position: int) -> int:
 
 
 class TreeWorld:
-    """Lengths, tokens and scores are functions of the lineage, so the best leaf is known. Every ask is recorded.
+    """Lengths, tokens and scores are functions of the lineage, so the best leaf is known. Every ask is
+    recorded.
 
-    A beam ends at `length(lineage)` tokens; its token at a position depends on the forks before. `value(verifier, beam,
-    partial)` is its score, or a number that is one.
+    A beam ends at `length(lineage)` tokens; its token at a position depends on the forks before.
+    `value(verifier, beam, partial)` is its score, or a number that is one.
     """
 
     def __init__(
@@ -158,3 +165,64 @@ class TreeWorld:
             for position in range(len(beam.tokens), stop)
         )
         return Beam(beam.lineage, beam.tokens + new, stop == end)
+
+
+class WorldSession:
+    """A `Session` over a world: what the driver of a request asks is answered at once."""
+
+    def __init__(self, world: TreeWorld, longest: int = 1000) -> None:
+        self.world = world
+        self.longest = longest
+        self.ledger = Ledger()
+        self.closed = False
+
+    def flops_of(self, n_tokens: int) -> float:
+        return float(n_tokens)
+
+    def answer(self, ask: Ask, until: float = math.inf) -> Future[Any]:
+        self.world.asks.append(ask)
+        answer = self.world.answer(ask)
+        if isinstance(ask, Extend):
+            grown = sum(len(new.tokens) - len(old.tokens) for old, new in zip(ask.beams, answer, strict=True))
+            self.ledger.tokens_generated += grown
+            self.ledger.add_flops("generator", float(grown))
+        return done(answer)
+
+    def judge(self, beams: Beams, spec: str) -> Future[list[Score]]:
+        return done([Score(float(len(beam.tokens))) for beam in beams])
+
+    def waveforms(self, beams: Beams) -> Future[list[Waveform]]:
+        return done([np.full(320 * len(beam.tokens), 0.1, np.float32) for beam in beams])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def done(value: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
+
+
+def searched(
+    world: TreeWorld, strategy: Strategy, budget: Budget = NO_LIMIT, text: str = "Hi."
+) -> SearchResult:
+    """The result of one request, as the engine drives it."""
+    session = WorldSession(world)
+    judges = ("judge:nano",)
+    directions = {**METRICS, "judge:nano": True}
+    try:
+        search = RequestSearch(
+            Request(text),
+            strategy,
+            session,
+            judges=judges,
+            directions=directions,
+            models={"preset": "fake"},
+            budget=budget,
+        )
+        while (result := search.advance()) is None:
+            pass
+        return result
+    finally:
+        assert session.closed

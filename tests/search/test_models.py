@@ -6,8 +6,8 @@ import pytest
 
 from llasa_core.audio import Waveform
 from llasa_core.errors import UserError
-from llasa_core.lm.sampling import Sampling
 from llasa_core.request import Request
+from llasa_core.sampling import Sampling
 from search.engine import Searcher
 from search.strategies.best_of_n import BestOfN
 from tests.plain_verifiers import Crossings

@@ -7,6 +7,7 @@ from typing import Any
 
 from llasa_core import hub
 from llasa_core.errors import first_line, nearest
+from llasa_core.paths import user_path
 from verifiers.errors import VerifierError
 from verifiers.shared.loading import check_shapes, locate, read_checkpoint, read_json
 
@@ -41,18 +42,13 @@ def find(source: str) -> Path | str:
                 "put the file there, or give a folder"
             )
         return source
-    try:
-        found = locate("whisper", source, FILES)
-    except VerifierError as error:
-        if source == "nano" or Path(source).is_dir():
-            raise
-        raise VerifierError(f"{error}; official names{nearest(source, OFFICIAL)}") from None
-    if isinstance(found, str):
+    if source != "nano" and not user_path(source, "whisper model", error=VerifierError).exists():
         raise VerifierError(
-            f"{source!r} is no model of openai-whisper{nearest(source.rpartition('/')[2], OFFICIAL)}; "
-            "or give a .pt file or a folder"
+            f"whisper model {source!r} is neither a folder, a .pt file nor a model of openai-whisper"
+            f"{nearest(source.rpartition('/')[2], OFFICIAL)}"
         )
-    if found.is_dir() and "dims" not in read_json(found / "config.json"):
+    found = locate("whisper", source, FILES)
+    if isinstance(found, Path) and found.is_dir() and "dims" not in read_json(found / "config.json"):
         raise VerifierError(
             f"{found / 'config.json'} has no 'dims': give a model of openai-whisper, not of transformers"
         )

@@ -18,10 +18,12 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from llasa_core.errors import UserError
@@ -52,14 +54,20 @@ class Cluster:
         """
         self.ray = import_ray()
         self._owned = not self.ray.is_initialized()
+        self._raylet: int | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
-        if self._owned:
-            _print_logs_by(print_log)
-            with _own_signals():
-                folder = self._start_local(cpus) if address is None else self._join(address)
-            if address is None:
-                self._watchdog = _start_watchdog(folder)
-        self._raylet = _process_behind(self._raylet_socket())
+        try:
+            if self._owned:
+                _print_logs_by(print_log)
+                with _own_signals():
+                    if address is None:
+                        self._start_local(cpus)
+                    else:
+                        self._join(address)
+            self._raylet = _process_behind(self._raylet_socket())
+        except BaseException:
+            self.close()
+            raise
 
     def _settings(self) -> dict[str, Any]:
         from ray.job_config import JobConfig
@@ -69,8 +77,7 @@ class Cluster:
         job._py_driver_sys_path = _Fixed(reversed([os.path.abspath(folder) for folder in sys.path]))
         return {"job_config": job, "log_to_driver": True, "logging_level": logging.ERROR}
 
-    def _start_local(self, cpus: int | None) -> str:
-        """The session folder of the new cluster."""
+    def _start_local(self, cpus: int | None) -> None:
         check_address_space()
         os.environ.setdefault(NICENESS, "0")
         if not os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
@@ -78,34 +85,34 @@ class Cluster:
         constants: Any = importlib.import_module("ray._private.ray_constants")
         before, constants.ENABLE_RAY_CLUSTER = constants.ENABLE_RAY_CLUSTER, False  # as on macOS: loopback
         try:
-            context = self.ray.init(
+            folder = tempfile.mkdtemp(prefix="ray-", dir=os.environ.get("RAY_TMPDIR"))
+            self._watchdog = _start_watchdog(folder)
+            self.ray.init(
                 "local",
                 num_cpus=cpus,
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE,
+                _temp_dir=folder,
                 **self._settings(),
             )
         except (OSError, RuntimeError, ValueError) as error:
-            self.ray.shutdown()
             raise UserError(
                 f"Ray cannot start on this machine ({_first_line(error)}): it needs free memory and disk, "
                 "and a temporary folder that is writable and has a short path (RAY_TMPDIR names another one)"
             ) from None
         finally:
             constants.ENABLE_RAY_CLUSTER = before
-        return str(context.address_info["session_dir"])
 
-    def _join(self, address: str) -> str:
+    def _join(self, address: str) -> None:
         check_reachable(address)
         try:
-            context = self.ray.init(address, **self._settings())
+            self.ray.init(address, **self._settings())
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"no Ray cluster at {address} ({_first_line(error)}): start one with `ray start --head`, or "
                 "give its address; one that was started with a token is found with RAY_AUTH_MODE=token set, "
                 "and its token in ~/.ray/auth_token"
             ) from None
-        return str(context.address_info["session_dir"])
 
     def _raylet_socket(self) -> str:
         """Of the node that this process is connected to."""
@@ -116,7 +123,6 @@ class Cluster:
         """Raises UserError if Ray's node on this machine is dead: the next call of Ray would end this
         process."""
         if self._raylet is not None and select.select([self._raylet], [], [], 0)[0]:
-            _print_logs_by(lambda *_, **__: None)  # Ray says it in fifty lines
             raise UserError(
                 "Ray's node on this machine has died (its process raylet was killed, or memory or disk is "
                 "full): start again"
@@ -133,7 +139,7 @@ class Cluster:
                 self.ray.shutdown()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
-            self._watchdog = None
+            self._watchdog = None  # it goes on for a moment
 
 
 class _Fixed(list[str]):
@@ -181,19 +187,38 @@ def check_address_space() -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """SIGTERM stays with whoever has it: Ray takes it over, also in C++, to print stacks and to exit with
-    15."""
-    handler = signal.getsignal(signal.SIGTERM)
+    """The first SIGINT or SIGTERM within the block comes at its end, and both stay with their handlers.
+
+    Ray takes SIGTERM over, also in C++, to print stacks and to exit with 15; and an exception in the middle of
+    its start can crash it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        handler = handlers[signal.Signals(number)]
+        held.append(number)
+        if len(held) > 1 and callable(handler):
+            handler(number, frame)
+
     utils: Any = sys.modules.get("ray._private.utils")
-    if utils is not None:
-        original, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    take_over = utils and utils.set_sigterm_handler
+    if utils:
+        utils.set_sigterm_handler = lambda handler: None
+    for number in handlers:
+        signal.signal(number, hold)
     try:
         yield
     finally:
-        if utils is not None:
-            utils.set_sigterm_handler = original
-        if handler is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
+        if utils:
+            utils.set_sigterm_handler = take_over
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if len(held) == 1:
+            signal.raise_signal(held[0])
 
 
 def _print_logs_by(printer: Callable[..., None]) -> None:
@@ -209,8 +234,8 @@ def print_log(data: Mapping[str, Any], *_: Any, **__: Any) -> None:
     lines = [str(line) for line in data.get("lines", ())]
     name = f"{data.get('actor_name') or 'actor'}, process {data.get('pid')}"
     if not isinstance(data.get("pid"), int):
-        if data.get("pid") != "raylet":
-            return
+        if data.get("pid") != "raylet" or (lines[:1] and lines[0].startswith("Raylet is terminated")):
+            return  # `Cluster.check` says it
         name, lines = "Ray", [line.split(". ")[0] for text in lines for line in text.splitlines()[:1]]
     for line in lines:
         shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -1,15 +1,15 @@
-"""`python -I watchdog.py FOLDER DRIVER`: kills what is left of a local Ray cluster when its driver has
-ended.
+"""`python -I watchdog.py FOLDER DRIVER`: ends a local Ray cluster when its driver has ended.
 
 Ray's own processes die with the driver, but the agents below them can stay for good. Standard input is a
 pipe of which only the driver holds the other end, so that it closes however the driver ends. FOLDER is the
-cluster's session folder: each process of the cluster has a log file open in it, and none other but the
-driver, whose process id is DRIVER.
+cluster's temporary folder: each process of the cluster has a log file open in it, and none other but the
+driver, whose process id is DRIVER. The folder is removed.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -49,4 +49,6 @@ if __name__ == "__main__":
         signal.signal(number, signal.SIG_IGN)  # they are meant for the driver, which ends this process
     sys.stdin.read()
     time.sleep(GRACE)
-    kill_members(os.path.realpath(sys.argv[1]), {int(sys.argv[2])})
+    folder = os.path.realpath(sys.argv[1])
+    kill_members(folder, {int(sys.argv[2])})
+    shutil.rmtree(folder, ignore_errors=True)

@@ -27,6 +27,7 @@ import torch
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Extend, Start
 from search.backends.base import no_progress
+from search.backends.loading import load_backend
 from search.backends.local import Executor, LocalBackend, LocalSession
 from search.cost.flops import GeneratorCost
 from search.cost.ledger import Ledger
@@ -137,7 +138,7 @@ class Worker:
             if self.kind == "generate":
                 spec = replace(spec, verifiers=(), judges=())
             executor: Executor = "one-thread" if spec.device == "cpu" else "two-threads"
-            self.backend: LocalBackend = spec.load(executor, generates=self.kind != "score")
+            self.backend: LocalBackend = load_backend(spec, executor, generates=self.kind != "score")
         except Exception as error:  # noqa: BLE001 (the driver is told)
             return Result(error=portable(error))
         longest, cost = 0, GeneratorCost(0, 0)

@@ -12,7 +12,8 @@ from experiments.runs.table import print_summary, summarize
 from experiments.runs.view import RunView
 from llasa_core.request import Request
 from search.cost.ledger import Ledger
-from search.results.result import Candidate, SearchResult
+from search.results.candidate import Candidate
+from search.results.result import SearchResult
 from verifiers.base import Score
 from verifiers.stats import bootstrap_mean
 

@@ -1,7 +1,8 @@
-"""What a CUDA graph does, on a CPU: the operations of some work, recorded once and repeated on the same tensors.
+"""What a CUDA graph does, on a CPU: the operations of some work, recorded once and repeated on the same
+tensors.
 
-Nothing of Python is repeated: a length, a mask or an address that the work computed in Python stays as it was. A value
-that is read back to Python while recording is an error, as it is for a CUDA graph.
+Nothing of Python is repeated: a length, a mask or an address that the work computed in Python stays as it
+was. A value that is read back to Python while recording is an error, as it is for a CUDA graph.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def _place(tensor: torch.Tensor) -> int:
 
 
 def record(work: Callable[[], None]) -> Callable[[], None]:
-    """As `llasa_core.lm.cuda_graphs.Record`: the work is not carried out, as far as anyone can see afterwards."""
+    """As `llasa_core.lm.cuda_graphs.Record`: the work is not carried out, as far as anyone can see
+    afterwards.
+    """
     recorder = Recorder()
     with recorder:
         work()

@@ -13,12 +13,12 @@ from llasa_core.lm.attention import reference_attention
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.prefix import Group
 from llasa_core.lm.runner import ModelRunner
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.sequence import Prompt, SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import load_model, load_tokenizer
 from llasa_core.presets import PACKAGED
 from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
 from tests.llasa_core.lm.candidates import candidates, fork, tokens
 from tests.llasa_core.lm.recorder import record
 from tests.tiny import build_llama, build_tokenizer
@@ -111,8 +111,9 @@ def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("chosen", [FREE, Sampling(0.9, 0.9, 50, 0.01, 1.2)])
 @pytest.mark.parametrize("recorded", [False, True])
 def test_what_a_gpu_does_otherwise_changes_no_token(monkeypatch, recorded, chosen):
-    """Over several buckets of columns and of rows, with requests that join; recorded: nothing but a step's operations
-    on its tensors is repeated, as in a CUDA graph."""
+    """Over several buckets of columns and of rows, with requests that join; recorded: nothing but a step's
+    operations on its tensors is repeated, as in a CUDA graph.
+    """
     prompts = [Prompt(build_prompt(TOKENIZER, text), text, seed) for seed, text in enumerate(TEXTS)]
 
     def generate(column_multiple: int) -> list[tuple[int, ...]]:
@@ -223,7 +224,8 @@ TEXTS = ("Yes.", "Hello there.", "A much longer sentence than the other ones.")
 
 
 class Sequences(RuleBasedStateMachine):
-    """Any order of extending, forking, pruning, re-ordering, rewinding and new requests, with less and less memory.
+    """Any order of extending, forking, pruning, re-ordering, rewinding and new requests, with less and less
+    memory.
 
     Each sequence is compared with itself computed alone in another cache: equal to the last bit.
     """
@@ -279,7 +281,9 @@ class Sequences(RuleBasedStateMachine):
     @rule(data=st.data(), slot=st.integers(-1, 9))
     @precondition(lambda self: self.running)
     def rewind(self, data: st.DataObject, slot: int) -> None:
-        """A sequence is made again of its first tokens; where its keys and values are is not known, or wrong."""
+        """A sequence is made again of its first tokens; where its keys and values are is not known, or
+        wrong.
+        """
         index = data.draw(st.integers(0, len(self.running) - 1))
         old = self.running[index]
         length = data.draw(st.integers(0, len(old.codes)))
@@ -319,7 +323,9 @@ class Sequences(RuleBasedStateMachine):
         return len(sequence.token_ids) > 1 and self.runner.cache.holds(sequence)
 
     def logits(self, runner: ModelRunner, sequence: SpeechSequence) -> torch.Tensor:
-        """Logits [n_codes + 1] of the next token by the keys and values in the cache, which stays as it is."""
+        """Logits [n_codes + 1] of the next token by the keys and values in the cache, which stays as it
+        is.
+        """
         column, slot = len(sequence.token_ids) - 1, sequence.slot
         positions = torch.tensor([[len(sequence.prefix) + column], [column]])
         block = torch.cat([runner.cache.block[:, slot : slot + 1], GENERATOR.network.allocate(1, COLUMNS)], 4)
@@ -341,7 +347,7 @@ Sequences.TestCase.settings = settings(
 TestSequences = Sequences.TestCase
 
 
-def test_64_rows_of_nano_do_not_depend_on_company_order_or_memory():
+def test_64_rows_of_nano_do_not_depend_on_the_batch_its_order_or_memory():
     generator = SpeechLM.from_source(str(PACKAGED["nano/generator"]), sampling=Sampling(0.8, 0.95))
     ids = build_prompt(generator.tokenizer, "seven green birds sit on the old wall")
     prompt = Prompt(ids, "birds", 5)

@@ -93,7 +93,9 @@ def test_no_row_depends_on_those_beside_it_to_the_last_bit(threads: int) -> None
 
 
 def test_a_prefill_equals_the_steps_that_generated_the_tokens_to_the_last_bit() -> None:
-    """Tokens at once give the keys, values and results that they gave one by one; and those of torch, nearly."""
+    """Tokens at once give the keys, values and results that they gave one by one; and those of torch,
+    nearly.
+    """
     scene = Scene(4, 2, [12])
     (prefix, *_), count = scene.prefixes, 9
     states = torch.randn(LAYERS, count, 8, DIM)
@@ -179,7 +181,7 @@ def test_columns_are_copied_from_slot_to_slot() -> None:
 
 
 @pytest.mark.parametrize("inputs", [64, PADDED_INPUTS // 2, PADDED_INPUTS, 2 * PADDED_INPUTS])
-def test_a_product_of_one_row_is_that_of_the_row_in_company(inputs: int) -> None:
+def test_a_product_of_one_row_is_that_of_the_row_in_a_batch(inputs: int) -> None:
     torch.manual_seed(0)
     network = Network(build_llama(50), torch.arange(10), 64)
     weight, x, other = torch.randn(96, inputs), torch.randn(9, inputs), torch.randn(9, 96)

@@ -5,10 +5,10 @@ import torch
 from llasa_core.errors import UserError
 from llasa_core.lm.prefix import Group
 from llasa_core.lm.runner import ModelRunner
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.sequence import Prompt
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
 from tests.llasa_core.lm.candidates import candidates, fork, tokens
 from tests.tiny import build_llama, build_tokenizer
 
@@ -27,7 +27,9 @@ def prompts(tokenizer):
 
 
 def with_end_bias(tokenizer, bias: float, **llama) -> SpeechLM:
-    """A random model whose end token is made likelier: the end row of an untied head moves along the mean state."""
+    """A random model whose end token is made likelier: the end row of an untied head moves along the mean
+    state.
+    """
     model = build_llama(len(tokenizer), tied=False, **llama)
     generator = SpeechLM(model, tokenizer)
     generator.network.bias = torch.zeros(generator.n_codes + 1)

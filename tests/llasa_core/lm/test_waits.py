@@ -1,4 +1,6 @@
-"""What a GPU is given to do, tried on the device "meta": its tensors have no values, so whoever waits for one fails."""
+"""What a GPU is given to do, tried on the device "meta": its tensors have no values, so whoever waits for one
+fails.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ from experiments.bench.decoding import ShapeTokenizer
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.padded_decoder import decode_padded
 from llasa_core.lm.runner import ModelRunner
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.sequence import Prompt
 from llasa_core.lm.speech_lm import SpeechLM
+from llasa_core.sampling import Sampling
 from tests.llasa_core.lm.candidates import candidates, fork
 
 STEPS = 25

@@ -13,9 +13,9 @@ import pytest
 
 from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
+from llasa_core.sampling import Sampling
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
 from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
 from search.cost.ledger import distinct_tokens

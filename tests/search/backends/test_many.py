@@ -1,5 +1,6 @@
 """Many requests in flight, requests that fail, and budgets; with a real generator and codec, tiny and
-random."""
+random.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
 from llasa_core.errors import UserError
-from llasa_core.lm.sampling import Sampling
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
+from llasa_core.sampling import Sampling
 from search.backends.local import LocalBackend
 from search.cost.budget import Budget
 from search.engine import Failure, Searcher

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from search.results.candidate import plain
 from search.results.manifest import content_hash, identity, verifier_identity, versions
-from search.results.result import plain
 
 
 def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:

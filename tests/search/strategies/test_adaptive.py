@@ -96,24 +96,6 @@ def test_equal_candidates_are_measured_once_also_across_rounds() -> None:
     assert choice.ranking == (0, 1, 2, 3)
 
 
-def test_it_runs_twice_alike() -> None:
-    strategy = Adaptive(n=8, **BOTH)
-    worlds = some_world(), some_world()
-    assert worlds[0].choose(strategy) == worlds[1].choose(strategy)
-    assert worlds[0].asks == worlds[1].asks
-
-
-@pytest.mark.parametrize("option", ["n", "first"])
-def test_counts_below_one_are_errors(option: str) -> None:
-    with pytest.raises(UserError, match=f"{option}=0 of adaptive: has to be at least 1"):
-        Adaptive(**{option: 0}, **BOTH)
-
-
 def test_a_selection_without_constraints_is_an_error() -> None:
     with pytest.raises(UserError, match="'wer,sim' has none: add one"):
         Adaptive(verifiers=("wer", "sim"), selection=selection("wer,sim"))
-
-
-def test_a_metric_that_nothing_measures_is_an_error() -> None:
-    with pytest.raises(UserError, match="nothing measures sim"):
-        Adaptive(verifiers=("wer",), selection=selection("wer<=0,sim"))

@@ -2,7 +2,6 @@
 
 import pytest
 
-from llasa_core.errors import UserError
 from search.asks import Beam, Branch, Choice, Extend, Measure, Start
 from search.strategies.best_of_n import BestOfN
 from tests.search.fake_world import FakeSession, branch_of, carry_out
@@ -65,27 +64,3 @@ def test_more_candidates_never_change_the_first_ones() -> None:
 def test_ties_go_to_the_first_candidate() -> None:
     choice, _ = search(4, "wer", ("wer",))
     assert choice.ranking == (1, 3, 2, 0)
-
-
-def test_it_runs_twice_alike() -> None:
-    assert search(4, "wer<=0,sim")[0] == search(4, "wer<=0,sim")[0]
-
-
-@pytest.mark.parametrize("n", [0, -3])
-def test_no_candidates_is_an_error(n: int) -> None:
-    with pytest.raises(UserError, match="at least 1"):
-        BestOfN(n=n, verifiers=("wer",), selection=parse_selection("wer", METRICS))
-
-
-def test_a_metric_that_nothing_measures_is_an_error() -> None:
-    with pytest.raises(UserError, match="nothing measures sim"):
-        BestOfN(n=2, verifiers=("wer",), selection=parse_selection("wer<=0,sim", METRICS))
-
-
-def test_it_describes_itself() -> None:
-    described = BestOfN(
-        n=4, verifiers=("wer", "sim"), selection=parse_selection("wer<=0,sim", METRICS)
-    ).describe()
-    assert described["name"] == "best-of-n"
-    assert described["n"] == 4
-    assert "wer<=0" in described["select"]

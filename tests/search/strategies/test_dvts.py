@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import pytest
-
-from llasa_core.errors import UserError
 from llasa_core.lm.lineage import Lineage
 from search.asks import Beam, Branch, Extend, Measure, Start
 from search.strategies.beam import BeamSearch
@@ -20,7 +17,8 @@ def sum_of_branches(verifier: str, beam: Beam, partial: bool) -> float:
 
 
 def test_it_asks_exactly_this() -> None:
-    """Two sub-trees, one of branches 0 and 1, one of 2 and 3; 3 ends early, so that nothing is pruned there."""
+    """Two sub-trees, one of branches 0 and 1, one of 2 and 3; 3 ends early, so that nothing is pruned
+    there."""
     world = TreeWorld(length=lambda lineage: 1 if lineage == ((0, 3),) else 4, value=sum_of_branches)
     choice = world.choose(DVTS(beams=2, n=2, step=2, **ONLY_SIM))
     beam = world.beam
@@ -107,21 +105,3 @@ def test_equal_beams_are_measured_once_across_sub_trees() -> None:
     assert [len(beams) for beams in world.measured("sim")] == [1]
     assert [len(beams) for beams in world.measured("sim", partial=True)] == [1]
     assert len(choice.beams) == 4
-
-
-def test_it_runs_twice_alike() -> None:
-    strategy = DVTS(beams=2, n=3, step=2, **ONLY_SIM)
-    worlds = [TreeWorld(length=lambda lineage: 5 + len(lineage), value=sum_of_branches) for _ in range(2)]
-    assert worlds[0].choose(strategy) == worlds[1].choose(strategy)
-    assert worlds[0].asks == worlds[1].asks
-
-
-@pytest.mark.parametrize("option", ["beams", "n", "step"])
-def test_counts_below_one_are_errors(option: str) -> None:
-    with pytest.raises(UserError, match=f"{option}=0 of dvts: has to be at least 1"):
-        DVTS(**{option: 0}, **ONLY_SIM)
-
-
-def test_a_metric_that_nothing_measures_is_an_error() -> None:
-    with pytest.raises(UserError, match="nothing measures wer"):
-        DVTS(prm=selection("sim"), verifiers=("sim",), selection=selection("wer<=0,sim"))

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from llasa_core.errors import UserError
 from search.asks import Beam, Branch, Extend, Measure, Start
 from search.strategies.beam import BeamSearch
 from search.strategies.best_of_n import BestOfN
@@ -128,37 +127,3 @@ def test_unusable_beams_never_win() -> None:
     choice = world.choose(PartialPRM(beams=2, n=2, step=2, seconds=0.04, **STAGES))
     assert choice.beams[choice.ranking[0]].lineage == ((0, 1),)
     assert choice.satisfied
-
-
-def test_equal_beams_are_measured_once() -> None:
-    world = TreeWorld(length=lambda _: 9, value=value, token=lambda _, position: position)
-    choice = world.choose(PartialPRM(beams=2, n=2, step=2, seconds=0.04, **STAGES))
-    assert [len(beams) for beams in world.measured("wer")] == [1]
-    assert len(choice.beams) == 4
-
-
-def test_it_runs_twice_alike() -> None:
-    strategy = PartialPRM(beams=2, n=2, step=2, seconds=0.08, **STAGES)
-    worlds = some_world(), some_world()
-    assert worlds[0].choose(strategy) == worlds[1].choose(strategy)
-    assert worlds[0].asks == worlds[1].asks
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"beams": 0}, "beams=0 of partial-prm"),
-        ({"n": -1}, "n=-1 of partial-prm"),
-        ({"step": 0}, "step=0 of partial-prm"),
-        ({"seconds": -0.5}, "seconds=-0.5 .* at least 0"),
-        ({"seconds": math.nan}, "seconds=nan .* at least 0"),
-    ],
-)
-def test_bad_options_are_errors(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        PartialPRM(**options, **STAGES)
-
-
-def test_a_metric_that_nothing_measures_is_an_error() -> None:
-    with pytest.raises(UserError, match="nothing measures sim"):
-        PartialPRM(prm=selection("sim"), verifiers=("wer",), selection=selection("wer<=0,sim"))

@@ -1,7 +1,5 @@
 """Strategies from spec strings and mappings."""
 
-import dataclasses
-import json
 import math
 from typing import Any
 
@@ -14,7 +12,7 @@ from search.strategies.best_of_n import BestOfN
 from search.strategies.dvts import DVTS
 from search.strategies.partial_prm import PartialPRM
 from search.strategies.particle import ParticleFilter
-from search.strategies.registry import build, built_in, explain
+from search.strategies.registry import build
 from search.strategies.repair import Repair
 from tests.search.fake_world import METRICS, selection
 from verifiers.errors import VerifierError
@@ -68,34 +66,6 @@ PRM: dict[str, Any] = {"prm": selection("sim"), **CHOICE}
 )
 def test_specs(spec: str, strategy: Any) -> None:
     assert build(spec, METRICS) == strategy
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        *built_in(),
-        "best-of-n?n=5&select=weighted(sim=0.7,wer=2)",
-        "partial-prm?seconds=inf&step=7",
-        "partial-prm?seconds=0.1&prm=wer<=0.02,pareto(sim,wer)",
-        "particle?temperature=0.123456789&prm=wer",
-        "adaptive?verifiers=wer&select=wer<=0.1,wer",
-        "repair?first=particle&budget=5000",
-        "repair?first=repair?first=7",
-    ],
-)
-def test_a_description_builds_the_strategy_again(spec: str) -> None:
-    strategy = build(spec, METRICS)
-    described = json.loads(json.dumps(strategy.describe(), allow_nan=False))
-    assert build(described, METRICS) == strategy
-    assert build(described, METRICS).describe() == described
-
-
-def test_a_description_is_complete() -> None:
-    """Every field of every strategy is in it, under its option's name."""
-    for name, kind in built_in().items():
-        strategy: Any = build(name, METRICS)
-        fields = {{"selection": "select"}.get(f.name, f.name) for f in dataclasses.fields(strategy)}
-        assert set(strategy.describe()) == fields == {"name", *kind.options}
 
 
 def test_recipes_are_mappings_with_numbers_and_lists() -> None:
@@ -171,15 +141,3 @@ def test_an_unknown_metric_is_answered_with_the_nearest(option: str) -> None:
 def test_what_cannot_be_guessed_is_asked_for(spec: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build(spec, {"mos": True, "emo": True})
-
-
-def test_the_explanation_names_everything() -> None:
-    text = explain()
-    for name, kind in built_in().items():
-        assert f"{name}: {kind.summary}" in text
-        for option, about in kind.options.items():
-            assert f"  {option}={kind.default(option)} " in text
-            assert about.doc in text
-    assert "seconds=2 " in text
-    assert "n=16 " in text
-    assert max(map(len, text.splitlines())) <= 110

@@ -35,7 +35,8 @@ def world_of(
 
 
 def test_it_asks_exactly_this() -> None:
-    """Candidate 1 wins, goes wrong at token 7, is rolled back to 6 and a step more; the second continuation is right."""
+    """Candidate 1 wins, goes wrong at token 7, is rolled back to 6 and a step more; the second continuation
+    is right."""
     wrong: dict[Lineage, tuple[int, ...]] = {(): (1, 2), ((0, 1),): (7,), ((0, 1), (4, 1)): (9,)}
     world = world_of(lambda lineage: wrong.get(lineage, ()))
     choice = world.choose(Repair(first=best_of(2), n=2, step=2, **BOTH))
@@ -151,17 +152,6 @@ def test_no_round_begins_once_the_budget_is_spent() -> None:
     assert [rounds(budget) for budget in (1, 8, 9, 20, 21, None)] == [1, 1, 2, 2, 3, 6]
 
 
-def test_it_takes_any_result() -> None:
-    """Beams of another search: no Start, one complete measurement, and branch numbers beyond those in use."""
-    world = world_of(lambda lineage: (7,) if lineage in [(), ((4, 3),), ((4, 5), (6, 1))] else (1, 7))
-    beams = world.beam(), world.beam((4, 3)), world.beam((4, 5), (6, 1))
-    choice = world.play(Repair(first=best_of(1), n=2, step=2, rounds=1, **BOTH).plan_from(beams))
-    assert not any(isinstance(ask, Start) for ask in world.asks)
-    assert world.measured("wer")[0] == beams
-    assert cuts(world) == [(4, 6, 2)]
-    assert set(beams) < set(choice.beams)
-
-
 def test_it_wraps_any_strategy() -> None:
     beam = BeamSearch(beams=2, n=2, step=2, prm=selection("sim"), **BOTH)
     world = world_of(lambda lineage: () if (6, 2) in lineage else (9,))
@@ -188,39 +178,11 @@ def test_unusable_continuations_never_win() -> None:
     assert choice.ranking == (0, 1)
 
 
-def test_equal_candidates_are_measured_once() -> None:
-    world = world_of(lambda lineage: (9,))
-    world.token = lambda lineage, position: position
-    choice = world.choose(Repair(first=best_of(2), n=2, step=2, rounds=2, **BOTH))
-    assert [len(beams) for beams in world.measured("wer")] == [1]
-    assert len(choice.beams) == 6
-
-
-def test_it_runs_twice_alike() -> None:
-    strategy = Repair(first=best_of(2), n=2, step=2, **BOTH)
-    worlds = world_of(lambda lineage: (5,)), world_of(lambda lineage: (5,))
-    assert worlds[0].choose(strategy) == worlds[1].choose(strategy)
-    assert worlds[0].asks == worlds[1].asks
-
-
 def test_unused_branch_numbers() -> None:
     beams = Beam((), ()), Beam(((0, 7), (4, 2)), ()), Beam(((4, 3),), ())
     assert [unused(beams, position) for position in (0, 2, 4)] == [8, 1, 4]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"n": 0}, "n=0 of repair"),
-        ({"rounds": 0}, "rounds=0 of repair"),
-        ({"step": 0}, "step=0 of repair"),
-        ({"budget": 0}, "budget=0 of repair"),
-        ({"margin": -1}, "margin=-1 .* at least 0"),
-        ({"sound": "all"}, "sound=all of repair: has to be one of strict, longest"),
-        ({"content": "cer"}, "nothing measures cer, by which repair finds wrong words"),
-        ({"selection": selection("sim"), "verifiers": ("wer",)}, "nothing measures sim"),
-    ],
-)
-def test_bad_options_are_errors(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        Repair(**{"first": best_of(1), **BOTH, **options})
+def test_what_finds_wrong_words_has_to_be_measured() -> None:
+    with pytest.raises(UserError, match="nothing measures cer, by which repair finds wrong words"):
+        Repair(first=best_of(1), content="cer", **BOTH)

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from tests.verifiers.models.tiny_ecapa import SETTINGS, shapes, write_ecapa
-from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
@@ -61,18 +59,6 @@ def test_the_released_model_has_the_names_that_are_written_here() -> None:
 
     network = ECAPA_TDNN(80, lin_neurons=12, channels=[16, 16, 16, 16, 48], attention_channels=8)
     assert {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()} == shapes()
-
-
-def test_a_batch_gives_what_single_calls_give_in_order(speaker: EcapaSpeaker) -> None:
-    waves = [speechlike(seconds, seed) for seed, seconds in enumerate((0.5, 1.0, 0.5, 1.7, 0.5, 1.0))]
-    bad = [np.zeros(16_000, np.float32), speechlike(0.49), speechlike(1.0) * np.float32("nan")]
-    together = speaker.score([*bad, *waves], TARGET)
-    assert [(score.usable, score.value) for score in together[:3]] == [(False, -1.0)] * 3
-    for score, says in zip(together, ("silent", "too short", "not finite"), strict=False):
-        assert says in score.reason
-    alone = [speaker.score([wave], TARGET)[0].value for wave in waves]
-    assert [score.value for score in together[3:]] == pytest.approx(alone, abs=1e-5)
-    assert len({round(value, 4) for value in alone}) == len(alone)
 
 
 def test_sim_r(folder: Path, speaker: EcapaSpeaker) -> None:
@@ -172,15 +158,6 @@ def test_bad_specs_are_answered_before_anything_is_loaded(
         check(spec)
 
 
-def test_it_leaves_the_caller_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    before = caller_state()
-    verifier = load(f"ecapa:{folder}")
-    assert caller_state() == before
-    verifier.score([speechlike(1.0, seed) for seed in range(2)], TARGET)
-    assert caller_state() == before
-    assert capfd.readouterr() == ("", "")
-
-
 def python(code: str, **environment: str) -> str:
     """What another interpreter prints; fails unless it ends well and says nothing on stderr."""
     done = subprocess.run(
@@ -198,7 +175,8 @@ def test_the_first_import_of_speechbrain_changes_nothing_either(folder: Path) ->
     code = f"""
 import logging, os, sys, torch, transformers
 logging.basicConfig(stream=sys.stdout, format="log: %(message)s")
-from tests.verifiers.models.test_ecapa import TARGET, caller_state, check, load, speechlike
+from tests.verifiers.models.test_ecapa import TARGET, check, load, speechlike
+from tests.verifiers.shared.test_isolation import caller_state
 
 def state():
     matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn

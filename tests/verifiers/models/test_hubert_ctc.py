@@ -7,11 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from llasa_core.audio import Waveform
 from tests.verifiers.tiny_verifiers import VOCABULARY, edit_weights, speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
@@ -75,21 +73,6 @@ def test_the_likelihood_is_the_sum_over_all_alignments(hubert_ctc: HubertCTC) ->
             total += math.exp(sum(float(logp[t, k]) for t, k in enumerate(path)))
     assert hubert_ctc._likelihood(logp, ["ab"]) == pytest.approx(math.log(total) / 2, abs=1e-6)
     assert hubert_ctc._likelihood(logp, ["more", "letters", "than", "frames"]) == -100.0
-
-
-@pytest.mark.parametrize("partial", [False, True])
-def test_a_batch_gives_what_single_calls_give_in_order(hubert_ctc: HubertCTC, partial: bool) -> None:
-    waves = [speechlike(seconds, seed) for seed, seconds in enumerate((0.5, 1.0, 0.5, 1.7, 0.5, 1.0))]
-    silent: Waveform = np.zeros(16_000, np.float32)
-    together = hubert_ctc.score([silent, *waves], TARGET, partial)
-    assert not together[0].usable
-    assert together[0].value == 1.0
-    for wave, score in zip(waves, together[1:], strict=True):
-        alone = hubert_ctc.score([wave], TARGET, partial)[0]
-        assert alone.evidence["transcript"] == score.evidence["transcript"]
-        assert alone.value == score.value
-        assert alone.evidence["logp"] == pytest.approx(score.evidence["logp"], abs=1e-5)
-        assert json.loads(json.dumps(score.evidence)) == dict(score.evidence)
 
 
 def renamed(state: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """DNSMOS and UTMOS: windows and polynomials as in the reference, batches, strictness, devices."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.errors import UserError
 from tests.verifiers.models.tiny_speech import write_dnsmos, write_utmos
-from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target, Verifier
 from verifiers.errors import VerifierError
@@ -89,30 +87,6 @@ def test_windows_are_those_of_the_reference(seconds: float) -> None:
     found = split(audio)
     assert found.shape == (len(starts), 144_160)
     assert [float(window[0]) for window in found] == [float(full[index * SAMPLE_RATE]) for index in starts]
-
-
-def test_a_batch_gives_what_single_calls_give_in_order(spec: str) -> None:
-    judge = load(spec)
-    assert judge.higher_is_better
-    together = judge.score([SILENT, *WAVES, BROKEN, WAVES[0][:6000]], TARGET)
-    for index, reason in ((0, "silent"), (-2, "not finite"), (-1, "too short")):
-        assert (together[index].usable, together[index].value) == (False, 1.0)
-        assert reason in together[index].reason
-    for wave, score in zip(WAVES, together[1:-2], strict=True):
-        alone = judge.score([wave], TARGET, partial=True)[0]
-        assert alone.value == pytest.approx(score.value, abs=1e-5)
-        assert json.loads(json.dumps(score.evidence)) == dict(score.evidence)
-    assert len({round(score.value, 3) for score in together[1:-2]}) > 4
-    assert judge.score([], TARGET) == []
-
-
-def test_loading_and_scoring_leave_the_caller_alone(spec: str, capfd: pytest.CaptureFixture[str]) -> None:
-    before = caller_state()
-    verifier = load(spec)
-    assert caller_state() == before
-    verifier.score(WAVES[:2], TARGET)
-    assert caller_state() == before
-    assert capfd.readouterr().out == ""
 
 
 def test_a_fixed_batch_axis_gives_the_same(onnx_file: Path, tmp_path: Path) -> None:

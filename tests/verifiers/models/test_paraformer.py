@@ -14,7 +14,6 @@ import torch
 from llasa_core.audio import Waveform
 from llasa_core.errors import UserError
 from tests.verifiers.models.tiny_speech import PLAIN, SEACO, TOKENS, edit_checkpoint, write_paraformer
-from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
@@ -72,19 +71,6 @@ def test_it_hears_what_funasr_hears(folder: Path, judge: Paraformer) -> None:
     found = [score.evidence["transcript"] for score in judge.score(WAVES, ENGLISH)]
     assert found == ["".join(text.split()) for text in expected]
     assert len(set(found)) > 3
-
-
-@pytest.mark.parametrize("partial", [False, True])
-def test_a_batch_gives_what_single_calls_give_in_order(judge: Paraformer, partial: bool) -> None:
-    together = judge.score([SILENT, *WAVES], ENGLISH, partial)
-    assert (together[0].usable, together[0].value, together[0].reason) == (False, 1.0, "the audio is silent")
-    for wave, score in zip(WAVES, together[1:], strict=True):
-        alone = judge.score([wave], ENGLISH, partial)[0]
-        assert alone.evidence["transcript"] == score.evidence["transcript"]
-        assert alone.value == score.value
-        assert alone.evidence["logp"] == pytest.approx(score.evidence["logp"], abs=1e-5)
-        assert json.loads(json.dumps(score.evidence)) == dict(score.evidence)
-    assert [s.value for s in judge.score([SILENT, *WAVES], ENGLISH, partial)] == [s.value for s in together]
 
 
 def test_audio_in_which_nothing_is_heard_changes_nothing_beside_it(folder: Path, tmp_path: Path) -> None:
@@ -181,15 +167,6 @@ def test_it_judges_its_own_language_only(folder: Path, judge: Paraformer) -> Non
     with pytest.raises(VerifierError, match="need the text"):
         judge.score([], Target())
     assert judge.score([], ENGLISH) == []
-
-
-def test_loading_and_scoring_leave_the_caller_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    before = caller_state()
-    verifier = load(f"paraformer:{folder}?language=en")
-    assert caller_state() == before
-    verifier.score(WAVES[:2], ENGLISH)
-    assert caller_state() == before
-    assert capfd.readouterr().out == ""
 
 
 def renamed(state: dict[str, Any]) -> None:

@@ -20,7 +20,6 @@ from tests.verifiers.models.tiny_wavlm_large import (
     random_state,
     write_wavlm_large,
 )
-from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target
 from verifiers.errors import VerifierError
@@ -140,15 +139,6 @@ def test_a_folder_with_the_file_and_the_resynthesis(file: Path, speaker: WavLMLa
     found = verifier.score([wave], Target(resynthesis=REFERENCE))
     assert found[0].value == pytest.approx(speaker.score([wave], TARGET)[0].value, abs=1e-6)
     assert directions("wavlm-large-sv", "wavlm-large-sv?name=voice") == {"sim": True, "voice": True}
-
-
-def test_it_leaves_the_caller_alone(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    before = caller_state()
-    verifier = load(f"wavlm-large-sv:{file}")
-    assert caller_state() == before
-    verifier.score([speechlike(1.0, seed) for seed in range(2)], TARGET)
-    assert caller_state() == before
-    assert capfd.readouterr().out == ""
 
 
 def test_half_precision_and_a_missing_loss_make_no_difference_to_the_format(

@@ -137,16 +137,6 @@ def test_a_batch_gives_what_single_calls_give(whisper_asr: WhisperASR, partial: 
             assert alone.evidence[number] == pytest.approx(score.evidence[number], abs=1e-5)
 
 
-def test_order_is_kept_around_audio_that_cannot_be_judged(whisper_asr: WhisperASR) -> None:
-    good = [speechlike(1.0, seed) for seed in range(2)]
-    silent: Waveform = np.zeros(16_000, np.float32)
-    found = whisper_asr.score([silent, good[0], good[1][:100], good[1]], TARGET)
-    assert [score.usable for score in found] == [False, True, False, True]
-    assert [found[0].value, found[2].value] == [1.0, 1.0]
-    alone = [whisper_asr.score([wave], TARGET)[0].evidence["transcript"] for wave in good]
-    assert [found[1].evidence["transcript"], found[3].evidence["transcript"]] == alone
-
-
 def test_long_audio_is_heard_window_by_window(whisper_asr: WhisperASR) -> None:
     first, second = speechlike(1.5, 0), speechlike(1.5, 1)
     pause: Waveform = np.zeros(4000, np.float32)
@@ -207,6 +197,33 @@ def test_a_target_that_cannot_be_judged_is_refused_at_once(whisper_asr: WhisperA
     with pytest.raises(VerifierError, match="knows 'en' only"):
         whisper_asr.score([], Target(text="guten Tag", language="de"))
     assert whisper_asr.score([], Target(text="color", language="en-US")) == []
+
+
+@pytest.mark.parametrize("name", ["no_timestamps", "language", "timestamp_begin"])
+@pytest.mark.parametrize("partial", [False, True])
+def test_special_tokens_are_no_words(tmp_path: Path, name: str, partial: bool) -> None:
+    """The model chooses one of them and an ordinary word by turns."""
+    from whisper.tokenizer import get_tokenizer
+
+    tokenizer = get_tokenizer(False)
+    special = tokenizer.sot + 1 if name == "language" else getattr(tokenizer, name)
+    word = tokenizer.encode(" train")[0]
+    state = whisper_state()
+    for key in [key for key in state if key.startswith("decoder.blocks")]:
+        state[key] = torch.zeros_like(state[key])
+    width = state["decoder.ln.bias"].shape[0]
+    even, odd = torch.eye(width)[0], torch.eye(width)[1]
+    state["decoder.ln.weight"], state["decoder.ln.bias"] = torch.ones(width), torch.zeros(width)
+    state["decoder.positional_embedding"] = torch.stack([50 * (odd if i % 2 else even) for i in range(24)])
+    state["decoder.token_embedding.weight"] = torch.zeros_like(state["decoder.token_embedding.weight"])
+    state["decoder.token_embedding.weight"][special] = even
+    state["decoder.token_embedding.weight"][word] = odd
+    judge = load(f"whisper:{write_whisper(tmp_path, state)}")
+    target = Target(text=("train " * 11).strip())
+    found = judge.score([speechlike(1.0)], target, partial)[0]
+    heard = str(found.evidence["transcript"])
+    assert set(heard.split()) == {"train"}
+    assert not found.evidence["added"] and not found.evidence["changed"]
 
 
 def test_partial_evidence_says_where_the_text_has_been_reached(whisper_asr: WhisperASR) -> None:

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
 """127.0.0.1, the same in IPv6, and ::1, as /proc/net/tcp writes them."""
 CONNECT = "from search.backends.ray.cluster import Cluster; cluster = Cluster(None, cpus=2); "
 FOLDER = "folder = cluster.ray._private.worker._global_node.get_session_dir_path(); "
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Ray's sockets lie in it, whose paths are 107 bytes long at most."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def python(code: str, folder: Path, **settings: Any) -> subprocess.Popen[str]:
@@ -134,6 +142,30 @@ def test_nothing_is_left_of_a_local_cluster_when_its_driver_is_killed(
     code, _, err = finished(driver)
     assert (code, err) == (-number, "")
     assert soon(lambda: not members(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.processes
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_of_a_local_cluster_whose_driver_is_killed_while_it_starts(
+    tmp_path: Path, short_folder: Path, number: signal.Signals
+) -> None:
+    code = (
+        "import signal, sys\n"
+        "def end(number, _): raise SystemExit(128 + number)\n"
+        "for number in (signal.SIGTERM, signal.SIGINT): signal.signal(number, end)\n"
+        f"import ray, torch; print(flush=True); {CONNECT}import time; time.sleep(100)"
+    )
+    for seconds in (0.3, 1.0, 2.0, 3.0):
+        driver = python(code, tmp_path, env={"RAY_TMPDIR": str(short_folder)})
+        assert driver.stdout is not None
+        driver.stdout.readline()
+        time.sleep(seconds)
+        driver.send_signal(number)
+        status, _, err = finished(driver)
+        assert (status, err) == (-number if number == signal.SIGKILL else 128 + number, "")
+        assert soon(lambda: not (members(str(short_folder)) or list(short_folder.iterdir()))), seconds
 
 
 @pytest.mark.ray
@@ -262,4 +294,5 @@ def test_of_ray_s_own_messages_the_first_sentence_is_shown(capsys: pytest.Captur
     message = "A worker was killed: memory is low. It may help to.\n[state-dump] many lines\n"
     print_log({"pid": "raylet", "lines": [message]})
     print_log({"pid": "autoscaler", "lines": ["Resources", "0/8 CPU"]})
+    print_log({"pid": "raylet", "lines": ["Raylet is terminated. Termination is unexpected.\n[state-dump]"]})
     assert capsys.readouterr().err == "(Ray) A worker was killed: memory is low\n"

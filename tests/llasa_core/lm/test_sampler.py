@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from llasa_core.errors import UserError
-from llasa_core.lm.sampling import NOT_A_NUMBER, Sampling, choose, probabilities
+from llasa_core.lm.sampler import NOT_A_NUMBER, choose, probabilities
+from llasa_core.sampling import Sampling
 
 PLAIN = Sampling(temperature=1.0, top_p=1.0)
 
