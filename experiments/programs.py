@@ -1,4 +1,6 @@
-"""What the programs `python -m experiments.…` share: errors that a user can act on are one line, and the exit codes."""
+"""What the programs `python -m experiments.…` share: errors that a user can act on are one line, and the exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ def numbers(context: click.Context, option: click.Parameter, text: str) -> list[
 def guarded(command: click.Command) -> Main:
     """The command as a main function.
 
-    Exit codes: 0 or what the command returns; 2 for bad input, a model that cannot be loaded and a file that cannot be
-    written (one line on stderr); 130 interrupted.
+    Exit codes: 0 or what the command returns; 2 for bad input, a model that cannot be loaded and a file that
+    cannot be written (one line on stderr); 130 interrupted.
     """
 
     def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
-"""Shared by all tests: no hub, tiny models with random weights that are built once, and what `make check` leaves out.
+"""Shared by all tests: no hub, tiny models with random weights that are built once, and what `make check`
+leaves out.
 
-A test that loads a model or starts a process has a marker, by the place or the fixtures below, or by a decorator of its own.
-A test that starts a process without a marker fails.
+A test that loads a model or starts a process has a marker, by the place or the fixtures below, or by a
+decorator of its own. A test that starts a process without a marker fails.
 """
 
 import os
@@ -31,7 +32,11 @@ PLACES = {
     "tests/experiments/nano": "models",
     "tests/experiments/report_page": "models",
     "tests/experiments/cli/test_score.py": "models",
+    "tests/verifiers/test_contract.py": "models",
+    "tests/verifiers/test_foreign_code.py": "models",
+    "tests/docs": "models",
     "tests/experiments/cli/test_verifiers.py": "processes",
+    "tests/experiments/cli/test_surroundings.py": "processes",
     "tests/experiments/runs/test_killed.py": "processes",
 }
 FIXTURES = {

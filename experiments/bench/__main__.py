@@ -1,8 +1,9 @@
 """`python -m experiments.bench`: speed of the decoding engine, real-time factors of codec and verifiers.
 
-The engine is measured against what it has to read (bytes a second, beside a plain copy in the same run) and against
-`generate(num_return_sequences=N)` of transformers: same model, same prompt, same sampling, alternating, medians of
-the pairs with 95 % bootstrap intervals. No row ends before its last token, so that all runs do the same work.
+The engine is measured against what it has to read (bytes a second, beside a plain copy in the same run) and
+against `generate(num_return_sequences=N)` of transformers: same model, same prompt, same sampling,
+alternating, medians of the pairs with 95 % bootstrap intervals. No row ends before its last token, so that
+all runs do the same work.
 """
 
 import statistics
@@ -125,7 +126,8 @@ def bench_generator(
         fork, step = (1e3 * statistics.median(times) for times in zip(*both, strict=True))
         share = Ratio.of([100 * fork / step for fork, step in both])
         print(
-            f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: {fork:.2f} ms, "
+            f"fork of {bench_decoding.FORKED_ROWS} rows of {bench_decoding.FORKED_TOKENS} tokens: "
+            f"{fork:.2f} ms, "
             f"{share.show(1)} % of a step of {bench_decoding.STEP} tokens ({step:.0f} ms)"
         )
     print(f"peak memory {bench_decoding.peak_memory(generator.device) / 2**20:.0f} MiB")
@@ -160,7 +162,8 @@ def bench_part(part: str, rows: int, samples: int, work: Callable[[], object]) -
         SAMPLE_RATE * seconds / samples for seconds in (statistics.median(times), min(times), max(times))
     ]
     print(
-        f"{part:24} {rows:4} {statistics.median(times):8.3f}   {factors[0]:.4f} [{factors[1]:.4f}, {factors[2]:.4f}]",
+        f"{part:24} {rows:4} {statistics.median(times):8.3f}   "
+        f"{factors[0]:.4f} [{factors[1]:.4f}, {factors[2]:.4f}]",
         flush=True,
     )
 

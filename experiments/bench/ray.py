@@ -1,7 +1,8 @@
-"""`python -m experiments.bench.ray`: what Ray costs, and what it gives: the same work here and by actors, in turn.
+"""`python -m experiments.bench.ray`: what Ray costs, and what it gives: the same work here and by actors, in
+turn.
 
-First one actor against this process with as many threads, then two actors of one thread each against this process with
-two. A pair is the same utterances by the one and by the other; the ratio is of their times.
+First one actor against this process with as many threads, then two actors of one thread each against this
+process with two. A pair is the same utterances by the one and by the other; the ratio is of their times.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def compare(
     tell("")
     ratio = Ratio.of(ratios, seed)
     print(
-        f"{actors} actor{'s' * (actors > 1)} of {threads} thread{'s' * (threads > 1)} against this process with "
+        f"{actors} actor{'s' * (actors > 1)} of {threads} thread{'s' * (threads > 1)} against this process "
+        "with "
         f"{torch.get_num_threads()}: {ratio.show(3)} times as long, {1 / ratio.median:.2f} times as fast "
         f"({len(ratios)} pairs of {utterances} utterances, best-of-{n}, seed {seed})"
     )

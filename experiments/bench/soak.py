@@ -1,7 +1,8 @@
-"""`python -m experiments.bench.soak`: many utterances by actors of Ray, one of which is killed every few seconds.
+"""`python -m experiments.bench.soak`: many utterances by actors of Ray, one of which is killed every few
+seconds.
 
-What comes out is compared, token for token, with a run in this process; the exit code is 1 if anything failed or differs.
-Memory of all processes is watched meanwhile: each look is a line of soak.jsonl.
+What comes out is compared, token for token, with a run in this process; the exit code is 1 if anything failed
+or differs. Memory of all processes is watched meanwhile: each look is a line of soak.jsonl.
 """
 
 from __future__ import annotations
@@ -159,7 +160,8 @@ def soak(options: Options) -> bool:
     failed = [text for text, tokens in found.items() if isinstance(tokens, str)]
     same = sum(found.get(text) == tokens for text, tokens in expected.items())
     print(
-        f"{options.strategy}, seed {options.seed}: {len(found)} of {options.utterances} utterances in {seconds:.0f} s, "
+        f"{options.strategy}, seed {options.seed}: {len(found)} of {options.utterances} utterances in "
+        f"{seconds:.0f} s, "
         f"{len(failed)} failed, {same} with the tokens of a run in one process; {watcher.kills} kills, "
         f"{sum(row['restarts'] for row in rows)} restarts of {len(rows)} actors"
     )

@@ -1,8 +1,8 @@
 """`python -m experiments.bench.verifiers`: seconds of audio judged a second, in one call and one at a time.
 
-The same candidates are judged both ways, alternating, the way that goes first changing from pair to pair; medians
-over the pairs, with 95 % bootstrap intervals. Candidates are pieces of the shipped voice prompts. Nothing is remembered
-between runs but the embedding of the reference.
+The same candidates are judged both ways, alternating, the way that goes first changing from pair to pair;
+medians over the pairs, with 95 % bootstrap intervals. Candidates are pieces of the shipped voice prompts.
+Nothing is remembered between runs but the embedding of the reference.
 """
 
 import json
@@ -39,8 +39,8 @@ RAGGED = 0.5
 class Speed:
     """Of one verifier: seconds of audio judged a second, medians over the pairs.
 
-    ratios: of each pair, how many times faster the call with all candidates is. difference: the largest between
-    a score in the batch and alone. unusable: candidates that could not be judged.
+    ratios: of each pair, how many times faster the call with all candidates is. difference: the largest
+    between a score in the batch and alone. unusable: candidates that could not be judged.
     """
 
     spec: str
@@ -179,7 +179,8 @@ def print_speeds(speeds: Sequence[Speed], settings: dict[str, Any]) -> None:
     lengths = f"{settings['seconds']:g} s{' on average' if settings['ragged'] else ''}"
     console.print(
         f"n={settings['count']} candidates of {lengths}, seed {settings['seed']}, {settings['device']}, "
-        f"{settings['threads']} threads; seconds of audio a second, medians of {settings['pairs']} pairs [95 % interval]",
+        f"{settings['threads']} threads; seconds of audio a second, medians of {settings['pairs']} pairs "
+        "[95 % interval]",
         highlight=False,
         soft_wrap=True,
     )

@@ -41,8 +41,8 @@ class AudioClips:
 def record(tree: Tree, decode: Decode, budget: int) -> AudioClips:
     """Decodes and encodes every leaf; candidates sound as they were judged.
 
-    Where that is more than `budget` characters of base64, pruned leaves are left out first, those that were pruned
-    earliest before the others, then candidates from the last rank up. The winner is never left out.
+    Where that is more than `budget` characters of base64, pruned leaves are left out first, those that were
+    pruned earliest before the others, then candidates from the last rank up. The winner is never left out.
     """
     waveforms: dict[int, Waveform] = {}
     rows: dict[int, list[int]] = {}
@@ -67,7 +67,8 @@ def record(tree: Tree, decode: Decode, budget: int) -> AudioClips:
 
 
 def encode(waveform: Waveform) -> bytes:
-    """Ogg/Vorbis of [samples] at 16 kHz: some 6 kB a second, of exactly the same length when decoded (browsers may lose 16 ms).
+    """Ogg/Vorbis of [samples] at 16 kHz: some 6 kB a second, of exactly the same length when decoded
+    (browsers may lose 16 ms).
 
     Opus would need two thirds of the bytes and, as libsndfile sets it, 17 times as long.
     """

@@ -100,7 +100,9 @@ def render(
 
 
 def tree_data(result: SearchResult, steps: Sequence[Step], tree: Tree, clips: AudioClips) -> dict[str, Any]:
-    """What the script draws and plays. Times in codes; clips of candidates stand in the list of candidates."""
+    """What the script draws and plays. Times in codes; clips of candidates stand in the list of
+    candidates.
+    """
     scales = _scales(result, tree)
     shades = [_shades(node, scales) for node in tree.nodes]
     first = scales[0]["name"] if scales else ""
@@ -215,7 +217,8 @@ def _strategy(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _scales(result: SearchResult, tree: Tree) -> list[dict[str, Any]]:
-    """By verifier, those of unfinished speech first: worst, median and best of the tree, and digits to tell them by.
+    """By verifier, those of unfinished speech first: worst, median and best of the tree, and digits to tell
+    them by.
 
     What `_shades` needs beside: whether higher is better, and the sorted values.
     """
@@ -249,7 +252,8 @@ def _scales(result: SearchResult, tree: Tree) -> list[dict[str, Any]]:
 def _shades(node: Node, scales: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """By verifier, the share of all other values in the tree, equals apart, that are worse: 0 to 1, the best.
 
-    Of the unfinished speech, or else of the whole. By rank, as scores may lie close together with a few far off.
+    Of the unfinished speech, or else of the whole. By rank, as scores may lie close together with a few far
+    off.
     """
     found: dict[str, float] = {}
     for scale in scales:

@@ -17,7 +17,9 @@ MAX_PLOTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Candidates (by number) of the same two scores, and where these lie in the plot, 0..1 from left and top."""
+    """Candidates (by number) of the same two scores, and where these lie in the plot, 0..1 from left and
+    top.
+    """
 
     numbers: tuple[int, ...]
     search: float
@@ -28,7 +30,8 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`metric`: what the judge measures. `correlation`: Spearman's, positive if both prefer the same; None if it is not defined.
+    """`metric`: what the judge measures. `correlation`: Spearman's, positive if both prefer the same; None if
+    it is not defined.
 
     `winner`: its point. `place`: the winner's by the judge, 1 the best, shared with `equals` others;
     None if the winner is not judged.
@@ -111,7 +114,9 @@ def _comparison(result: SearchResult, verifier: str, judge: str, metric: str) ->
 
 
 def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
-    """Rank correlation, equal values sharing their mean rank; None for less than 3 pairs or if all are equal."""
+    """Rank correlation, equal values sharing their mean rank; None for less than 3 pairs or if all are
+    equal.
+    """
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     return float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])

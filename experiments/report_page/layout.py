@@ -1,4 +1,6 @@
-"""Where the nodes of a search tree lie: the best branch straight along the top, pruned ones as fans in the gaps."""
+"""Where the nodes of a search tree lie: the best branch straight along the top, pruned ones as fans in the
+gaps.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ TWIG = 5.0
 
 @dataclass(slots=True)
 class _Block:
-    """A subtree that moves as one: y of its nodes, the bins each covers, and top and bottom of it in each bin."""
+    """A subtree that moves as one: y of its nodes, the bins each covers, and top and bottom of it in each
+    bin.
+    """
 
     top: NDArray[np.float64]
     bottom: NDArray[np.float64]
@@ -57,8 +61,8 @@ class _Block:
 def lanes(tree: Tree, liking: Mapping[int, float]) -> tuple[dict[int, float], float]:
     """(y of each node by index, height of all), in pixels. liking: by index, 1 the best: what comes first.
 
-    The child that leads to the best candidate goes on along its parent's lane, the other survivors and candidates
-    below it, the best first; pruned ones fill the gaps between them. No two nodes overlap.
+    The child that leads to the best candidate goes on along its parent's lane, the other survivors and
+    candidates below it, the best first; pruned ones fill the gaps between them. No two nodes overlap.
     """
     if not tree.nodes:
         return {}, 0.0
@@ -101,7 +105,9 @@ def _empty(bins: int) -> _Block:
 
 
 def _best_ranks(tree: Tree, liking: Mapping[int, float]) -> dict[int, tuple[float, float]]:
-    """For sorting, by node: the best rank of a candidate that goes through it, then how little it is liked."""
+    """For sorting, by node: the best rank of a candidate that goes through it, then how little it is
+    liked.
+    """
     ranks: dict[int, float] = {}
     for index, node in enumerate(tree.nodes):
         own = float(node.candidate.rank) if node.candidate else np.inf

@@ -1,4 +1,6 @@
-"""The tree of a search, read from its trace: who continued whom, what survived, and every score on the way."""
+"""The tree of a search, read from its trace: who continued whom, what survived, and every score on the
+way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from search.results.candidate import Candidate
 from search.results.trace import Step, node_id
 
 Role: TypeAlias = Literal["candidate", "kept", "survivor", "pruned"]
-"""A complete utterance of the result; a start of one; one that was continued, in vain; one that was not continued."""
+"""A complete utterance of the result; a start of one; one that was continued, in vain; one that was not
+continued.
+"""
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 
@@ -19,8 +23,8 @@ Pairs: TypeAlias = tuple[tuple[int, int], ...]
 class Node:
     """A stretch of speech codes, [start, end), 50 a second, that continues its parent (None: the prompt).
 
-    parent and children are indices into the tree. A child usually begins where its parent ends; one that was wound
-    back begins earlier. `scores` holds records of value, usable, reason, verifier and partial.
+    parent and children are indices into the tree. A child usually begins where its parent ends; one that was
+    wound back begins earlier. `scores` holds records of value, usable, reason, verifier and partial.
     """
 
     id: str

@@ -27,7 +27,9 @@ class Transcript:
 
 
 def transcripts(scores: Mapping[str, Score], role: str) -> list[Transcript]:
-    """Those of all scores whose evidence has an alignment with the text (`WordErrors.evidence`). role stands before each name."""
+    """Those of all scores whose evidence has an alignment with the text (`WordErrors.evidence`). role stands
+    before each name.
+    """
     return [
         Transcript(
             role + name,
@@ -41,7 +43,9 @@ def transcripts(scores: Mapping[str, Score], role: str) -> list[Transcript]:
 
 
 def marked(evidence: Mapping[str, Any]) -> list[Word]:
-    """The reference with all differences in their places; right words that follow each other are one stretch."""
+    """The reference with all differences in their places; right words that follow each other are one
+    stretch.
+    """
     reference = str(evidence["reference"]).split()
     differences = [
         *((position, Word("added", "", heard)) for position, heard in evidence["added"]),

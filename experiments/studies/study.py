@@ -1,8 +1,9 @@
-"""`python -m experiments.studies.study`: every strategy at growing width, over held-out sentences: what the search buys.
+"""`python -m experiments.studies.study`: every strategy at growing width, over held-out sentences: what the
+search buys.
 
-Each run is appended to records.jsonl and never done twice, so the command can be stopped and given again. The table has
-means with 95 % bootstrap intervals over the sentences. Judges do not search: the preset's, and pocketsphinx where the
-extra "train" is installed.
+Each run is appended to records.jsonl and never done twice, so the command can be stopped and given again. The
+table has means with 95 % bootstrap intervals over the sentences. Judges do not search: the preset's, and
+pocketsphinx where the extra "train" is installed.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def specs_at(width: int) -> dict[str, str]:
 
 
 class Record(Schema):
-    """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the judges."""
+    """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the
+    judges.
+    """
 
     strategy: str
     spec: str
@@ -208,7 +211,9 @@ def record_of(
 
 
 def pocketsphinx() -> Callable[[Waveform], str] | None:
-    """Waveform, float32 [samples], -> the words that pocketsphinx hears; None where the extra "train" is not installed."""
+    """Waveform, float32 [samples], -> the words that pocketsphinx hears; None where the extra "train" is not
+    installed.
+    """
     if find_spec("pocketsphinx") is None:
         return None
     from experiments.nano.evaluate.sphinx import Sphinx
@@ -228,9 +233,11 @@ def read(path: Path) -> list[Record]:
 
 
 def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) -> None:
-    """Means with 95 % intervals, then each strategy against best-of-N by WER of the same width on the same sentences.
+    """Means with 95 % intervals, then each strategy against best-of-N by WER of the same width on the same
+    sentences.
 
-    At most 120 columns wide. Of the seconds median and quartiles: a pause of the machine is no part of a search.
+    At most 120 columns wide. Of the seconds median and quartiles: a pause of the machine is no part of a
+    search.
     """
     console = Console(width=120, highlight=False)
     own = {

@@ -98,7 +98,9 @@ class FakeSearch:
         return answer
 
     def _extended(self, beams: Beams, n_tokens: int | None) -> Beams:
-        """Some end in the middle of a step; all that run free end between 3.2 and 5 s, some by being cut off."""
+        """Some end in the middle of a step; all that run free end between 3.2 and 5 s, some by being cut
+        off.
+        """
         new = []
         for beam in beams:
             count = n_tokens or int(self.random.integers(160, 250)) - len(beam.tokens)

@@ -148,6 +148,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 @pytest.mark.processes
 @pytest.mark.parametrize("options", ["size=64k", "size=64k,nr_inodes=4", "size=64k,nr_inodes=2"])
 @pytest.mark.parametrize("sizes", [(100, 100_000), (100_000,), (40_000, 40_000), (1, 1, 1, 1)])
+@pytest.mark.processes
 def test_a_full_disk_is_one_line_and_leaves_nothing(
     small_disk: Callable[[str], Path], options: str, sizes: tuple[int, ...]
 ) -> None:

@@ -1,4 +1,6 @@
-"""The programs beside the product: how they start, answer bad input, and do without libraries of the extras."""
+"""The programs beside the product: how they start, answer bad input, and do without libraries of the
+extras.
+"""
 
 import importlib
 import subprocess

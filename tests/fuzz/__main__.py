@@ -31,7 +31,8 @@ def fuzz(draws: int, seed: int, folder: Path) -> list[Draw]:
 def _shown(draw: Draw, done: int) -> Draw:
     if draw.fault:
         print(
-            f"draw {draw.seed}: {draw.what}: {str(draw.arguments)[:300]}\n  {draw.fault}\n  {draw.stderr[:300]}",
+            f"draw {draw.seed}: {draw.what}: {str(draw.arguments)[:300]}\n"
+            f"  {draw.fault}\n  {draw.stderr[:300]}",
             flush=True,
         )
     elif sys.stderr.isatty():

@@ -22,7 +22,9 @@ FILES = (
     "texts.txt",
 )
 REQUIRED = 0.95
-"""How often a parameter that a command cannot do without is given; those are right more often than the others."""
+"""How often a parameter that a command cannot do without is given; those are right more often than the
+others.
+"""
 
 
 def command_line(draw: random.Random) -> list[str]:

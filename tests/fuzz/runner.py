@@ -43,7 +43,9 @@ class Draw:
 
 
 class Runner:
-    """Copies the good world for each draw. The process is started again after a draw that hangs or kills it."""
+    """Copies the good world for each draw. The process is started again after a draw that hangs or kills
+    it.
+    """
 
     def __init__(self, world: Path, scratch: Path) -> None:
         self.world, self.folder = world, scratch / "world"

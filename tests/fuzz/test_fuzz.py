@@ -1,4 +1,6 @@
-"""Whatever is given to a command: no traceback, no hang, one line of error, nothing written outside of its outputs."""
+"""Whatever is given to a command: no traceback, no hang, one line of error, nothing written outside of its
+outputs.
+"""
 
 import random
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""What is drawn: values that may be right, values that are wrong in every way, and documents with one of them in them."""
+"""What is drawn: values that may be right, values that are wrong in every way, and documents with one of them
+in them.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +10,29 @@ import random
 from typing import Any
 
 WORDS = (
-    "", " ", "\n", "-", "--", "0", "-1", "1.5", "1e400", "-1e308", "nan", "inf", "9" * 400, "9" * 5000, "0x10", "1_0", "true",
-    "null", "[]", "{}", "a" * 300, "a" * 100_000, "../../../etc/passwd", "/", "/dev/zero", "/dev/full", "/dev/stdin",
-    "/proc/self/mem", "~nosuchuser/x", "~", ".", "..", "no/such/file", "x.wav/y", "\udcff\udcfe", "\ud800", "\ufffe",
-    "a\x00b", "\x1b[31m", "\u2028", "\u200b", "naïve", "日本語", "🙂", "%s%n%x", "{0}", "{{7*7}}", "$(id)", "`id`", "; ls",
-    "$" + "9" * 5000, "-n", "@", "=", ",", ";", "a=b", "a;b", "?", "?a=1", "nan,nan", "127.0.0.1:1", "meta", "cuda:99", "gpu",
+    "", " ", "\n", "-", "--", "0", "-1", "1.5", "1e400", "-1e308", "nan", "inf", "9" * 400, "9" * 5000,
+    "0x10", "1_0", "true",
+    "null", "[]", "{}", "a" * 300, "a" * 100_000, "../../../etc/passwd", "/", "/dev/zero", "/dev/full",
+    "/dev/stdin",
+    "/proc/self/mem", "~nosuchuser/x", "~", ".", "..", "no/such/file", "x.wav/y", "\udcff\udcfe", "\ud800",
+    "\ufffe",
+    "a\x00b", "\x1b[31m", "\u2028", "\u200b", "naïve", "日本語", "🙂", "%s%n%x", "{0}", "{{7*7}}", "$(id)",
+    "`id`", "; ls",
+    "$" + "9" * 5000, "-n", "@", "=", ",", ";", "a=b", "a;b", "?", "?a=1", "nan,nan", "127.0.0.1:1", "meta",
+    "cuda:99", "gpu",
 )  # fmt: skip
 """Texts that are wrong nearly everywhere."""
 SPECS = (
-    "best-of-n", "best-of-n?n=2", "beam?beams=1&n=2", "beam?beams=1000000000", "beam?beams=nan", "partial-prm?seconds=1e308",
-    "particle?particles=4&temperature=1e-308", "adaptive?n=1e9", "dvts?beams=0", "repair?rounds=-1", "beem", "beam?", "beam?prm=",
-    "beam?step=" + "9" * 400, "?n=1", "best-of-n?n=2&n=3", "best-of-n?select=wer<=" + "9" * 400, "weighted(sim=1e308,wer=1e308)",
-    "ranks(sim=1e308)", "wer<=0,sim", "wer<=nan,sim", "sim;wer", "pareto(", "tokens=100", "tokens=" + "9" * 400, "flops=nan",
-    "seconds=-1", "whisper:nano", "wavlm-sv:nano", "whisper:nano?x=1", "hubert-ctc:no/such", "ecapa:.", "emotion2vec:..",
+    "best-of-n", "best-of-n?n=2", "beam?beams=1&n=2", "beam?beams=1000000000", "beam?beams=nan",
+    "partial-prm?seconds=1e308",
+    "particle?particles=4&temperature=1e-308", "adaptive?n=1e9", "dvts?beams=0", "repair?rounds=-1", "beem",
+    "beam?", "beam?prm=",
+    "beam?step=" + "9" * 400, "?n=1", "best-of-n?n=2&n=3", "best-of-n?select=wer<=" + "9" * 400,
+    "weighted(sim=1e308,wer=1e308)",
+    "ranks(sim=1e308)", "wer<=0,sim", "wer<=nan,sim", "sim;wer", "pareto(", "tokens=100",
+    "tokens=" + "9" * 400, "flops=nan",
+    "seconds=-1", "whisper:nano", "wavlm-sv:nano", "whisper:nano?x=1", "hubert-ctc:no/such", "ecapa:.",
+    "emotion2vec:..",
     "utmos:/dev/zero", "nosuch:nano", "whisper:" + "a" * 300, "signal",
 )  # fmt: skip
 RIGHT: dict[str, tuple[str, ...]] = {
@@ -48,7 +60,8 @@ RIGHT: dict[str, tuple[str, ...]] = {
 """By the name of a parameter, values that a command can take; files are those of `tests.fuzz.world`."""
 NUMBERS = ("1", "2", "0.5", "8")
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1.5, 1e308, 10**30, 10**5000, float("nan"), float("inf"), "", "x", "\udcff", "a" * 100_000, [], {},
+    None, True, False, 0, -1, 1.5, 1e308, 10**30, 10**5000, float("nan"), float("inf"), "", "x", "\udcff",
+    "a" * 100_000, [], {},
     ["x"], [[]], {"a": "b"}, {"name": "beam", "5": 6}, "2020-99-99", "9" * 5000, "../../x", "/dev/zero",
 )  # fmt: skip
 """Values of a wrong type or size for a key of a document."""
@@ -59,7 +72,9 @@ def odd_value(draw: random.Random) -> Any:
 
 
 def mutated(draw: random.Random, value: Any) -> Any:
-    """The same with something wrong at one place, at any depth: another value, a key less, more, or a key of another name."""
+    """The same with something wrong at one place, at any depth: another value, a key less, more, or a key of
+    another name.
+    """
     value = copy.deepcopy(value)
     places: list[tuple[Any, Any]] = []
 
@@ -95,7 +110,8 @@ def damaged(draw: random.Random, content: bytes) -> bytes:
     """The bytes with something wrong at one place: cut, changed, put in, or nothing left of them."""
     place = draw.randrange(len(content) + 1)
     junk = draw.choice(
-        (b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\n\n", b"[" * 100_000, b"{" * 5000, b"9" * 5000, b"*a", b"&a [*a]", b"!!python/name:os.system x",
+        (b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\n\n", b"[" * 100_000, b"{" * 5000, b"9" * 5000, b"*a",
+        b"&a [*a]", b"!!python/name:os.system x",
          b"\xe2\x80\xa8", b"\x1b]0;x\x07", b'"', b"NaN", b"1e999", b"\r", b"|", b";", b"\t", b"a" * 5_000_000)
     )  # fmt: skip
     match draw.randrange(5):

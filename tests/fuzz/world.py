@@ -1,4 +1,6 @@
-"""The folder that a draw runs in: good documents of every kind, made by the product itself, and one of them spoilt."""
+"""The folder that a draw runs in: good documents of every kind, made by the product itself, and one of them
+spoilt.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,17 @@ from llasa_core.voices import shipped_voices
 from tests.fuzz.values import damaged, dumped, mutated, odd_value
 
 OUT = "out"
-"""The folder of all outputs: nothing else in the world may change. The run in `run` is an output of `run` too."""
+"""The folder of all outputs: nothing else in the world may change. The run in `run` is an output of `run`
+too.
+"""
 OUTPUTS = (OUT, "run", "tmp", "home")
-"""Folders that may change. `home` has the caches of libraries: modelscope writes there when it is imported."""
-RECIPE = {"preset": "nano", "strategy": {"name": "beam", "beams": 1}, "n": 2, "budget": {"tokens": 900}, "seed": 1,
-          "verifier": ["whisper:nano", "wavlm-sv:nano"], "temperature": 0.8, "voice": "slt", "language": "en"}  # fmt: skip
+"""Folders that may change. `home` has the caches of libraries: modelscope writes there when it is
+imported.
+"""
+RECIPE = {"preset": "nano", "strategy": {"name": "beam", "beams": 1}, "n": 2, "budget": {"tokens": 900},
+"seed": 1,
+          "verifier": ["whisper:nano", "wavlm-sv:nano"], "temperature": 0.8, "voice": "slt",
+          "language": "en"}  # fmt: skip
 ROWS = [
     {"id": "one", "text": "seven birds", "voice": "slt", "language": "en", "seed": 3},
     {"id": "two", "text": "the old clock", "prompt_audio": "voice.wav", "prompt_text": "a voice"},

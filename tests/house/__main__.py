@@ -1,4 +1,5 @@
-"""`python -m tests.house [TREE...]`: files, lines, circles of imports, and the files that `synth` and `run` enter, of each tree.
+"""`python -m tests.house [TREE...]`: files, lines, circles of imports, and the files that `synth` and `run`
+enter, of each tree.
 
 Without a tree it is this one. Trees may be older: `git worktree add /tmp/before COMMIT`, then
 `python -m tests.house /tmp/before .` prints both beside each other.
@@ -51,7 +52,9 @@ def figures(tree: Path, walks: bool) -> dict[str, str]:
 
 
 def walk_of(tree: Path, name: str) -> tuple[list[str], dict[str, int]]:
-    """The stays of the command, and how many there were at each event. Raises CalledProcessError if it fails."""
+    """The stays of the command, and how many there were at each event. Raises CalledProcessError if it
+    fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "texts.txt").write_text(f"{TEXT}\n", encoding="utf-8")
         arguments = [part.format(out=folder) for part in COMMANDS[name]]

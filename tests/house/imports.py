@@ -1,4 +1,6 @@
-"""Imports between the modules of a tree, read from the sources without running them, and the circles among them."""
+"""Imports between the modules of a tree, read from the sources without running them, and the circles among
+them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def import_graph(found: Mapping[str, Path]) -> Graph:
 
 
 def sub_packages(graph: Graph) -> Graph:
-    """The same between sub-packages: `search.backends.ray.actors` and all below it count as `search.backends`."""
+    """The same between sub-packages: `search.backends.ray.actors` and all below it count as
+    `search.backends`.
+    """
     short = {name: ".".join(name.split(".")[:2]) for name in graph}
     found: Graph = {}
     for name, targets in graph.items():
@@ -41,7 +45,9 @@ def sub_packages(graph: Graph) -> Graph:
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """Groups that reach each other by imports: the strongly connected components of two and more (Tarjan 1972)."""
+    """Groups that reach each other by imports: the strongly connected components of two and more (Tarjan
+    1972).
+    """
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []

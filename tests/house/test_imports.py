@@ -45,7 +45,8 @@ def test_a_circle_of_sub_packages_needs_none_of_modules(tmp_path: Path) -> None:
 
 
 def test_lines_with_code_leave_out_blanks_comments_and_docstrings(tmp_path: Path) -> None:
-    text = '"""A\n\ndocstring."""\n\n# comment\nx = (\n    1,\n)\n\n\ndef f():\n    """One."""\n    return """a\nb"""\n'
+    text = '"""A\n\ndocstring."""\n\n# comment\nx = (\n    1,\n)\n\n'
+    text += '\ndef f():\n    """One."""\n    return """a\nb"""\n'
     path = tmp_path / "a.py"
     path.write_text(text)
     assert lines_of([path]) == (14, 6)

@@ -2,8 +2,9 @@
 
     python -m tests.house.walk TREE OUT ARGUMENT...
 
-runs `llasa-search ARGUMENT...` of the tree (first on PYTHONPATH) and writes to OUT, as JSON, the walk of a reader who follows
-every function once: the stays in files, in order. Imports are no calls: what runs while a module is imported does not count.
+runs `llasa-search ARGUMENT...` of the tree (first on PYTHONPATH) and writes to OUT, as JSON, the walk of a
+reader who follows every function once: the stays in files, in order. Imports are no calls: what runs while a
+module is imported does not count.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def _importing(frame: FrameType) -> bool:
 
 
 def module_of(tree: Path, *names: str) -> Any:
-    """The first of these modules that the tree has: they were moved. Raises FileNotFoundError if it has none."""
+    """The first of these modules that the tree has: they were moved. Raises FileNotFoundError if it has
+    none.
+    """
     for name in names:
         if tree.joinpath(*name.split(".")).with_suffix(".py").exists():
             return importlib.import_module(name)

@@ -1,8 +1,10 @@
-"""`python -m tests.recorded compare`: do ten searches over all strategies give what they gave at commit 3d1668f?
+"""`python -m tests.recorded compare`: do ten searches over all strategies give what they gave at commit
+3d1668f?
 
-`record` runs the searches by the command line of whatever version is on the path and writes searches.json; `compare`
-runs them again and names every difference in tokens, scores, winners, samples and traces. `--ray 2` does the work in
-two actors. Tokens are those of one kind of processor: on another one, record both versions anew.
+`record` runs the searches by the command line of whatever version is on the path and writes searches.json;
+`compare` runs them again and names every difference in tokens, scores, winners, samples and traces. `--ray 2`
+does the work in two actors. Tokens are those of one kind of processor: on another one, record both versions
+anew.
 """
 
 from __future__ import annotations

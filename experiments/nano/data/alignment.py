@@ -1,8 +1,8 @@
 """Which letter is being spoken in which frame: the training aid without which so small a model does not read.
 
-Two steps: letters are aligned with the phonemes of the CMU dictionary (hard EM), and phonemes with the codec's codes
-(a discrete hidden Markov model, two states a phoneme, Viterbi training from a linear start). Nothing of this is
-needed, or left, in the trained model.
+Two steps: letters are aligned with the phonemes of the CMU dictionary (hard EM), and phonemes with the
+codec's codes (a discrete hidden Markov model, two states a phoneme, Viterbi training from a linear start).
+Nothing of this is needed, or left, in the trained model.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class LetterAligner:
 
 @dataclass(frozen=True)
 class States:
-    """HMM states of one text: ``state`` id, the ``word`` it belongs to (-1: silence), ``phoneme`` index, optional."""
+    """HMM states of one text: ``state`` id, the ``word`` it belongs to (-1: silence), ``phoneme`` index,
+    optional.
+    """
 
     state: NDArray[np.int64]
     word: NDArray[np.int64]

@@ -7,7 +7,9 @@ from llasa_core.errors import UserError
 
 
 def model_folder() -> Path:
-    """pocketsphinx's American English: acoustic model and dictionary. Raises UserError where it is not installed."""
+    """pocketsphinx's American English: acoustic model and dictionary. Raises UserError where it is not
+    installed.
+    """
     try:
         import pocketsphinx
     except ImportError:

@@ -1,4 +1,6 @@
-"""The corpus: texts spoken by the training voices in acted styles, as one array of samples and one line each."""
+"""The corpus: texts spoken by the training voices in acted styles, as one array of samples and one line
+each.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class Corpus:
             return np.split(file["paths"], ends), np.split(file["states"], ends)
 
     def path(self, index: int) -> NDArray[np.int64]:
-        """For each 20 ms of an utterance the index into ``Phonemes.states(text)``; after :func:`store_alignment`."""
+        """For each 20 ms of an utterance the index into ``Phonemes.states(text)``; after
+        :func:`store_alignment`.
+        """
         return self._alignment[0][index].astype(np.int64)
 
     def states(self, index: int) -> NDArray[np.int64]:
@@ -92,7 +96,9 @@ def store_alignment(folder: Path, paths: list[NDArray[Any]], states: list[NDArra
 
 
 def rare_words(seed: int = 7) -> list[str]:
-    """Words outside the vocabulary, out of the CMU dictionary; the harder list's words are never among them."""
+    """Words outside the vocabulary, out of the CMU dictionary; the harder list's words are never among
+    them.
+    """
     hard = {word for text in texts.HARD for word in text.split()}
     words = [
         word
@@ -103,7 +109,9 @@ def rare_words(seed: int = 7) -> list[str]:
 
 
 def plan(hours: float, seed: int) -> list[tuple[str, str, voices.Voice, str, str]]:
-    """(text, kind, voice, style, split) of each utterance: test sentences are word sequences that train never has."""
+    """(text, kind, voice, style, split) of each utterance: test sentences are word sequences that train never
+    has.
+    """
     chooser = random.Random(seed)
     held_out = texts.held_out_sentences(HELD_OUT_SENTENCES, seed + 1)
     count = round(hours * 3600 / 2.3)
@@ -123,7 +131,9 @@ def _speak(job: tuple[int, str, voices.Voice, str]) -> NDArray[np.int16]:
 
 
 def speak(jobs: Sequence[tuple[str, voices.Voice, str]]) -> list[NDArray[np.int16]]:
-    """Recordings of (text, voice, style) by all cores, with progress; a job's place is the seed of its variation."""
+    """Recordings of (text, voice, style) by all cores, with progress; a job's place is the seed of its
+    variation.
+    """
     numbered = [(index, *job) for index, job in enumerate(jobs)]
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         return list(track(pool.map(_speak, numbered, chunksize=32), "speaking", total=len(jobs)))

@@ -1,6 +1,8 @@
-"""Training documents of the generator: the prompt format of Llasa, and for each position what the aids ask for.
+"""Training documents of the generator: the prompt format of Llasa, and for each position what the aids ask
+for.
 
-A document holds one utterance, or two of the same voice and style: the first then is a voice prompt for the second.
+A document holds one utterance, or two of the same voice and style: the first then is a voice prompt for the
+second.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from experiments.nano.data.tokenizer import CHARACTERS, INSTRUCTION, build
 
 IGNORE = -100
 LOOKAHEAD = 2
-"""A frame attends this many tokens after its letter: a causal model knows a letter's sound from the ones after it."""
+"""A frame attends this many tokens after its letter: a causal model knows a letter's sound from the ones
+after it.
+"""
 MAX_WORDS = 40
 IDS = NDArray[np.int64]
 
@@ -96,7 +100,9 @@ class DocumentBuilder:
         return Piece(text, codes, at_state[path], states.state[path], word_of_state[path], sound)
 
     def document(self, pieces: list[Piece], drop_text: bool = False) -> Document:
-        """One document of one or more pieces; ``drop_text`` leaves the text empty, so that speech alone is learned."""
+        """One document of one or more pieces; ``drop_text`` leaves the text empty, so that speech alone is
+        learned.
+        """
         text = "" if drop_text else " ".join(p.text for p in pieces)
         start, n = len(self.head), len(text)
         codes = np.concatenate([p.codes for p in pieces])

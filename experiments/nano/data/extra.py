@@ -25,7 +25,8 @@ DECODED_TOGETHER = 64
 
 
 def build_extra_voices(folder: Path, corpus: Corpus, hours: float, seed: int) -> None:
-    """Let ``EXTRA_VOICES`` speak new texts in all styles; sentences that the corpus holds out are never among them.
+    """Let ``EXTRA_VOICES`` speak new texts in all styles; sentences that the corpus holds out are never among
+    them.
 
     One recording in twenty is set apart as the split ``test``. Does nothing if the folder is complete.
     """

@@ -1,7 +1,7 @@
 """The nano generator's tokenizer: characters, a few markers and one token for each speech code.
 
-It has no lexicon: any text is lower-cased, stripped of accents and read letter by letter, so that every English
-text can be asked for. The chat template has the same calls as Llama-3's (and ignores its date).
+It has no lexicon: any text is lower-cased, stripped of accents and read letter by letter, so that every
+English text can be asked for. The chat template has the same calls as Llama-3's (and ignores its date).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MARKERS = [
 """The instruction is one token here, since at the character level its constant text would cost 27."""
 
 _TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|eot_id|>{% endfor %}"
+    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>"
+    "{{ message['content'] }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 

@@ -1,4 +1,5 @@
-"""Acoustic units: the frames of a corpus in 1,024 clusters, from which texts are aligned before any codec exists.
+"""Acoustic units: the frames of a corpus in 1,024 clusters, from which texts are aligned before any codec
+exists.
 
 As in HuBERT's first iteration (arXiv 2106.07447) the clusters are those of k-means on plain spectral
 features. One frame is 20 ms, as long as one speech token.
@@ -38,7 +39,9 @@ def cepstra(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 def acoustic_units(
     corpora: Sequence[Corpus], seed: int, units: int = N_UNITS
 ) -> list[list[NDArray[np.int64]]]:
-    """For each corpus and utterance its units, one every 20 ms; k-means runs on frames of all corpora together."""
+    """For each corpus and utterance its units, one every 20 ms; k-means runs on frames of all corpora
+    together.
+    """
     from scipy.cluster.vq import kmeans2, vq
 
     features = [

@@ -57,7 +57,9 @@ TRAINING_VOICES = (
     Voice("kit", "espeak", "en-us+klatt2"),
     Voice("rms", "flite", "rms", 103, 12),
 )
-"""The voices that the generator and the codec learn. ``rms`` has no pitch control: it speaks neutrally only."""
+"""The voices that the generator and the codec learn. ``rms`` has no pitch control: it speaks neutrally
+only.
+"""
 
 UNSEEN_VOICES = (
     Voice("ked", "festival", "voice_ked_diphone"),
@@ -157,7 +159,8 @@ def _flite(text: str, voice: Voice, style: Style, rate: float, pitch: float, pat
 
 
 def _espeak(text: str, voice: Voice, style: Style, rate: float, pitch: float, path: Path) -> None:
-    # espeak-ng's pitch scale: 50 is the voice's own, 100 about 1.5 times that; SSML is its only way to a range
+    # espeak-ng's pitch scale: 50 is the voice's own, 100 about 1.5 times that; SSML is its only way to a
+    # range
     base = int(np.clip(50 + 100 * (pitch - 1), 0, 99))
     spoken = f'<prosody range="{int(100 * style.range)}%">{text}</prosody>'
     subprocess.run(
@@ -182,7 +185,8 @@ def _espeak(text: str, voice: Voice, style: Style, rate: float, pitch: float, pa
 def _festival(text: str, voice: Voice, style: Style, rate: float, pitch: float, path: Path) -> None:
     # only neutral is asked of festival: its pitch settings differ from voice to voice
     subprocess.run(
-        ["text2wave", "-eval", f"({voice.code})", "-eval", f"(Parameter.set 'Duration_Stretch {0.92 / rate:.3f})", "-o", path],
+        ["text2wave", "-eval", f"({voice.code})", "-eval",
+         f"(Parameter.set 'Duration_Stretch {0.92 / rate:.3f})", "-o", path],
         input=text.encode(),
         check=True,
         capture_output=True,

@@ -1,4 +1,6 @@
-"""Figures of the nano codec: what resynthesis costs in words and in spectrum, how fast it is, codes in use."""
+"""Figures of the nano codec: what resynthesis costs in words and in spectrum, how fast it is, codes in
+use.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ class Spoken:
 
 
 def held_out_texts(corpus: Corpus, seed: int) -> list[Spoken]:
-    """Sentences that no model was trained on, by the corpus' voices; the variation is none of the corpus' either."""
+    """Sentences that no model was trained on, by the corpus' voices; the variation is none of the corpus'
+    either.
+    """
     found = []
     sentences = [corpus.utterances[i].text for i in corpus.split("test")][:TEXTS]
     able = [voice for voice in voices.TRAINING_VOICES if voices.acts(voice.name)]
@@ -81,7 +83,8 @@ def resynthesis(spoken: Sequence[Spoken], codec: Codec) -> list[Spoken]:
 def figure(label: Any, spoken: Sequence[Spoken], seed: int) -> dict[str, Any]:
     """Accuracy of the likeliest label, and how cosines tell recordings of one style from those of others.
 
-    label: the adapter with measure=label. Recordings under 0.5 s are left out. Pairs of recordings are of any voices.
+    label: the adapter with measure=label. Recordings under 0.5 s are left out. Pairs of recordings are of any
+    voices.
     """
     heard = [s for s in spoken if len(s.wave) >= label.min_seconds * 16_000]
     scores = label.score([s.wave for s in heard], Target(emotion="neutral"))

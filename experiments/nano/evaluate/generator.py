@@ -1,8 +1,8 @@
 """Figures of the nano generator: what one sample says, and what best-of-N makes of it.
 
 The search runs as users run it (`search.Searcher`), once with N = 16 for each sentence; since the first n
-candidates of a larger N are those of a smaller one, the smaller N are read off the same records. What searched and
-what judges is kept apart: the judges hear the finished candidates in a second pass.
+candidates of a larger N are those of a smaller one, the smaller N are read off the same records. What
+searched and what judges is kept apart: the judges hear the finished candidates in a second pass.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _state: dict[str, Any] = {}
 
 
 def jobs(corpus: Corpus, sentences: int) -> Iterator[Job]:
-    """(list, text, index of the voice prompt): prompts are dev recordings of the voice and style of the sentence."""
+    """(list, text, index of the voice prompt): prompts are dev recordings of the voice and style of the
+    sentence.
+    """
     dev = corpus.split("dev")
     by_group: dict[tuple[str, str], list[int]] = {}
     for i in dev:
@@ -169,7 +171,9 @@ CHOOSERS: dict[str, Callable[[Record], tuple[float, ...]]] = {
     "sim": lambda c: (-c["sim"],),
     "sphinx": lambda c: (c["sphinx"],),
 }
-"""By what a candidate is chosen; "sphinx" picks with the held-out pocketsphinx itself: a bound, not a result."""
+"""By what a candidate is chosen; "sphinx" picks with the held-out pocketsphinx itself: a bound, not a
+result.
+"""
 TITLES = {
     "whisper": "WER by whisper",
     "hubert-ctc": "WER by hubert-ctc",

@@ -1,7 +1,8 @@
-"""CMU pocketsphinx as a held-out recogniser: an acoustic model that this recipe did not train and no search uses.
+"""CMU pocketsphinx as a held-out recogniser: an acoustic model that this recipe did not train and no search
+uses.
 
-It decodes with a dictionary of the vocabulary and a bigram language model of the training texts, so that it is
-strict about which word was said and fair about how it was spelled.
+It decodes with a dictionary of the vocabulary and a bigram language model of the training texts, so that it
+is strict about which word was said and fair about how it was spelled.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ LANGUAGE_WEIGHT = 6.5
 
 
 def bigram_model(texts: Iterable[str], words: list[str], path: Path, discount: float = 0.7) -> None:
-    """Write an ARPA bigram model with absolute discounting; every word of ``words`` keeps some probability."""
+    """Write an ARPA bigram model with absolute discounting; every word of ``words`` keeps some
+    probability.
+    """
     unigrams: collections.Counter[str] = collections.Counter()
     bigrams: collections.Counter[tuple[str, str]] = collections.Counter()
     contexts: collections.Counter[str] = collections.Counter()
@@ -67,7 +70,8 @@ class Sphinx:
     """pocketsphinx over a closed list of words."""
 
     def __init__(self, texts: Iterable[str], words: Iterable[str]) -> None:
-        """``texts`` train the language model; ``words`` are all that may be heard, each in the CMU dictionary.
+        """``texts`` train the language model; ``words`` are all that may be heard, each in the CMU
+        dictionary.
 
         Raises ValueError for a word without a pronunciation, UserError where pocketsphinx is not installed.
         """

@@ -137,7 +137,9 @@ def phrases(corpus: Corpus, seed: int) -> Spoken:
 
 
 def hard_list() -> Spoken:
-    """The harder list: tongue twisters, words that training never has, long sentences; each voice says a share."""
+    """The harder list: tongue twisters, words that training never has, long sentences; each voice says a
+    share.
+    """
     speakers = voices.TRAINING_VOICES
     return [(t, speak(t, speakers[k % len(speakers)], "neutral", seed=k)) for k, t in enumerate(texts.HARD)]
 
@@ -155,7 +157,9 @@ def word_errors(verifier: Any, spoken: Iterable[tuple[str, Waveform]], seed: int
 
 
 def sounds(corpus: Corpus, seed: int) -> dict[str, list[Waveform]]:
-    """Sounds without words, each made from a test recording and as long, at the loudness of speech or below."""
+    """Sounds without words, each made from a test recording and as long, at the loudness of speech or
+    below.
+    """
     generator, test = np.random.default_rng(seed + 902), corpus.split("test")
     picked = {kind: generator.choice(test, SOUNDS_A_KIND, replace=False) for kind in NONSPEECH}
     return {kind: [NONSPEECH[kind](corpus.samples(i), generator) for i in picked[kind]] for kind in NONSPEECH}

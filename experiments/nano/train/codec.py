@@ -60,7 +60,9 @@ def config() -> Xcodec2Config:
 
 
 def build(seed: int) -> Xcodec2Model:
-    """A codec with an initialisation that trains: the stock one starts silent, where the ISTFT has no gradient."""
+    """A codec with an initialisation that trains: the stock one starts silent, where the ISTFT has no
+    gradient.
+    """
     torch.manual_seed(seed)
     model = Xcodec2Model(config())
     for module in model.modules():
@@ -188,7 +190,9 @@ def crops(corpus: Corpus, indices: list[int], generator: np.random.Generator, ho
 
 
 def encode_latents(model: Xcodec2Model, waves: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """Quantised latents [batch, hops, dim] with gradients (``Xcodec2Model.encode`` stops them at the semantic part)."""
+    """Quantised latents [batch, hops, dim] with gradients (``Xcodec2Model.encode`` stops them at the semantic
+    part).
+    """
     semantic = model.semantic_encoder(features).last_hidden_state.transpose(1, 2)
     hidden = torch.cat([model.semantic_adapter(semantic), model.acoustic_encoder(waves)], dim=1)
     latents: torch.Tensor = model.quantizer(model.fc_encoder(hidden.transpose(1, 2)))[0]
@@ -218,12 +222,15 @@ def train_codec(corpus: Corpus, folder: Path, steps: int, seed: int) -> None:
 
 
 def export_codec(model: Xcodec2Model, folder: Path) -> None:
-    """Write the codec rounded as it will be shipped, so that the corpus is encoded by the weights that users have."""
+    """Write the codec rounded as it will be shipped, so that the corpus is encoded by the weights that users
+    have.
+    """
     model.eval().to(torch.bfloat16).save_pretrained(folder)
 
 
 def train_joint(corpus: Corpus, source: Path, folder: Path, steps: int, seed: int) -> None:
-    """Train all of the codec of ``source`` further, with a second aim: the codes are to tell which sound is spoken.
+    """Train all of the codec of ``source`` further, with a second aim: the codes are to tell which sound is
+    spoken.
 
     X-codec2 asks its codes for the features of a speech model as well (arXiv 2502.04128); here they are
     asked for the aligned phoneme states, by two convolutions that are dropped.

@@ -1,7 +1,7 @@
 """Training of the nano emotion2vec: funasr's ``Emotion2vec`` in small, as a classifier of the acted styles.
 
-The released models are pre-trained without labels and fine-tuned with them (Ma et al., arXiv 2312.15185); here the
-same network learns the labels alone. Needs funasr: ``pip install 'llasa-search[funasr]'``.
+The released models are pre-trained without labels and fine-tuned with them (Ma et al., arXiv 2312.15185);
+here the same network learns the labels alone. Needs funasr: ``pip install 'llasa-search[funasr]'``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ PITCHES, PITCH_WEIGHT = 32, 1.0
 
 
 def settings() -> dict[str, Any]:
-    """The configuration file: the released architecture with 3 blocks of 128 and at most 64 convolution channels."""
+    """The configuration file: the released architecture with 3 blocks of 128 and at most 64 convolution
+    channels.
+    """
     audio = {
         "type": "AUDIO",
         "prenet_depth": 1,
@@ -163,7 +165,9 @@ class StyleBatches:
             self.recordings.append(by_style)
 
     def draw(self, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """(normalised waveforms [BATCH, samples], class numbers [BATCH]); all crops of a batch have one length."""
+        """(normalised waveforms [BATCH, samples], class numbers [BATCH]); all crops of a batch have one
+        length.
+        """
         waves, labels = [], []
         for source in generator.choice(len(self.sources), BATCH, p=self.shares):
             label = int(generator.integers(len(TOKENS)))
@@ -172,8 +176,8 @@ class StyleBatches:
             index = by_voice[voice][generator.integers(len(by_voice[voice]))]
             waves.append(self.sources[source].samples(index))
             labels.append(label)
-        # recordings are cut rather than repeated, since a repetition has another rhythm; few lengths, as each new
-        # one costs the time of several steps
+        # recordings are cut rather than repeated, since a repetition has another rhythm; few lengths, as each
+        # new one costs the time of several steps
         longest = np.quantile([len(wave) for wave in waves], 0.25)
         length = (
             int(min(longest, generator.uniform(*CROP_SECONDS) * SAMPLE_RATE)) // LENGTH_STEP * LENGTH_STEP
@@ -194,10 +198,11 @@ def crop(wave: NDArray[np.float32], length: int, generator: np.random.Generator)
 
 
 def pitch_classes(waves: torch.Tensor, frames: int) -> torch.Tensor:
-    """[batch, samples] -> [batch, frames]: for each 20 ms 0 without a pitch, else 1 + its place from 60 to 400 Hz.
+    """[batch, samples] -> [batch, frames]: for each 20 ms 0 without a pitch, else 1 + its place from 60 to
+    400 Hz.
 
-    The highest peak of the normalised autocorrelation over 50 ms, in ``PITCHES`` steps of equal ratio. Often an octave
-    or more too low where the pitch is high: good enough for an aid.
+    The highest peak of the normalised autocorrelation over 50 ms, in ``PITCHES`` steps of equal ratio. Often
+    an octave or more too low where the pitch is high: good enough for an aid.
     """
     window, size = 800, 1080
     padded = F.pad(waves, ((window - 400) // 2, window))
@@ -247,7 +252,9 @@ def train_emotion(
 
 
 def export_emotion(model: Any, folder: Path) -> None:
-    """Write the folder that ``funasr.AutoModel`` loads, in the released format: float32 weights, labels, settings."""
+    """Write the folder that ``funasr.AutoModel`` loads, in the released format: float32 weights, labels,
+    settings.
+    """
     from omegaconf import OmegaConf
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,9 @@ def _encode(indices: list[int]) -> list[NDArray[np.int16]]:
 
 
 def encode_corpus(folder: Path, model: Path, path: Path) -> None:
-    """Write ``codes`` (int16, one after the other) and ``offsets`` to ``path``; utterances of one length go together."""
+    """Write ``codes`` (int16, one after the other) and ``offsets`` to ``path``; utterances of one length go
+    together.
+    """
     if path.exists():
         return
     hops = [-(-(u.length + 1) // HOP) for u in Corpus(folder).utterances]

@@ -31,7 +31,9 @@ def trained_words(corpus: Corpus, target: Path) -> None:
 
 
 def voice_prompts(corpus: Corpus, target: Path) -> None:
-    """One dev recording of each voice and style, the neutral ones first; models were never trained on them."""
+    """One dev recording of each voice and style, the neutral ones first; models were never trained on
+    them.
+    """
     target.mkdir(parents=True, exist_ok=True)
     chosen: dict[tuple[str, str], int] = {}
     low, high = (round(SAMPLE_RATE * s) for s in PROMPT_SECONDS)

@@ -1,7 +1,7 @@
 """Training of the nano generator: a plain ``LlamaForCausalLM`` with aids that are dropped at export.
 
-Without the aids a model this small speaks fluently and says other words; the gap between the loss with the right
-and with a wrong text is the figure that tells (see ``validate``).
+Without the aids a model this small speaks fluently and says other words; the gap between the loss with the
+right and with a wrong text is the figure that tells (see ``validate``).
 """
 
 from __future__ import annotations
@@ -206,7 +206,9 @@ class Batches:
 def collate(
     documents: list[Document], generator: np.random.Generator, noise: float, builder: DocumentBuilder
 ) -> dict[str, torch.Tensor]:
-    """Pad to the bucket; in 80 % of documents up to ``2 * noise`` of the input codes are replaced at random."""
+    """Pad to the bucket; in 80 % of documents up to ``2 * noise`` of the input codes are replaced at
+    random.
+    """
     size = next(b for b in BUCKETS if max(len(d.ids) for d in documents) <= b)
     rows: dict[str, list[NDArray[Any]]] = {}
     for d in documents:

@@ -51,7 +51,9 @@ def hubert_config() -> HubertConfig:
 
 
 def build_hubert(seed: int) -> HubertForCTC:
-    """A network in torch's default initialisation, with plain attention: its backward pass is faster on a CPU."""
+    """A network in torch's default initialisation, with plain attention: its backward pass is faster on a
+    CPU.
+    """
     torch.manual_seed(seed)
     model = HubertForCTC._from_config(hubert_config(), attn_implementation="eager")
     for module in model.modules():
@@ -74,8 +76,9 @@ def normalised(clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
 def train_hubert(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
     """Train the HuBERT by CTC on the letters of aligned corpora with their shares; exports ``folder/model``.
 
-    A run that ended can go on with more ``steps``, as the Whisper's does. Two aids are dropped at the end. A linear layer on the convolutions gives the log-mel spectrum, which brings them
-    to features of speech long before the CTC would; another on the last layer but one names the sound of each frame.
+    A run that ended can go on with more ``steps``, as the Whisper's does. Two aids are dropped at the end. A
+    linear layer on the convolutions gives the log-mel spectrum, which brings them to features of speech long
+    before the CTC would; another on the last layer but one names the sound of each frame.
     """
     model = build_hubert(seed).train()
     mel = torch.nn.Linear(model.config.conv_dim[-1], 2 * N_MELS)
@@ -110,7 +113,9 @@ def train_hubert(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: i
 
 
 def export_hubert(model: HubertForCTC, folder: Path) -> None:
-    """Write the network in bf16, the letters and the configuration of its input, as ``from_pretrained`` reads them."""
+    """Write the network in bf16, the letters and the configuration of its input, as ``from_pretrained`` reads
+    them.
+    """
     copy = HubertForCTC(model.config)
     copy.load_state_dict(model.state_dict())
     copy.to(torch.bfloat16).eval().save_pretrained(folder)

@@ -33,7 +33,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A clip before it is made: recordings of one source to be joined, and how they are garbled, if they are."""
+    """A clip before it is made: recordings of one source to be joined, and how they are garbled, if they
+    are.
+    """
 
     source: int
     indices: tuple[int, ...]
@@ -116,7 +118,9 @@ class ClipBatches:
         return Clip(wave * np.float32(generator.uniform(0.3, 1.5)), text, states)
 
     def _states(self, plan: _Plan, lead: int, frames: int) -> NDArray[np.int64]:
-        """The states of joined recordings after ``lead`` samples, each frame by what is spoken in its middle."""
+        """The states of joined recordings after ``lead`` samples, each frame by what is spoken in its
+        middle.
+        """
         corpus, states, start = self.sources[plan.source], np.full(frames, IGNORE), lead
         for index in plan.indices:
             end = start + corpus.utterances[index].length

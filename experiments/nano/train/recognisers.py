@@ -1,4 +1,6 @@
-"""What the trainings of both nano recognisers share: their mixture of speech, the letters' CTC and the optimizers."""
+"""What the trainings of both nano recognisers share: their mixture of speech, the letters' CTC and the
+optimizers.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ SHARES = (0.55, 0.30, 0.15)
 
 
 def log_mel(waves: torch.Tensor) -> torch.Tensor:
-    """[batch, samples] -> [batch, 80, samples / 160], each item as ``whisper.audio.log_mel_spectrogram`` has it."""
+    """[batch, samples] -> [batch, 80, samples / 160], each item as ``whisper.audio.log_mel_spectrogram`` has
+    it.
+    """
     stft = torch.stft(waves, 400, 160, window=torch.hann_window(400), return_complex=True)
     power = stft[..., :-1].real.square() + stft[..., :-1].imag.square()
     log = torch.clamp(mel_filters("cpu", N_MELS) @ power, min=1e-10).log10()
@@ -29,7 +33,9 @@ def log_mel(waves: torch.Tensor) -> torch.Tensor:
 
 
 def characters(texts: Sequence[str], first: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(all targets in a row, their counts) for CTC: letters from ``first + 1`` on, ``first`` between words."""
+    """(all targets in a row, their counts) for CTC: letters from ``first + 1`` on, ``first`` between
+    words.
+    """
     numbers = {letter: first + 1 + k for k, letter in enumerate(LETTERS)} | {" ": first}
     return torch.tensor([numbers[c] for t in texts for c in t]), torch.tensor([len(t) for t in texts])
 
@@ -44,8 +50,8 @@ def ctc_loss(logits: torch.Tensor, lengths: torch.Tensor, texts: Sequence[str], 
 def sound_loss(logits: torch.Tensor, clips: Sequence[Clip]) -> torch.Tensor:
     """Cross-entropy of the sound spoken in each 20 ms, of logits [batch, frames, states]; where it is known.
 
-    As in HuBERT's own training (arXiv 2106.07447), here with aligned phonemes: it teaches an encoder to hear long
-    before the letters' CTC would.
+    As in HuBERT's own training (arXiv 2106.07447), here with aligned phonemes: it teaches an encoder to hear
+    long before the letters' CTC would.
     """
     states = torch.full(logits.shape[:2], IGNORE)
     for row, clip in zip(states, clips, strict=True):

@@ -1,4 +1,6 @@
-"""Training of the nano speaker verifier: a small ``WavLMForXVector``, by a cosine cross-entropy over the voices."""
+"""Training of the nano speaker verifier: a small ``WavLMForXVector``, by a cosine cross-entropy over the
+voices.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ BATCH = 32
 CROP_SECONDS = (1.0, 3.0)
 SCALE, MARGIN = 20.0, 0.2
 MARGIN_RAMP = (200, 600)
-"""Steps between which the margin grows from nothing: with a margin from the start the loss stays at chance."""
+"""Steps between which the margin grows from nothing: with a margin from the start the loss stays at
+chance.
+"""
 SHARES = (0.35, 0.35, 0.30)
 """Share of each batch from the corpus, from its resynthesis and from the extra voices."""
 
@@ -74,7 +78,9 @@ def normalise(wave: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def crop(wave: NDArray[np.float32], length: int, generator: np.random.Generator) -> NDArray[np.float32]:
-    """``length`` samples from anywhere in the recording, which is repeated if it is too short, with noise added."""
+    """``length`` samples from anywhere in the recording, which is repeated if it is too short, with noise
+    added.
+    """
     if len(wave) < length:
         wave = np.resize(wave, length)
     start = int(generator.integers(len(wave) - length + 1))
@@ -117,7 +123,9 @@ class VoiceBatches:
 def margin_loss(
     model: WavLMForXVector, embeddings: torch.Tensor, labels: torch.Tensor, margin: float
 ) -> torch.Tensor:
-    """Cross-entropy of scaled cosines to the voices' weights, the right one lowered by ``margin`` (AM-softmax)."""
+    """Cross-entropy of scaled cosines to the voices' weights, the right one lowered by ``margin``
+    (AM-softmax).
+    """
     cosines = F.normalize(embeddings, dim=-1) @ F.normalize(model.objective.weight, dim=0)
     return F.cross_entropy(SCALE * (cosines - margin * F.one_hot(labels, cosines.shape[-1])), labels)
 

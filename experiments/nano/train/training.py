@@ -74,7 +74,9 @@ def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
 
 
 def rng(seed: int, step: int) -> np.random.Generator:
-    """The random numbers of one step: they depend on nothing else, so a resumed run draws what the first would."""
+    """The random numbers of one step: they depend on nothing else, so a resumed run draws what the first
+    would.
+    """
     return np.random.default_rng([seed, step])
 
 
@@ -90,7 +92,8 @@ def train(
     save_every: int = 500,
     validate: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
-    """Run ``losses(step)["loss"]`` down for ``schedule.steps`` steps, going on from ``folder/checkpoint.pt`` if there.
+    """Run ``losses(step)["loss"]`` down for ``schedule.steps`` steps, going on from ``folder/checkpoint.pt``
+    if there.
 
     Steps whose gradient is not finite are dropped. Writes ``folder/log.jsonl`` with the seconds spent so far.
     """

@@ -33,7 +33,9 @@ DIMENSIONS = ModelDimensions(
     n_text_head=4,
     n_text_layer=2,
 )
-"""The English-only vocabulary and windows of 10 s; half of the parameters are rows of tokens that are never used."""
+"""The English-only vocabulary and windows of 10 s; half of the parameters are rows of tokens that are never
+used.
+"""
 BATCH = 40
 FULL_WINDOW_EVERY = 8
 NOTHING_HEARD = "."
@@ -41,7 +43,9 @@ NOTHING_HEARD = "."
 
 
 class WordPieces:
-    """The tokens that the texts use, numbered densely, so that the softmax of training is as small as they are few."""
+    """The tokens that the texts use, numbered densely, so that the softmax of training is as small as they
+    are few.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.tokenizer = get_tokenizer(multilingual=False)
@@ -107,7 +111,9 @@ def decode_text(model: Whisper, rows: torch.Tensor, audio: torch.Tensor, unused:
 
 
 def windows(clips: Sequence[Clip], padding: int) -> torch.Tensor:
-    """[batch, samples] with zeros after each clip, as ``pad_or_trim`` puts them; whole codes of 320 samples."""
+    """[batch, samples] with zeros after each clip, as ``pad_or_trim`` puts them; whole codes of 320
+    samples.
+    """
     longest = min(max(len(c.wave) for c in clips) + padding, DIMENSIONS.n_audio_ctx * HOP)
     waves = np.zeros((len(clips), -(-longest // HOP) * HOP), np.float32)
     for row, clip in zip(waves, clips, strict=True):
@@ -118,11 +124,12 @@ def windows(clips: Sequence[Clip], padding: int) -> torch.Tensor:
 def train_whisper(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
     """Train the Whisper on aligned corpora with their shares; exports ``folder/model``.
 
-    A character CTC and the names of the sounds on the encoder help the training and are dropped. Windows are as short
-    as their clips, but 10 s long in some steps, as they are when the model is used. A run that ended can go on with
-    more ``steps``, also once there is a resynthesis.
+    A character CTC and the names of the sounds on the encoder help the training and are dropped. Windows are
+    as short as their clips, but 10 s long in some steps, as they are when the model is used. A run that ended
+    can go on with more ``steps``, also once there is a resynthesis.
     """
-    # a run that goes on must find the same tokens: resynthesis adds none, and extra voices are there from the start
+    # a run that goes on must find the same tokens: resynthesis adds none, and extra voices are there from the
+    # start
     pieces = WordPieces([u.text for source, _ in sources for u in source.utterances])
     model = build_whisper(len(pieces.ids) + 1, seed).train()
     ctc = torch.nn.Linear(DIMENSIONS.n_audio_state, len(LETTERS) + 2)

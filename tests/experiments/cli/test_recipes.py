@@ -57,6 +57,7 @@ def recipe(tmp_path: Path) -> Callable[[object], str]:
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.processes
 def test_every_recipe_searches_with_the_verifiers_of_the_preset(
     name: str, preset: str, settings: Callable[..., Settings], voice_file: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_every_recipe_searches_with_the_verifiers_of_the_preset(
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.processes
 def test_a_kind_alone_has_the_source_of_the_preset(preset: str, settings: Callable[..., Settings]) -> None:
     own = {Spec.parse(spec).kind: Spec.parse(spec).source for spec in PRESETS[preset].verifiers}
     found = settings(

@@ -214,6 +214,7 @@ def test_a_signal_ends_the_process_with_one_line_and_nothing_half_done(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_version_and_models(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     assert cli.main(["--version"]) == 0

@@ -14,7 +14,9 @@ TEXTS = ("the old king saw a ship", "seven red apples", "yes", "please open the 
 
 
 def build_corpus(folder: Path, count: int = 24, seed: int = 0) -> Corpus:
-    """`count` recordings of 0.6 to 1.6 s; every sixth belongs to the split test. State k is spoken in every 9th hop."""
+    """`count` recordings of 0.6 to 1.6 s; every sixth belongs to the split test. State k is spoken in every
+    9th hop.
+    """
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     pieces, lines, start = [], [], 0

@@ -9,8 +9,10 @@ from experiments.nano.data.cmudict import pronunciations
 WORDS = {
     word: phonemes.split()
     for word, phonemes in {
-        "cake": "K EY K", "lake": "L EY K", "make": "M EY K", "ship": "SH IH P", "shop": "SH AA P", "cash": "K AE SH",
-        "sit": "S IH T", "pit": "P IH T", "six": "S IH K S", "tap": "T AE P", "lip": "L IH P", "mop": "M AA P",
+        "cake": "K EY K", "lake": "L EY K", "make": "M EY K", "ship": "SH IH P", "shop": "SH AA P",
+        "cash": "K AE SH",
+        "sit": "S IH T", "pit": "P IH T", "six": "S IH K S", "tap": "T AE P", "lip": "L IH P",
+        "mop": "M AA P",
         "kiss": "K IH S", "pal": "P AE L",
     }.items()
 }  # fmt: skip

@@ -1,4 +1,6 @@
-"""The models that are shipped: their files, that they load by the ordinary path, and that they do what they are for."""
+"""The models that are shipped: their files, that they load by the ordinary path, and that they do what they
+are for.
+"""
 
 from pathlib import Path
 

@@ -249,6 +249,7 @@ def test_too_little_address_space_is_found_before_ray_starts(monkeypatch: pytest
             check_address_space()
 
 
+@pytest.mark.processes
 def test_sigterm_stays_with_its_handler_when_ray_is_imported() -> None:
     code = (
         "import signal; from search.backends.ray.cluster import import_ray; handle = lambda *_: None; "
