@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from search.cost.budget import Budget
     from search.engine import Failure, Searcher
     from search.models import ModelSpec
-    from search.results.result import Candidate, SearchResult
+    from search.results.candidate import Candidate
+    from search.results.result import SearchResult
     from search.strategies.base import Strategy
     from search.strategies.registry import build
 
 _HOMES = {
     "Budget": "search.cost.budget",
-    "Candidate": "search.results.result",
+    "Candidate": "search.results.candidate",
     "Failure": "search.engine",
     "ModelSpec": "search.models",
     "SearchResult": "search.results.result",
