@@ -102,5 +102,5 @@ def test_numbers_out_of_range_are_refused(number: float) -> None:
             ModelSpec.from_preset(**{name: number})
     with pytest.raises(UserError, match=r"^remember=-3: give 0 or more"):
         ModelSpec.from_preset(remember=-3)
-    with pytest.raises(UserError, match='unknown preset "nan": did you mean "nano"'):
+    with pytest.raises(UserError, match="unknown preset 'nan': did you mean 'nano'"):
         ModelSpec.from_preset("nan")

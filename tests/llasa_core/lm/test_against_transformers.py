@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from llasa_core.errors import UserError
-from llasa_core.lm import attention, sampling
+from llasa_core.lm import attention, sampler
 from llasa_core.lm.attention import reference_attention
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.prefix import Group
@@ -105,7 +105,7 @@ def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Columns in whole buckets, and only operations that a GPU has too."""
     monkeypatch.setattr(GENERATOR.network, "compiled", None)
     monkeypatch.setattr(attention, "attend", reference_attention)
-    monkeypatch.setattr(sampling, "_sorted", lambda weights: weights.sort(dim=-1).values)
+    monkeypatch.setattr(sampler, "_sorted", lambda weights: weights.sort(dim=-1).values)
 
 
 @pytest.mark.parametrize("chosen", [FREE, Sampling(0.9, 0.9, 50, 0.01, 1.2)])
