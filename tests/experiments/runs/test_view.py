@@ -51,8 +51,9 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
         clock.now += 8
         view.finished(result("b", 0.0, 0.25))
         view.watch(Request("c", id="c"))("generate", 2, 4)
-        line = "3/6 done, 1 failed, 8 candidates, 33 tokens/s, about 0:00:12 left"
-        assert screen.getvalue() == f"{line}, wer 0.250, hubert-ctc:nano 0.500\n"
+        headline = "3/6 done, 1 failed, 8 candidates, 33 tokens/s, about 0:00:12 left"
+        line = f"{headline}, wer 0.250, hubert-ctc:nano 0.500\n"
+        assert screen.getvalue() == line
         assert "10 candidates" in view.headline
         clock.now += 1
         view.lost("c")
