@@ -10,6 +10,7 @@ import pytest
 
 import search
 
+pytestmark = pytest.mark.processes
 ROOT = Path(search.__file__).resolve().parents[1]
 
 
