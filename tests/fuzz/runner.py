@@ -85,7 +85,9 @@ class Runner:
         after = snapshot(self.folder)
         asked = {word for option, word in pairwise(arguments) if option in WRITES}
         changed = sorted(
-            name for name in (before.keys() | after.keys()) - asked if before.get(name) != after.get(name)
+            name
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name) and not asked & {name, *map(str, Path(name).parents)}
         )
         if changed and not fault:
             fault = f"changed {', '.join(changed)}"

@@ -234,8 +234,8 @@ def test_wrong_words_are_marked(search: tuple[FakeSearch, SearchResult], tmp_pat
     said = [text for text in map(str.split, page.within["p"]) if text[:1] == ["wer:"]]
     assert len(said) == len(search[1].candidates)
     assert " ".join(said[0]) == (
-        "wer: 6 of 12 words wrong added: oh the instead of: old heard: gold clock on missed: the kitchen wall "
-        "had stopped at seven added: at instead of: again heard: last"
+        "wer: 6 of 12 words wrong added: oh the instead of: old heard: gold clock on missed: the kitchen "
+        "wall had stopped at seven added: at instead of: again heard: last"
     )
     assert "none (silent <audio>)" in page.text
 
