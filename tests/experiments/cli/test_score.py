@@ -223,7 +223,7 @@ def test_a_verifier_has_the_last_word(capsys: pytest.CaptureFixture[str]) -> Non
     assert cli.main(["score", str(SLT.path), "--text", "ein Zug", "--language", "de"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "error: whisper:nano knows English only" in shown.err
+    assert "error: whisper:nano knows 'en' only" in shown.err
 
 
 def test_the_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
