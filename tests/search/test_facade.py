@@ -16,7 +16,12 @@ ROOT = Path(search.__file__).resolve().parents[1]
 
 def python(code: str, *path: Path) -> subprocess.CompletedProcess[str]:
     """Runs code with these folders on the path, and nothing of this project but by them."""
-    lines = [f"import sys; sys.path[:0] = {[str(folder) for folder in path]!r}", code]
+    lines = [
+        f"import sys; sys.path[:0] = {[str(folder) for folder in path]!r}",
+        # an editable installation of this project would find what is missing
+        "sys.meta_path = [one for one in sys.meta_path if 'editable' not in getattr(one, '__module__', '')]",
+        code,
+    ]
     return subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, cwd="/", check=False
     )
