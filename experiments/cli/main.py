@@ -54,7 +54,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _problem_with_packages() -> str:
-    """What is wrong if another distribution has replaced one of our packages, whose names are general; or ""."""
+    """What is wrong if another distribution has replaced one of our packages; "" if all are ours."""
     try:
         from search.collisions import collision
     except ImportError:

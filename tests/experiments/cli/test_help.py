@@ -1,4 +1,4 @@
-"""Help is quick, has groups and examples, and spells options the same everywhere; shells can complete them."""
+"""Help is quick, has groups and examples, and spells options the same everywhere; shells complete them."""
 
 import os
 import re

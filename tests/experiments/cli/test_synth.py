@@ -18,6 +18,9 @@ from tests.verifiers.tiny_verifiers import write_hubert, write_wavlm, write_whis
 
 SOURCES = ["--verifier", "crossings", "--verifier", "level", "--judge", "crossings:held-out"]
 
+MOMENTS = ("LocalBackend.open", "Outputs.stage", "wav_bytes", "Outputs.publish")
+"""Functions of `synth` that are just about to begin."""
+
 
 @pytest.fixture
 def command(voice_file: Path, tiny_generator: Path, tiny_codec: Path) -> list[str]:
@@ -182,8 +185,10 @@ def test_an_interrupt_leaves_nothing(
     assert "interrupted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("moment", ["LocalBackend.open", "Outputs.stage", "wav_bytes", "Outputs.publish"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [*((moment, signal.SIGINT) for moment in MOMENTS), *zip(MOMENTS[1:], SIGNALS[1:], strict=True)],
+)
 def test_a_signal_ends_the_process_with_one_line_and_nothing_half_done(
     moment: str, number: signal.Signals, command: list[str], tmp_path: Path
 ) -> None:
