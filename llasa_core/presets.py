@@ -20,7 +20,8 @@ PACKAGED = {
 class Preset:
     """Sources of a generator, a codec and verifiers, with the sampling that suits them.
 
-    A source is a packaged name, a local folder or a hub id; verifiers and judges are specs of the verifier registry.
+    A source is a packaged name, a local folder or a hub id; verifiers and judges are specs of the verifier
+    registry.
     optional: specs of further verifiers; whoever names one of these kinds without a source means this one.
     """
 

@@ -21,9 +21,10 @@ QUIET_WARNING_DBFS = -45.0
 class Request:
     """One text to speak, optionally with a voice prompt (audio and what is said in it) and an emotion.
 
-    `prompt_audio` is float32 [samples], mono 16 kHz. `emotion` is a name ("happy") and `emotion_audio` speech with
-    that emotion in any voice, float32 [samples], mono 16 kHz: what emotion verifiers judge against. `seed` and `id`
-    decide the randomness, nothing else does.
+    prompt_audio: float32 [samples], mono 16 kHz. emotion: a name ("happy"). emotion_audio: speech with
+    that emotion in any voice, float32 [samples], mono 16 kHz; emotion verifiers compare with it. seed and
+    id decide the randomness; nothing else does.
+
     Raises UserError for anything that cannot be spoken; the texts are kept with normalised white space.
     """
 

@@ -20,8 +20,8 @@ _MAX_DIGITS = 15
 
 
 def no_character(text: str) -> str | None:
-    """The first code in the text that no encoding and no tokenizer takes for a character: half of a surrogate pair, a
-    NUL, or a non-character such as U+FFFE. None if there is no such code."""
+    """The first code point in the text that is no character: half of a surrogate pair, a NUL, or a
+    non-character such as U+FFFE. None if there is none."""
     for character in text:
         code = ord(character)
         if code == 0 or 0xD800 <= code <= 0xDFFF or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE:
@@ -32,8 +32,8 @@ def no_character(text: str) -> str | None:
 def check_text(text: str) -> str:
     """The text with its white space normalised, and typographic apostrophes within words as the typewriter's.
 
-    Raises UserError if there is nothing to say (empty, or punctuation only), or if the text holds what is no character
-    or one of the model's own markers such as `<|s_7|>`, which would break the prompt.
+    Raises UserError if there is nothing to say (empty, or punctuation only), and for a text that holds a
+    code point that is no character, or one of the model's own markers such as `<|s_7|>`, which would break the prompt.
     """
     if not isinstance(text, str):
         raise UserError(f"the text has to be a string, not {type(text).__name__}: give the words to speak")

@@ -81,7 +81,7 @@ class ModelSpec:
         """From `to_dict()`, or from what `manifest()` returned: an identity stands for its source or spec
         there.
 
-        Expects checked values (`search.results.manifest.read_manifest`).
+        Expects checked values (`search.results.manifest_schema.read_manifest`).
         """
         return cls(
             preset=given["preset"],

@@ -1,8 +1,8 @@
 """Two verifiers without a model, added to the registry as another package would add its own.
 
-`crossings` measures "wer" (lower is better): how far the rate of zero crossings is from a twentieth. `level` measures
-"sim": how near the loudness is to that of the reference voice. `mood` measures "emo": how loud a happy and how quiet
-a sad voice is.
+`crossings` measures "wer" (lower is better): how far the rate of zero crossings is from a twentieth.
+`level` measures "sim": how near the loudness is to that of the reference voice. `mood` measures "emo": how
+loud a happy and how quiet a sad voice is.
 """
 
 from collections.abc import Sequence

@@ -20,13 +20,14 @@ MARKERS = (
     "<|SPEECH_UNDERSTANDING_END|>",
 )
 
-# The parts of Llama-3.2's template that matter: the date, trimmed contents, an end of turn behind every message.
+# What matters of Llama-3.2's template: the date, trimmed contents, an end of turn after every message.
 CHAT_TEMPLATE = """\
 {{- bos_token }}
 {%- if not date_string is defined %}{% set date_string = strftime_now("%d %b %Y") %}{% endif %}
 {{- "<|start_header_id|>system<|end_header_id|>\\n\\nToday Date: " + date_string + "\\n\\n<|eot_id|>" }}
 {%- for message in messages %}
-{{- "<|start_header_id|>" + message["role"] + "<|end_header_id|>\\n\\n" + message["content"] | trim + "<|eot_id|>" }}
+{{- "<|start_header_id|>" + message["role"] + "<|end_header_id|>\\n\\n" }}
+{{- message["content"] | trim + "<|eot_id|>" }}
 {%- endfor %}
 {%- if add_generation_prompt %}{{- "<|start_header_id|>assistant<|end_header_id|>\\n\\n" }}{% endif %}"""
 

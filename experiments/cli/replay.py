@@ -28,8 +28,8 @@ from llasa_core.errors import UserError
 from llasa_core.paths import shown, user_path
 from llasa_core.request import Request
 from llasa_core.voices import find_voice
-from search.models import ModelSpec
-from search.results.manifest import describe_request, identity, read_manifest, verifier_identity, versions
+from search.results.manifest import describe_request, versions
+from search.results.manifest_schema import check_sources, read_manifest
 
 EXIT_DIFFERENT = 1
 EXAMPLES = """\
@@ -54,11 +54,18 @@ class Recordings:
 )
 @options.option("--id ID", TextType(), "which text of the run: its id, or its number", group="input")
 @options.bundled("recordings", Recordings, options.recording_options())
+@options.option(
+    "--trust",
+    None,
+    "load, and fetch, the models that RESULT names, also where their content is not the recorded one",
+    group="input",
+)
 @options.outputs(Path("replayed.wav"))
-def command(manifest: Path, id: str | None, recordings: Recordings, files: Files) -> int:
+def command(manifest: Path, id: str | None, recordings: Recordings, trust: bool, files: Files) -> int:
     """Make a result again, and say whether it is the same sample for sample (exit code 0) or not (1).
 
-    RESULT is a file that --json wrote, its manifest alone, or with --id the folder of a run.
+    RESULT is a file that --json wrote, its manifest alone, or with --id the folder of a run. Models are
+    loaded only if they are known to be the recorded ones: packaged, local or cached with that content.
     """
     found = read_result(manifest, id)
     told = found["manifest"]
@@ -73,7 +80,7 @@ def command(manifest: Path, id: str | None, recordings: Recordings, files: Files
     files.check({"RESULT": manifest, **recorded, **options.recordings(recordings)})
     check_surroundings()
     settings.check_device()
-    check_models(told["models"], settings.models)
+    check_sources(read_manifest(found).models, trust=trust)
     for name, then in told["versions"].items():
         if (now := versions().get(name)) != then:
             say(f"note: {name} was {then} and is {now}: samples may differ", error=True)
@@ -158,16 +165,3 @@ def _recording(role: str, path: str | Path | None, samples: int) -> Waveform | N
     if path is None:
         raise UserError(f"the manifest does not say where the {role} audio is: give --{role}-audio")
     return read_audio(Path(path))
-
-
-def check_models(told: Mapping[str, Any], models: ModelSpec) -> None:
-    """Raises UserError if a model is not the one of the manifest."""
-    for role, source in (("generator", models.generator), ("codec", models.codec)):
-        if identity(str(source)) != told[role]:
-            raise UserError(f"the {role} {source} is not the one of the manifest: its content has changed")
-    for role in ("verifiers", "judges"):
-        for entry in told[role]:
-            if verifier_identity(entry["spec"]) != entry:
-                raise UserError(
-                    f"the verifier {entry['spec']} is not the one of the manifest: its content has changed"
-                )

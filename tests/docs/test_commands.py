@@ -1,6 +1,7 @@
-"""Every command and every Python snippet of README.md and docs/ is run, in the order in which a reader meets them.
+"""Every command and Python snippet of README.md and docs/ is run, in the order in which a reader meets it.
 
-A block after `<!-- not run: REASON -->` is not run; the reasons are listed here, so that none is added unseen.
+A block after `<!-- not run: REASON -->` is not run; the reasons are listed here, so that no reason is added
+unseen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`synth` with random weights in the shape and file layout of HKUSTAudio/Llasa-1B: only the weights differ."""
+"""`synth` with random weights in the shape and file layout of HKUSTAudio/Llasa-1B."""
 
 import json
 from pathlib import Path

@@ -31,7 +31,8 @@ def test_it_names_what_most_programs_need_and_loads_no_model_library() -> None:
     for name in llasa_search.__all__:
         assert getattr(llasa_search, name) is not None
     assert llasa_search.Searcher is search.Searcher
-    code = "import llasa_search; print([name for name in ('torch', 'transformers', 'ray') if name in sys.modules])"
+    names = ("torch", "transformers", "ray")
+    code = f"import llasa_search; print([name for name in {names} if name in sys.modules])"
     done = python(code, ROOT, ROOT / "search/facade")
     assert done.stdout == "[]\n", done.stderr
 

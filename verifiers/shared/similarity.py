@@ -120,7 +120,7 @@ class Similarity(BaseVerifier):
         """
 
     def check_target(self, target: Target) -> None:
-        """The reference is embedded here, so that its cost belongs to the voice and not to the first candidate."""
+        """Embeds the reference here, so that its cost belongs to the voice, not to the first candidate."""
         reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
         with isolated():
             self._remembered(reference)

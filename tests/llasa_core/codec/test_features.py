@@ -7,7 +7,7 @@ from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 
 def reference(padded: np.ndarray) -> np.ndarray:
-    """torchaudio.compliance.kaldi.fbank with the settings of Xcodec2FeatureExtractor, step by step in float64."""
+    """torchaudio.compliance.kaldi.fbank with the settings of Xcodec2FeatureExtractor, in float64."""
     bank = mel_filter_bank(
         257, 80, 20, 8000, 16_000, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True
     )

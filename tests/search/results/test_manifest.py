@@ -14,15 +14,8 @@ from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.models import ModelSpec
 from search.results.candidate import plain
-from search.results.manifest import (
-    check_sources,
-    content_hash,
-    describe,
-    identity,
-    read_manifest,
-    verifier_identity,
-    versions,
-)
+from search.results.manifest import content_hash, describe, identity, verifier_identity, versions
+from search.results.manifest_schema import check_sources, read_manifest
 from search.strategies.registry import build
 
 
