@@ -33,7 +33,8 @@ def check_text(text: str) -> str:
     """The text with its white space normalised, and typographic apostrophes within words as the typewriter's.
 
     Raises UserError if there is nothing to say (empty, or punctuation only), and for a text that holds a
-    code point that is no character, or one of the model's own markers such as `<|s_7|>`, which would break the prompt.
+    code point that is no character, or one of the model's own markers such as `<|s_7|>`, which would break
+    the prompt.
     """
     if not isinstance(text, str):
         raise UserError(f"the text has to be a string, not {type(text).__name__}: give the words to speak")
