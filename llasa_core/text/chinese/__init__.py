@@ -1,0 +1,59 @@
+"""Chinese: our rules, then the grammars of wetext (Apache-2.0) for what they leave; simplified characters."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from llasa_core.text.chinese import numbers, rules
+from llasa_core.text.rules import Change, Rule, apply, rule
+
+_HAN = r"\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LEFT = re.compile(r"[A-Za-z]*\d[\d.,:/A-Za-z%*^-]*")
+
+
+@lru_cache(maxsize=1)
+def _rules() -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    digits = [*rules.rules(), rule("number", _LEFT.pattern, lambda match: _by_grammar(match.group()))]
+    return tuple(digits), tuple(rules.signs())
+
+
+def read(text: str, changes: list[Change]) -> str:
+    """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
+    digits, signs = _rules()
+    if any("0" <= character <= "9" for character in text):
+        text = apply(digits, text, changes)
+    text = re.sub(r"(?<=[A-Za-z])[-/_](?=[A-Za-z])", " ", text)
+    return re.sub(r"[<>\[\]{}|\\*^`~#_/\"]+", " ", apply(signs, text, changes))
+
+
+def tidy(text: str) -> str:
+    """Spaces only between words of Latin letters; no space beside a Chinese character or wide punctuation."""
+    text = " ".join(text.split())
+    text = re.sub(rf"(?<=[{_HAN}，。！？：；（）、「」《》]) (?=\S)", "", text)
+    return re.sub(rf"(?<=\S) (?=[{_HAN}，。！？：；（）、「」《》])", "", text)
+
+
+def _by_grammar(text: str) -> str:
+    """A written number by wetext; what it leaves, digit by digit."""
+    try:
+        found = str(_normalizer().normalize(text))
+    except RuntimeError:
+        found = text
+    return re.sub(r"\d+", lambda match: numbers.digits(match.group()), found)
+
+
+@lru_cache(maxsize=1)
+def _normalizer() -> Any:
+    from wetext import Normalizer
+
+    return Normalizer(lang="zh", operator="tn")
+
+
+@lru_cache(maxsize=4096)
+def simplified(text: str) -> str:
+    """Chinese in simplified characters."""
+    if text.isascii() or not text:
+        return text
+    from wetext.constants import FSTS
+
+    return str(FSTS["preprocess"]["traditional_to_simple"](text))

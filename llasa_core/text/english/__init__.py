@@ -1,0 +1,29 @@
+"""English: the order in which rules read what is written."""
+
+import re
+from functools import lru_cache
+
+from llasa_core.text.english import symbols, words
+from llasa_core.text.english.amounts import Amounts
+from llasa_core.text.english.codes import Codes
+from llasa_core.text.english.dates import Dates
+from llasa_core.text.rules import Change, Rule, apply
+
+_GROUPS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3}){2,}|(?: 000)+)(?![\d,]|\.\d)")
+
+
+@lru_cache(maxsize=2)
+def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    codes, amounts, dates = Codes(british), Amounts(british), Dates(british)
+    digits = [*codes.codes(), *dates.rules(), *amounts.rules(), *codes.plain()]
+    plain = [*codes.codes()[:3], *words.rules(british), *symbols.rules()]
+    return tuple(digits), tuple(plain)
+
+
+def read(text: str, british: bool, changes: list[Change]) -> str:
+    """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
+    digits, plain = _rules(british)
+    if any("0" <= character <= "9" for character in text):
+        text = _GROUPS.sub(lambda m: m[1] + m[2].replace(" ", ","), text)
+        text = apply(digits, text, changes)
+    return symbols.separate(apply(plain, text, changes))

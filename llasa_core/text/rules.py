@@ -1,0 +1,88 @@
+"""Rules that turn what is written into words, and the record of what they did.
+
+A rule is a pattern and a function that gives the right readings of a match, the best one first, or None to leave it.
+A match that has been read is set aside behind one private-use character, so that no later rule can read it again.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Readings: TypeAlias = Sequence[str] | str | None
+Reader: TypeAlias = Callable[[re.Match[str]], Readings]
+
+FIRST_MARK, MARKS = 0xF0000, 65_000
+_MARK = re.compile("[\U000f0000-\U000ffffd]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """kind: what is written ("year", "money"). needs: a character set of which the text has to hold one."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    read: Reader
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is not spoken as it is written. readings: all right ones, the spoken one first."""
+
+    kind: str
+    written: str
+    readings: tuple[str, ...]
+
+    @property
+    def spoken(self) -> str:
+        return self.readings[0]
+
+    def __str__(self) -> str:
+        return f"written: {self.written}, spoken: {self.spoken or 'nothing'}"
+
+
+def rule(kind: str, pattern: str, read: Reader, needs: str = "", flags: int = 0) -> Rule:
+    return Rule(kind, re.compile(pattern, flags), read, frozenset(needs))
+
+
+def apply(rules: Sequence[Rule], text: str, changes: list[Change]) -> str:
+    """The text with a mark for each thing that was read; the mark's number is its index in `changes`."""
+
+    def mark(match: re.Match[str], kind: str, read: Reader) -> str:
+        readings = read(match)
+        if readings is None or len(changes) >= MARKS:
+            return match.group()
+        found = (readings,) if isinstance(readings, str) else tuple(dict.fromkeys(readings))
+        changes.append(Change(kind, restore(match.group(), changes).strip(), found))
+        return chr(FIRST_MARK + len(changes) - 1)
+
+    characters = set(text)
+    for one in rules:
+        if one.needs and not one.needs & characters:
+            continue
+        text = one.pattern.sub(lambda match, one=one: mark(match, one.kind, one.read), text)  # type: ignore[misc]
+    return text
+
+
+def restore(text: str, changes: Sequence[Change]) -> str:
+    """Marks inside the text, as they were written."""
+    return _MARK.sub(lambda match: changes[ord(match.group()) - FIRST_MARK].written, text)
+
+
+def split_marks(text: str) -> list[str | int]:
+    """The stretches between marks, and the index of each mark."""
+    parts: list[str | int] = []
+    end = 0
+    for match in _MARK.finditer(text):
+        if match.start() > end:
+            parts.append(text[end : match.start()])
+        parts.append(ord(match.group()) - FIRST_MARK)
+        end = match.end()
+    if end < len(text):
+        parts.append(text[end:])
+    return parts
+
+
+def is_mark(character: str) -> bool:
+    return FIRST_MARK <= ord(character) < FIRST_MARK + MARKS
