@@ -40,6 +40,7 @@ class Codes:
         return [
             rule("url", rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)", lambda m: _address(m.group()), "."),
             rule("e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"),
+            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", lambda m: {"2": "squared", "3": "cubed"}.get(m[1]) or f"to the power of {'minus ' if m[1][0] in '-−' else ''}{numbers.whole(m[1].lstrip('-−'))}", "^"),
             rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
             rule("address", r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?(?![\w]|\.\d)", self.ip, "."),
             rule("postal number", rf"\b({'|'.join(_STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),

@@ -97,6 +97,10 @@ def readings(text: str, british: bool = False) -> tuple[str, ...]:
     value = int(plain) if len(plain) <= MAX_DIGITS else -1
     if 0 <= value and len(str(value)) != len(plain):
         found.append(cardinal(value, british))
+    if value >= 10**6 and value % 10**5 == 0:
+        size, name = next(scale for scale in _SCALES if value >= scale[0])
+        if value % size:
+            found.append(f"{decimal(f'{value / size:.1f}')} {name}")
     if value % 100 == 0 and 1100 <= value < 10_000 and value % 1000:
         found.append(f"{cardinal(value // 100)} hundred")
     elif 1100 <= value < 10_000 and value % 1000 >= 100 and "," not in text:
@@ -146,7 +150,7 @@ def fraction(top: int, bottom: int, british: bool = False) -> tuple[str, ...]:
     best = f"{count} {single if top == 1 else many}"
     found = [best]
     if top == 1:
-        found += [f"a {single}"] + ([single] if bottom == 2 else [])
+        found += [f"a {single}"] + (["half", "half a", "half an"] if bottom == 2 else [f"a {single} of a"])
     if bottom == 4:
         found.append(f"{count} {'fourth' if top == 1 else 'fourths'}")
     found.append(f"{count} over {cardinal(bottom, british)}")

@@ -24,7 +24,6 @@ def rules() -> list[Rule]:
     return [
         rule("sign", r"(?<=[\w\U000f0000-\U000ffffd])\+\+(?!\w)", lambda m: " plus plus", "+"),
         rule("sign", r"(?<=\b[A-G])#(?!\w)", lambda m: " sharp", "#"),
-        rule("sign", r"(?<=[a-zA-Z])\^(2|3|-1)(?!\d)|(?<=[a-zA-Z])\^\U000f0000", lambda m: {"2": " squared", "3": " cubed"}.get(m[1] or "", " inverse"), "^"),
         rule("sign", r"(?<=\w)\^\+?(?=[\w\U000f0000-\U000ffffd-])", lambda m: " to the power of ", "^"),
         rule("sign", r"(?<!\S)#(?=[A-Za-z])", lambda m: "hashtag ", "#"),
         rule("sign", r"(?<=\s)[<>](?=\s?[\w\U000f0000-\U000ffffd.$-])", lambda m: _COMPARED[m.group()], "<>"),
@@ -32,7 +31,7 @@ def rules() -> list[Rule]:
         rule("sign", r"(?<=[\U000f0000-\U000ffffd] )[*](?= [\U000f0000-\U000ffffd])|(?<=[\U000f0000-\U000ffffd])[*](?=[\U000f0000-\U000ffffd])", lambda m: "times", "*"),
         rule("sign", r"(?<=[\U000f0000-\U000ffffd] )/(?= [\U000f0000-\U000ffffd])", lambda m: "divided by", "/"),
         rule("sign", rf"[{words}]", lambda m: _WORDS[m.group()]),
-        rule("letter", rf"[{''.join(_GREEK)}{''.join(_GREEK).upper()}]", _greek) if _GREEK else rule("", "", lambda m: None),
+        rule("letter", rf"[{''.join(_GREEK)}{''.join(_GREEK).upper()}]", _greek),
     ]  # fmt: skip
 
 

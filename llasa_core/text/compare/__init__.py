@@ -1,0 +1,223 @@
+"""Acceptance: does a transcript say what the text says, however a recogniser writes it?
+
+Both sides are brought to spoken form. Numbers in figures or words, British and American spelling, compounds apart or
+together, contractions, abbreviations, accents, case and punctuation make no difference; words of the text that are
+names or rare may be heard as what sounds like them. Each equivalence that was used is named. The benchmark's
+normalisation (seed-tts-eval) is another thing: it lives with the verifiers, and a published figure uses only it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from llasa_core.text.compare.alignment import Match, Step, align, best_prefix
+from llasa_core.text.compare.contractions import expansions
+from llasa_core.text.compare.sounds import common_words, sound_alike
+from llasa_core.text.compare.words import Word, Words, key_of, words_of
+from llasa_core.text.language import base_language, language
+
+_MAX_JOINED = 4
+_APART = frozenset("nowhere notable together manslaughter therapist legend target island mustache".split())
+"""Words that are other words when they are written apart: "now here", "no table", "to get her"."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A transcript against the text. reference, hypothesis: the words that were compared. steps: their alignment."""
+
+    reference: tuple[str, ...]
+    hypothesis: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def hits(self) -> int:
+        return sum(len(step.expected) for step in self.steps if step.kind == "hit")
+
+    @cached_property
+    def substitutions(self) -> int:
+        return sum(step.kind == "substitution" for step in self.steps)
+
+    @cached_property
+    def deletions(self) -> int:
+        return sum(step.kind == "deletion" for step in self.steps)
+
+    @cached_property
+    def insertions(self) -> int:
+        return sum(step.kind == "insertion" for step in self.steps)
+
+    @property
+    def errors(self) -> int:
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def equal(self) -> bool:
+        return self.errors == 0
+
+    @property
+    def rate(self) -> float:
+        """Errors for each word of the text; of a text without words, the number of words heard."""
+        return self.errors / max(len(self.reference), 1)
+
+    @cached_property
+    def equivalences(self) -> tuple[str, ...]:
+        """The names of what was taken as equal though it is written differently, each once, in order."""
+        return tuple(dict.fromkeys(step.equivalence for step in self.steps if step.equivalence))
+
+    def evidence(self) -> dict[str, Any]:
+        """Plain JSON values: counts, errors by position in the reference, and each equivalence that was used."""
+        return {
+            "reference": " ".join(self.reference),
+            "heard": " ".join(self.hypothesis),
+            "words": len(self.reference),
+            "substitutions": self.substitutions,
+            "deletions": self.deletions,
+            "insertions": self.insertions,
+            "missed": [[s.position, " ".join(s.expected)] for s in self.steps if s.kind == "deletion"],
+            "added": [[s.position, " ".join(s.heard)] for s in self.steps if s.kind == "insertion"],
+            "changed": [[s.position, *map(" ".join, (s.expected, s.heard))] for s in self.steps if s.kind == "substitution"],
+            "equivalent": [[s.position, *map(" ".join, (s.expected, s.heard)), s.equivalence] for s in self.steps if s.equivalence],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PrefixComparison:
+    """The beginning of an utterance against the beginning of the text.
+
+    position: the words of the text that have been reached, of `words` in all. cut_word: the last word heard, if it
+    is the beginning of the next word of the text and so no error.
+    """
+
+    comparison: Comparison
+    position: int
+    words: int
+    cut_word: str = ""
+
+    @property
+    def errors(self) -> int:
+        return self.comparison.errors
+
+    @property
+    def rate(self) -> float:
+        """Errors for each word reached: 0 where nothing has been said yet."""
+        return self.errors / max(self.position, 1)
+
+
+def compare(reference: str, hypothesis: str, code: str = "en", names: Collection[str] = ()) -> Comparison:
+    """The errors of a transcript by the acceptance rule.
+
+    `code`: a language code. `names`: words of the text that may be heard as what sounds like them, beside the
+    capitalised and rare ones that are found in it.
+
+    >>> compare("Dr. Stephens paid $21.", "doctor Stevens paid 21 dollars").equal
+    True
+    """
+    locale = language(code)
+    expected, heard = words_of(reference, locale), words_of(hypothesis, locale)
+    found = _Equivalences(expected, heard, locale, names)
+    return _comparison(expected, heard, tuple(align(expected, heard, found.at)))
+
+
+def compare_prefix(reference: str, partial: str, code: str = "en", names: Collection[str] = ()) -> PrefixComparison:
+    """The errors of a transcript that breaks off, against the best prefix of the text.
+
+    Audio cut in the middle of a word is often heard as the beginning of that word. That is no error.
+    """
+    locale = language(code)
+    expected, heard = words_of(reference, locale), words_of(partial, locale)
+    position, steps = best_prefix(expected, heard, _Equivalences(expected, heard, locale, names).at)
+    cut_word = ""
+    if heard.words and any(step.kind != "hit" for step in steps):
+        last = heard.words[-1]
+        spans = {start: span for start, span in heard.spans.items() if start + span.length < len(heard.words)}
+        shorter = Words(heard.words[:-1], spans)
+        end, other = best_prefix(expected, shorter, _Equivalences(expected, shorter, locale, names).at)
+        goes_on = expected.words[end].key if end < len(expected.words) else ""
+        if _errors(other) < _errors(steps) and goes_on.startswith(last.key):
+            position, steps, cut_word, heard = end, other, last.text, shorter
+    reached = Words(expected.words[:position])
+    return PrefixComparison(_comparison(reached, heard, tuple(steps)), position, len(expected.words), cut_word)
+
+
+def _errors(steps: list[Step]) -> int:
+    return sum(step.kind != "hit" for step in steps)
+
+
+def _comparison(expected: Words, heard: Words, steps: tuple[Step, ...]) -> Comparison:
+    return Comparison(tuple(word.text for word in expected.words), tuple(word.text for word in heard.words), steps)
+
+
+class _Equivalences:
+    """What may stand for what, from one word of the reference and one of the hypothesis on."""
+
+    def __init__(self, reference: Words, hypothesis: Words, locale: str, names: Collection[str]) -> None:
+        self.reference, self.hypothesis = reference, hypothesis
+        self.expected, self.heard = reference.keys, hypothesis.keys
+        self.names = frozenset(key_of(part) for name in names for part in name.split())
+        self.english = base_language(locale) == "en"
+        capitals = sum(word.raw[:1].isupper() for word in reference.words if not word.first)
+        self.headline = 2 * capitals > len(reference.words) > 3
+
+    def at(self, i: int, j: int) -> list[Match]:
+        found = self._spans(i, j)
+        if self.expected[i] != self.heard[j] and self.english:
+            found += self._joined(i, j)
+            found += self._contracted(i, j)
+            found += self._sounding(i, j)
+        return found
+
+    def _spans(self, i: int, j: int) -> list[Match]:
+        mine, other = self.reference.spans.get(i), self.hypothesis.spans.get(j)
+        found: list[Match] = []
+        if mine:
+            found += [(mine.length, len(one), mine.kind) for one in mine.readings if one == tuple(self.heard[j : j + len(one)])]
+        if other:
+            found += [(len(one), other.length, other.kind) for one in other.readings if one == tuple(self.expected[i : i + len(one)])]
+        if mine and other and mine.readings & other.readings:
+            found.append((mine.length, other.length, mine.kind))
+        return found
+
+    def _joined(self, i: int, j: int) -> list[Match]:
+        """Compounds: walk both sides letter by letter until both end a word."""
+        left, right = self.expected[i], self.heard[j]
+        a = b = 1
+        while left != right and a <= _MAX_JOINED and b <= _MAX_JOINED:
+            if right.startswith(left) and i + a < len(self.expected):
+                left, a = left + self.expected[i + a], a + 1
+            elif left.startswith(right) and j + b < len(self.heard):
+                right, b = right + self.heard[j + b], b + 1
+            else:
+                return []
+        return [(a, b, "compound")] if left == right and left not in _APART else []
+
+    def _contracted(self, i: int, j: int) -> list[Match]:
+        found = []
+        for words in expansions(self.reference.words[i].text):
+            keys = [key_of(word) for word in words]
+            if keys == self.heard[j : j + len(keys)]:
+                found.append((1, len(keys), "contraction"))
+        for words in expansions(self.hypothesis.words[j].text):
+            keys = [key_of(word) for word in words]
+            if keys == self.expected[i : i + len(keys)]:
+                found.append((len(keys), 1, "contraction"))
+        return found
+
+    def _sounding(self, i: int, j: int) -> list[Match]:
+        word = self.reference.words[i]
+        if not self._may_sound(word):
+            return []
+        found: list[Match] = []
+        if sound_alike(word.key, self.heard[j]):
+            found.append((1, 1, "homophone"))
+        elif j + 1 < len(self.heard) and len(word.key) > 5 and sound_alike(word.key, self.heard[j] + self.heard[j + 1]):
+            found.append((1, 2, "homophone"))
+        return found
+
+    def _may_sound(self, word: Word) -> bool:
+        if len(word.key) < 2:
+            return False
+        if word.key in self.names:
+            return True
+        if word.raw[:1].isupper() and not word.first and not self.headline:
+            return True
+        return word.text not in common_words() and word.key not in common_words()
