@@ -3,7 +3,13 @@
 import unicodedata
 from dataclasses import dataclass
 
-_SCRIPTS = {"CJK": "Han", "IDEOGRAPHIC": "Han", "HALFWIDTH": "Katakana", "FULLWIDTH": "Latin", "MODIFIER": "Latin"}
+_SCRIPTS = {
+    "CJK": "Han",
+    "IDEOGRAPHIC": "Han",
+    "HALFWIDTH": "Katakana",
+    "FULLWIDTH": "Latin",
+    "MODIFIER": "Latin",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,8 @@ def _number(character: str) -> str:
     plain = unicodedata.normalize("NFKC", character)
     if name.startswith("VULGAR FRACTION"):
         return f" {plain.replace(chr(0x2044), '/')} "
-    if name.startswith(("ROMAN NUMERAL", "SMALL ROMAN NUMERAL")):
-        return plain.upper()
+    if "ROMAN NUMERAL" in name and len(plain) <= 4 and plain != character:
+        return character  # what it means depends on the word before
     value = unicodedata.numeric(character, -1.0)
     if plain != character:
         return f" {plain} " if all(one.isdigit() or one in "()." for one in plain) else plain

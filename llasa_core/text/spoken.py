@@ -47,22 +47,28 @@ def spoken_form(text: str, code: str = "en") -> SpokenText:
     'Doctor Smith paid two dollars fifty in nineteen eighty four.'
     """
     locale = language(code)
-    spoken, changes = _spoken(text, locale)
-    for _ in range(_PASSES):
-        again, more = _spoken(spoken, locale)
-        if again == spoken:
-            break
-        spoken, changes = again, changes + more
-    return SpokenText(text, spoken, changes)
-
-
-def _spoken(text: str, locale: str) -> tuple[str, tuple[Change, ...]]:
     parts, changes = [], []
     for piece in _pieces(text):
-        found = segments(piece, locale)
+        found, spoken = stable_segments(piece, locale)
         changes += [one.change for one in found if one.change]
-        parts.append(_joined(found, locale))
-    return " ".join(part for part in parts if part), tuple(changes)
+        parts.append(spoken)
+    return SpokenText(text, " ".join(part for part in parts if part), tuple(changes))
+
+
+@lru_cache(maxsize=1024)
+def stable_segments(text: str, locale: str) -> tuple[tuple[Segment, ...], str]:
+    """The segments, and the spoken text that they make, read again while that still changes it.
+
+    `locale` as `language` gives it. Twice is rarely needed: "nights2^10Dr." is.
+    """
+    for _ in range(_PASSES):
+        found = segments(text, locale)
+        spoken = _joined(found, locale)
+        again = _joined(segments(spoken, locale), locale)
+        if again == spoken:
+            break
+        text = spoken
+    return found, spoken
 
 
 def _joined(found: tuple[Segment, ...], locale: str) -> str:
@@ -77,7 +83,6 @@ def _attach(text: str) -> str:
     return text.replace(" 's ", "'s ").replace("  ", " ")
 
 
-@lru_cache(maxsize=1024)
 def segments(text: str, locale: str) -> tuple[Segment, ...]:
     """The spoken text in order, with the readings of what was read; `locale` as `language` gives it."""
     base = base_language(locale)
@@ -102,7 +107,8 @@ def _expanded(change: Change, changes: list[Change]) -> Change:
     for _ in range(_PASSES):
         readings = tuple(
             "".join(
-                f" {changes[part].spoken} " if isinstance(part, int) else part for part in split_marks(reading)
+                f" {changes[part].spoken} " if isinstance(part, int) else part
+                for part in split_marks(reading)
             )
             for reading in change.readings
         )

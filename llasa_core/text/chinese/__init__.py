@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from llasa_core.text.chinese import numbers, rules
+from llasa_core.text.english import words
 from llasa_core.text.rules import Change, Rule, apply, rule
 
 _HAN = r"\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -12,14 +13,15 @@ _LEFT = re.compile(r"[A-Za-z]*\d[\d.,:/A-Za-z%*^-]*")
 
 
 @lru_cache(maxsize=1)
-def _rules() -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+def _rules() -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...]]:
     digits = [*rules.rules(), rule("number", _LEFT.pattern, lambda match: _by_grammar(match.group()))]
-    return tuple(digits), tuple(rules.signs())
+    return tuple(rules.web()), tuple(digits), tuple(rules.signs())
 
 
 def read(text: str, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
-    digits, signs = _rules()
+    web, digits, signs = _rules()
+    text = apply(web, words.plain_roman(text), changes)
     if any("0" <= character <= "9" for character in text):
         text = apply(digits, text, changes)
     text = re.sub(r"(?<=[A-Za-z])[-/_](?=[A-Za-z])", " ", text)

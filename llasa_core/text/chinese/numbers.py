@@ -38,7 +38,9 @@ def _group(number: int) -> str:
         if not digit:
             gap = bool(words)
             continue
-        words += ("零" if gap else "") + ("两" if digit == 2 and place == 3 else _DIGITS[digit]) + _PLACES[place]
+        words += (
+            ("零" if gap else "") + ("两" if digit == 2 and place == 3 else _DIGITS[digit]) + _PLACES[place]
+        )
         gap = False
     return words
 

@@ -11,7 +11,18 @@ _MEASURES = (
     "个|只|人|位|条|张|本|件|次|年(?!级|代)|天|小时|分钟|周(?!岁)|岁|块|种|家|间|辆|台|部|座|口|句|份|杯|瓶|碗|双|对|群|批|项|场|倍|米|公里|千米|吨|点|万|亿|千|"
     "名|支|枝|头|匹|棵|朵|把|篇|首|册|排|道|扇|滴|股|盘|盒|包|袋|箱|桶|串|片|段|章|集|届|轮|枚|颗|粒|束|套|幅|根|艘|架|顿|门|星期|世纪|季|元|美元|欧元|英镑|大|百分点|半"
 )
-_CURRENCIES = {"¥": "元", "￥": "元", "$": "美元", "£": "英镑", "€": "欧元", "₩": "韩元", "₽": "卢布", "₹": "卢比", "HK$": "港元", "US$": "美元"}
+_CURRENCIES = {
+    "¥": "元",
+    "￥": "元",
+    "$": "美元",
+    "£": "英镑",
+    "€": "欧元",
+    "₩": "韩元",
+    "₽": "卢布",
+    "₹": "卢比",
+    "HK$": "港元",
+    "US$": "美元",
+}
 _UNITS = {
     "km/h": "公里", "kmh": "公里", "km²": "平方公里", "km^2": "平方公里", "m^2": "平方米", "m^3": "立方米", "cm^2": "平方厘米", "cm^3": "立方厘米", "km": "公里", "cm": "厘米",
     "mm": "毫米", "mmHg": "毫米汞柱", "nm": "纳米", "μm": "微米", "m": "米", "kg": "千克", "mg": "毫克", "μg": "微克", "g": "克", "ml": "毫升", "mL": "毫升", "L": "升", "l": "升",
@@ -21,14 +32,27 @@ _UNITS = {
 }  # fmt: skip
 _SIGNS = {"+": "加", "=": "等于", "×": "乘", "÷": "除以", "±": "正负", "&": "和", "%": "百分号", "−": "减", "≈": "约等于", "≠": "不等于", "≤": "小于等于", "≥": "大于等于", "°": "度", "@": "艾特", "√": "根号",
           "¥": "元", "$": "美元", "€": "欧元", "£": "英镑", "‰": "千分之", "∞": "无穷大", "→": "到", "§": "节"}  # fmt: skip
-_WEB = {".": "点", "/": "斜杠", "-": "杠", "_": "下划线", ":": "冒号", "@": "艾特", "?": "问号", "=": "等于", "&": "和", "#": "井号", "%": "百分号", "+": "加", "~": "波浪号"}
+_WEB = {
+    ".": "点",
+    "/": "斜杠",
+    "-": "杠",
+    "_": "下划线",
+    ":": "冒号",
+    "@": "艾特",
+    "?": "问号",
+    "=": "等于",
+    "&": "和",
+    "#": "井号",
+    "%": "百分号",
+    "+": "加",
+    "~": "波浪号",
+}
 
 
 def rules() -> list[Rule]:
     """In the order in which they are tried."""
     units = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
     return [
-        rule("url", r"(?:[a-z]+://|www\.)[A-Za-z0-9./?=&_#%+~:@-]*[A-Za-z0-9/]|[A-Za-z0-9_.+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|(?<![A-Za-z0-9.])(?:[A-Za-z0-9-]+\.)+(?:com|cn|org|net|edu|gov|io)\b(?:/[A-Za-z0-9./_-]*[A-Za-z0-9])?", lambda m: _address(m.group()), ".@"),
         rule("address", r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])", lambda m: ["点".join(numbers.digits(part, one) for part in m.group().split(".")) for one in ("一", "幺")], "."),
         rule("date", r"(?<![\d./-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|3[01])(?![\d./-])", _date, "-/."),
         rule("years", rf"(?<!\d)([12]\d{{3}})年?{_TO}([12]\d{{3}}|\d{{2}})(?=年|学年|赛季|财年|届)", lambda m: f"{numbers.digits(m[1])}到{numbers.digits(m[2])}"),
@@ -46,23 +70,37 @@ def rules() -> list[Rule]:
         rule("money", rf"(?P<sign>(?:US|HK)?[¥￥$£€₩₽₹])\s?(?P<a>{_NUMBER})(?:{_TO}[¥￥$£€]?(?P<b>{_NUMBER}))?(?P<scale>[万亿千百])?", _money, "¥￥$£€₩₽₹"),
         rule("money", rf"(?<![\d.])(?P<a>{_NUMBER})(?P<b>)(?P<scale>[万亿]?)\s?(?P<sign>[¥￥$£€₩₽₹])", _money, "¥￥$£€₩₽₹"),
         rule("power", rf"(?<![\d.])(?P<a>{_NUMBER})\^(?P<n>[-−]?\d+)", _power, "^"),
-        rule("measure", rf"(?P<minus>(?<![\d\w])[-−])?(?<![\d.A-Za-z])(?:(?P<b>{_NUMBER}){_TO})?(?P<a>{_NUMBER})\s?(?P<unit>{units})(?![A-Za-z\d^])", _measure),
+        rule("measure", rf"(?P<minus>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?:(?P<b>{_NUMBER}){_TO})?(?P<a>{_NUMBER})\s?(?P<unit>{units})(?![A-Za-z\d^])", _measure),
         rule("fraction", r"(?<![\d./])(?:(\d{1,3})又)?(\d{1,3})/(\d{1,4})(?![\d/]|\.\d)", lambda m: f"{numbers.number(m[1]) + '又' if m[1] else ''}{numbers.number(m[3])}分之{numbers.number(m[2])}", "/"),
         rule("ratio", r"(?<![\d.:])(\d+)[:：](\d+)(?![\d:：])", lambda m: f"{numbers.number(m[1])}比{numbers.number(m[2])}", ":："),
         rule("version", r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.])", lambda m: "点".join(numbers.number(part) for part in m.group().split(".")), "."),
-        rule("range", rf"(?P<sign>(?<![\d\w])[-−])?(?<![\d.A-Za-z])(?P<a>{_NUMBER})(?:{_TO})(?P<b>{_NUMBER})(?![\d=]|-\d)", lambda m: f"{'负' if m['sign'] else ''}{_two(m['a'], m.string[m.end():])}到{_two(m['b'], m.string[m.end():])}", "-–—~～至"),
+        rule("range", rf"(?P<sign>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?P<a>{_NUMBER})(?:{_TO})(?P<b>{_NUMBER})(?![\d=]|-\d)", lambda m: f"{'负' if m['sign'] else ''}{_two(m['a'], m.string[m.end():])}到{_two(m['b'], m.string[m.end():])}", "-–—~～至"),
         rule("label", r"\b[Nn][Oo]\.\s?(\d+)", lambda m: [f"{numbers.number(m[1])}号", f"第{numbers.number(m[1])}"], "."),
         rule("code", r"(?<=[A-Za-z])-?(\d{4,})(?!\d)", lambda m: [numbers.digits(m[1]), numbers.number(m[1])]),
         rule("number", r"(?<=[A-Za-z])-(\d{1,3})(?!\d)", lambda m: numbers.readings(m[1]), "-"),
         rule("number", rf"(?<=第)\s?({_NUMBER})", lambda m: [numbers.number(m[1]).replace("两", "二") if m[1] == "2" else numbers.number(m[1]), *numbers.readings(m[1])], "第"),
-        rule("number", rf"(?P<minus>(?<![\w\d)）])[-−]\s?)?(?<![\d.])(?P<a>{_NUMBER})(?![\d]|\.\d)", _plain),
+        rule("number", rf"(?P<minus>(?<![\dA-Za-z)）])[-−]\s?)?(?<![\d.])(?P<a>{_NUMBER})(?![\d]|\.\d)", _plain),
         rule("roman number", r"(?<=[\u4e00-\u9fff])([IVX]{2,}|[IVX](?=[章节部卷级型期世]))(?![A-Za-z])", _roman, "IVX"),
     ]  # fmt: skip
 
 
+def web() -> list[Rule]:
+    """Addresses of the web, with digits or without."""
+    return [
+        rule(
+            "url",
+            r"(?:[a-z]+://|www\.)[A-Za-z0-9./?=&_#%+~:@-]*[A-Za-z0-9/]|[A-Za-z0-9_.+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|(?<![A-Za-z0-9.])(?:[A-Za-z0-9-]+\.)+(?:com|cn|org|net|edu|gov|io)\b(?:/[A-Za-z0-9./_-]*[A-Za-z0-9])?",
+            lambda m: _address(m.group()),
+            ".@",
+        ),
+    ]
+
+
 def signs() -> list[Rule]:
     """Signs that are left when everything else has been read."""
-    return [rule("sign", "[" + "".join(re.escape(sign) for sign in _SIGNS) + "]", lambda m: _SIGNS[m.group()])]
+    return [
+        rule("sign", "[" + "".join(re.escape(sign) for sign in _SIGNS) + "]", lambda m: _SIGNS[m.group()])
+    ]
 
 
 def _two(text: str, after: str) -> str:
@@ -82,7 +120,11 @@ def _time(match: re.Match[str]) -> Readings:
     if hour > 24:
         return f"{numbers.cardinal(hour)}比{numbers.number(str(int(minute)))}"
     hours = ["两" if hour == 2 else numbers.cardinal(hour), numbers.cardinal(hour)]
-    minutes = "零" + numbers.cardinal(int(minute)) if minute[0] == "0" and minute != "00" else numbers.cardinal(int(minute))
+    minutes = (
+        "零" + numbers.cardinal(int(minute))
+        if minute[0] == "0" and minute != "00"
+        else numbers.cardinal(int(minute))
+    )
     if match[3]:
         shown = f"{minutes if minute != '00' else '零'}分{numbers.cardinal(int(match[3]))}秒"
         return [f"{one}点{shown}" for one in hours]
@@ -109,7 +151,11 @@ def _money(match: re.Match[str]) -> Readings:
     first = match["a"]
     if "." in first:
         first = first.rstrip("0").rstrip(".")
-    amounts = [f"{_two(match['a'], '元')}到{_two(match['b'], '元')}"] if match["b"] else [_two(first, "元" if not scale else scale), numbers.number(match["a"])]
+    amounts = (
+        [f"{_two(match['a'], '元')}到{_two(match['b'], '元')}"]
+        if match["b"]
+        else [_two(first, "元" if not scale else scale), numbers.number(match["a"])]
+    )
     found = [f"{one}{scale}{name}" for one in amounts]
     return [*found, *(one.replace("元", "块") for one in found if name == "元")]
 

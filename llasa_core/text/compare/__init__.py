@@ -118,7 +118,9 @@ def compare(reference: str, hypothesis: str, code: str = "en", names: Collection
     return _comparison(expected, heard, tuple(align(expected, heard, found.at)))
 
 
-def compare_prefix(reference: str, partial: str, code: str = "en", names: Collection[str] = ()) -> PrefixComparison:
+def compare_prefix(
+    reference: str, partial: str, code: str = "en", names: Collection[str] = ()
+) -> PrefixComparison:
     """The errors of a transcript that breaks off, against the best prefix of the text.
 
     Audio cut in the middle of a word is often heard as the beginning of that word. That is no error.
@@ -136,7 +138,9 @@ def compare_prefix(reference: str, partial: str, code: str = "en", names: Collec
         if _errors(other) < _errors(steps) and goes_on.startswith(last.key):
             position, steps, cut_word, heard = end, other, last.text, shorter
     reached = Words(expected.words[:position])
-    return PrefixComparison(_comparison(reached, heard, tuple(steps)), position, len(expected.words), cut_word)
+    return PrefixComparison(
+        _comparison(reached, heard, tuple(steps)), position, len(expected.words), cut_word
+    )
 
 
 def _errors(steps: list[Step]) -> int:
@@ -144,7 +148,9 @@ def _errors(steps: list[Step]) -> int:
 
 
 def _comparison(expected: Words, heard: Words, steps: tuple[Step, ...]) -> Comparison:
-    return Comparison(tuple(word.text for word in expected.words), tuple(word.text for word in heard.words), steps)
+    return Comparison(
+        tuple(word.text for word in expected.words), tuple(word.text for word in heard.words), steps
+    )
 
 
 class _Equivalences:
@@ -170,9 +176,17 @@ class _Equivalences:
         mine, other = self.reference.spans.get(i), self.hypothesis.spans.get(j)
         found: list[Match] = []
         if mine:
-            found += [(mine.length, len(one), mine.kind) for one in mine.readings if one == tuple(self.heard[j : j + len(one)])]
+            found += [
+                (mine.length, len(one), mine.kind)
+                for one in mine.readings
+                if one == tuple(self.heard[j : j + len(one)])
+            ]
         if other:
-            found += [(len(one), other.length, other.kind) for one in other.readings if one == tuple(self.expected[i : i + len(one)])]
+            found += [
+                (len(one), other.length, other.kind)
+                for one in other.readings
+                if one == tuple(self.expected[i : i + len(one)])
+            ]
         if mine and other and mine.readings & other.readings:
             found.append((mine.length, other.length, mine.kind))
         return found
@@ -188,7 +202,12 @@ class _Equivalences:
                 right, b = right + self.heard[j + b], b + 1
             else:
                 return []
-        return [(a, b, "compound")] if left == right and left not in _APART else []
+        if left != right or left in _APART:
+            return []
+        kinds = {
+            word.kind for word in (*self.reference.words[i : i + a], *self.hypothesis.words[j : j + b])
+        } - {""}
+        return [(a, b, min(kinds, default="compound"))]
 
     def _contracted(self, i: int, j: int) -> list[Match]:
         found = []
@@ -209,12 +228,16 @@ class _Equivalences:
         found: list[Match] = []
         if sound_alike(word.key, self.heard[j]):
             found.append((1, 1, "homophone"))
-        elif j + 1 < len(self.heard) and len(word.key) > 5 and sound_alike(word.key, self.heard[j] + self.heard[j + 1]):
+        elif (
+            j + 1 < len(self.heard)
+            and len(word.key) > 5
+            and sound_alike(word.key, self.heard[j] + self.heard[j + 1])
+        ):
             found.append((1, 2, "homophone"))
         return found
 
     def _may_sound(self, word: Word) -> bool:
-        if len(word.key) < 2:
+        if len(word.key) < 2 or ("'" in word.text and not word.text.endswith("'s")):
             return False
         if word.key in self.names:
             return True

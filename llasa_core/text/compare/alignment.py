@@ -12,7 +12,7 @@ Matches: TypeAlias = Callable[[int, int], list[Match]]
 
 _ERROR, _USE = 1000, 1
 """An equivalence costs a little, so that none is used where words are equal as they are."""
-_ANCHOR, _MARGIN = 9, 3
+_ANCHOR, _MARGIN = 6, 2
 """So many equal words in a row are taken as aligned, but for those at the margins: long texts stay cheap."""
 
 
@@ -32,9 +32,14 @@ class Step:
 
 def align(reference: Words, hypothesis: Words, matches: Matches) -> list[Step]:
     """The steps from the first word to the last."""
+    if reference.keys == hypothesis.keys:
+        return [_hit(reference, hypothesis, index, index) for index in range(len(reference.words))]
     steps: list[Step] = []
     i = j = 0
-    for anchor_i, anchor_j, length in [*_anchors(reference, hypothesis), (len(reference.words), len(hypothesis.words), 0)]:
+    for anchor_i, anchor_j, length in [
+        *_anchors(reference, hypothesis),
+        (len(reference.words), len(hypothesis.words), 0),
+    ]:
         steps += _between(reference, hypothesis, matches, (i, anchor_i), (j, anchor_j))
         steps += [_hit(reference, hypothesis, anchor_i + k, anchor_j + k) for k in range(length)]
         i, j = anchor_i + length, anchor_j + length
@@ -54,7 +59,7 @@ def best_prefix(reference: Words, hypothesis: Words, matches: Matches) -> tuple[
 
 def _anchors(reference: Words, hypothesis: Words) -> list[tuple[int, int, int]]:
     """Long runs of equal words, without their margins."""
-    if len(reference.words) * len(hypothesis.words) < 2500:
+    if len(reference.words) * len(hypothesis.words) < 100:
         return []
     from rapidfuzz.distance import Levenshtein
 
@@ -64,13 +69,19 @@ def _anchors(reference: Words, hypothesis: Words) -> list[tuple[int, int, int]]:
         for block in blocks
         if block.tag == "equal" and block.src_end - block.src_start >= _ANCHOR
     ]
-    return [block for block in inner if not _cuts(reference, block[0], block[2]) and not _cuts(hypothesis, block[1], block[2])]
+    return [
+        (i, j, length)
+        for i, j, length in inner
+        if not _cuts(reference, i, length) and not _cuts(hypothesis, j, length)
+    ]
 
 
 def _cuts(words: Words, start: int, length: int) -> bool:
     """Whether a span lies across one end of the block."""
     return any(
-        first < edge < first + span.length for first, span in words.spans.items() for edge in (start, start + length)
+        first < edge < first + span.length
+        for first, span in words.spans.items()
+        for edge in (start, start + length)
     )
 
 

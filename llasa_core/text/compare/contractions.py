@@ -42,7 +42,14 @@ _TABLE: dict[str, tuple[str, ...]] = {
     "couldn't've": ("could not have",),
     "shouldn't've": ("should not have",),
 }
-_TAILS = {"'ll": ("will", "shall"), "'re": ("are",), "'ve": ("have",), "'d": ("would", "had", "did"), "'s": ("is", "has"), "in'": ()}
+_TAILS = {
+    "'ll": ("will", "shall"),
+    "'re": ("are",),
+    "'ve": ("have",),
+    "'d": ("would", "had", "did"),
+    "'s": ("is", "has"),
+    "in'": (),
+}
 PLAIN = {"'em": "em", "'cause": "cause", "'til": "til"}
 
 

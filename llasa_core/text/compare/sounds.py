@@ -41,7 +41,7 @@ def _without_ending(word: str) -> str:
 
 
 _STEPS = tuple((re.compile(pattern), put) for pattern, put in (
-    (r"^(?:kn|gn|pn)", "n"), (r"^ps", "s"), (r"^wr", "r"), (r"^x", "z"), (r"^ma?c(?=[^aeiouyhk])", "mak"), (r"^mack", "mak"), (r"rh", "r"), (r"^gh", "g"), (r"^wh", "w"),
+    (r"^(?:kn|gn|pn)", "n"), (r"^ps", "s"), (r"^wr", "r"), (r"^x", "z"), (r"^ma?c(?=[^aeiouyhk])", "mak"), (r"^mack", "mak"), (r"rh", "r"), (r"kh", "k"), (r"^gh", "g"), (r"^wh", "w"),
     (r"sch", "S"), (r"tch", "C"), (r"chr", "kr"), (r"ch", "C"), (r"sh", "S"), (r"th", "T"), (r"ph", "f"), (r"ck|cq", "k"), (r"q(?:ue?$|u)?", "k"), (r"x", "ks"), (r"dge?", "j"),
     (r"igh", "Y"), (r"eigh", "A"), (r"(?<=[aeiou])gh", ""), (r"mb$", "m"), (r"mn$", "m"), (r"c(?=[eiy])", "s"), (r"c", "k"), (r"z", "s"), (r"v", "v"), (r"w(?=$|[^aeiouy])", "u"),
     (r"([a-zA-Z])\1", r"\1"),

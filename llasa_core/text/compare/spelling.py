@@ -34,8 +34,36 @@ _DIFFERENT = frozenset(
 """Left out: said differently, or other words too."""
 _PREFIXES = {stem: plain for stem, plain in _STEMS.items() if stem not in _DIFFERENT and len(stem) > 4}
 _WORDS = {stem: plain for stem, plain in _STEMS.items() if stem not in _DIFFERENT}
-_ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y", "ful", "less", "able", "ment", "ments", "hood", "hoods", "ist", "ists", "ly", "e", "al", "ic", "ous", "ite", "ites")
-_LOOKUP = {f"{stem}{end}": f"{plain}{end}" for stem, plain in _WORDS.items() for end in _ENDINGS if len(stem) > 2 or not end}
+_ENDINGS = (
+    "",
+    "s",
+    "es",
+    "ed",
+    "d",
+    "ing",
+    "er",
+    "ers",
+    "y",
+    "ful",
+    "less",
+    "able",
+    "ment",
+    "ments",
+    "hood",
+    "hoods",
+    "ist",
+    "ists",
+    "ly",
+    "e",
+    "al",
+    "ic",
+    "ous",
+    "ite",
+    "ites",
+)
+_LOOKUP = {
+    f"{stem}{end}": f"{plain}{end}" for stem, plain in _WORDS.items() for end in _ENDINGS if len(stem) > 2
+} | _WORDS
 _PART = re.compile("|".join(sorted(_PREFIXES, key=len, reverse=True)))
 _ABBREVIATED = frozenset("ok mr mrs dr prof jr sr vs sgt capt etc mt".split())
 _DOUBLED = re.compile(

@@ -10,10 +10,12 @@ from llasa_core.text.chinese import simplified
 from llasa_core.text.compare.spelling import is_abbreviation, same_spelling
 from llasa_core.text.language import base_language
 from llasa_core.text.rules import Change
-from llasa_core.text.spoken import segments
+from llasa_core.text.spoken import stable_segments
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_CHARACTER = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[a-z]+)?")
+_CHARACTER = re.compile(
+    r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[a-z]+)?"
+)
 _CONFUSED = frozenset("well were shell hell ill id wed shed".split())
 """Words that a contraction would become without its apostrophe."""
 _ABBREVIATIONS = frozenset("abbreviation initials slang handle sign letter label url e-mail".split())
@@ -67,7 +69,7 @@ def words_of(text: str, locale: str) -> Words:
     found: list[Word] = []
     spans: dict[int, Span] = {}
     ended = True
-    for segment in segments(text, locale):
+    for segment in stable_segments(text, locale)[0]:
         start, kind = len(found), _kind(segment.change)
         for word, ends in _split(segment.text, chinese):
             found.append(Word(word.casefold(), key_of(word, chinese), word, ended, kind))
@@ -105,7 +107,9 @@ def key_of(word: str, chinese: bool = False) -> str:
     return same_spelling(plain)
 
 
-_LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ß": "ss"})
+_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ß": "ss"}
+)
 
 
 def without_accents(word: str) -> str:
@@ -135,11 +139,21 @@ def variants(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
     plain = tuple(
         key
         for index, key in enumerate(keys)
-        if not (key == "and" and 0 < index < len(keys) - 1 and keys[index - 1] in _LARGE and keys[index + 1] in _SMALL)
+        if not (
+            key == "and"
+            and 0 < index < len(keys) - 1
+            and keys[index - 1] in _LARGE
+            and keys[index + 1] in _SMALL
+        )
     )
     full: list[str] = []
     for index, key in enumerate(plain):
-        if index and plain[index - 1] in _LARGE and key in _SMALL and not _LARGE & set(plain[index + 1 : index + 3]):
+        if (
+            index
+            and plain[index - 1] in _LARGE
+            and key in _SMALL
+            and not _LARGE & set(plain[index + 1 : index + 3])
+        ):
             full.append("and")
         full.append(key)
     found = dict.fromkeys((keys, plain, tuple(full)))
@@ -159,11 +173,23 @@ def _written_numbers(words: Sequence[Word], taken: dict[int, Span]) -> dict[int,
     index = 0
     while index < len(words):
         end = index
-        while end < len(words) and end not in covered and (words[end].key in _LARGE or words[end].key in _SMALL or (words[end].key in ("and", "a") and end + 1 < len(words) and words[end + 1].key in _LARGE | _SMALL)):
+        while (
+            end < len(words)
+            and end not in covered
+            and (
+                words[end].key in _LARGE
+                or words[end].key in _SMALL
+                or (
+                    words[end].key in ("and", "a")
+                    and end + 1 < len(words)
+                    and words[end + 1].key in _LARGE | _SMALL
+                )
+            )
+        ):
             end += 1
         keys = tuple(word.key for word in words[index:end])
         if len(keys) > 1 and _LARGE & set(keys):
-            while keys[0] == "and" or keys[0] == "a" and keys[1] not in _LARGE:
+            while keys[0] == "and" or (keys[0] == "a" and keys[1] not in _LARGE):
                 keys, index = keys[1:], index + 1
             if len(keys) > 1:
                 spans[index] = Span(len(keys), "number", frozenset(variants(keys)))

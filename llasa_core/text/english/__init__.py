@@ -9,7 +9,7 @@ from llasa_core.text.english.codes import Codes
 from llasa_core.text.english.dates import Dates
 from llasa_core.text.rules import Change, Rule, apply
 
-_GROUPS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3}){2,}|(?: 000)+)(?![\d,]|\.\d)")
+_GROUPS = re.compile(r"(?<![\d.,+])(\d{1,3})((?: \d{3}){2,}|(?: 000)+)(?![\d,]|\.\d)")
 
 
 @lru_cache(maxsize=2)
@@ -23,7 +23,8 @@ def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
 def read(text: str, british: bool, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
     digits, plain = _rules(british)
+    text = words.plain_roman(text)
     if any("0" <= character <= "9" for character in text):
         text = _GROUPS.sub(lambda m: m[1] + m[2].replace(" ", ","), text)
         text = apply(digits, text, changes)
-    return symbols.separate(apply(plain, text, changes))
+    return symbols.separate(apply(plain, text.replace("_", " "), changes))

@@ -14,9 +14,7 @@ START = r"(?<![\w.,'])"
 """Nothing of a number or word before: "B2" and "1.5" are not read from their middle."""
 MINUS = r"(?:(?<![\w)\]%°$£€¥'\"])(?P<minus>[-−–])\s?(?=[\d.$£€¥]))?"
 _DASH = r"\s?[-–—−~]\s?"
-_MAGNITUDE = (
-    r"\s?(?P<magnitude>thousand|million|billion|trillion|hundred|bn|mn|mln|tn|trn|[kKMB](?![\w/])|m(?![\w/²³^])|T(?![\w/]))"
-)
+_MAGNITUDE = r"\s?(?P<magnitude>thousand|million|billion|trillion|hundred|bn|mn|mln|tn|trn|[kKMB](?![\w/])|m(?![\w/²³^])|T(?![\w/]))"
 _SIGNS = {
     "$": ("dollar", "dollars", "cent"),
     "£": ("pound", "pounds", "pence"),
@@ -97,6 +95,7 @@ class Amounts:
             rule("money", rf"{START}({NUMBER})\s?¢", lambda m: combined("{} " + ("cent" if m[1] == "1" else "cents"), self.number(m[1])), "¢"),
             rule("measure", rf"{START}(\d+)\s?(?:'|′|ft\.?)\s?(\d{{1,2}}(?:\.\d+)?|\d{{1,2}}(?= ?1/2))(?: ?(1/2))?\s?(?:\"|″|''|in\b\.?)", self.feet, "'′f"),
             rule("measure", rf"{START}(\d{{1,2}})['′](\d{{1,2}})(?![\w'])", self.feet, "'′"),
+            rule("measure", rf"{START}({NUMBER})(′|'(?=\s(?:tall|long|wide|high|deep|by|x|×)\b)|″|\"(?=[^\w]|$)|''(?!\w))", self.marks, "'\"′″"),
             rule("measure", r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s?°\s?(\d{1,2})\s?['′]\s?(?:(\d{1,2}(?:\.\d+)?)\s?[\"″]\s?)?([NSEW]?)\b", self.angle, "°"),
             rule("temperature", rf"{MINUS}(?<![\w.,'^])(?:(?P<first>{NUMBER})(?P<dash>{_DASH}))?(?P<number>{NUMBER})\s?°\s?(?P<scale>[CFKNSEW]\b)?", self.degrees, "°"),
             rule("dimension", rf"{START}({NUMBER})\s?[x×]\s?({NUMBER})\s?[x×]\s?({NUMBER})(?!\w)", self.product, "x×"),
@@ -119,22 +118,34 @@ class Amounts:
         found = match.groupdict()
         sign = _CODES.get(found["sign"], found["sign"])
         nation = _NATIONS.get(found.get("nation") or "", "")
-        single, many, cents = _SIGNS.get(sign, ("yuan", "yuan", "") if sign == "CNY" else ("Swiss franc", "Swiss francs", ""))
+        single, many, cents = _SIGNS.get(
+            sign, ("yuan", "yuan", "") if sign == "CNY" else ("Swiss franc", "Swiss francs", "")
+        )
         if found["sign"] in ("USD",):
             nation = "U S"
         if nation:
             single, many = f"{nation} {single}", f"{nation} {many}"
         first = plain_number(found["number"])
         scale = MAGNITUDES.get((found.get("magnitude") or "").lower(), found.get("magnitude") or "")
-        per = {"/mo": " per month", "/yr": " per year", "/hr": " per hour", "/h": " per hour", "/wk": " per week"}
+        per = {
+            "/mo": " per month",
+            "/yr": " per year",
+            "/hr": " per hour",
+            "/h": " per hour",
+            "/wk": " per week",
+        }
         after = per.get(found.get("per") or "", (found.get("per") or "").replace("/", " per "))
         tail = (found.get("piece") or "").replace("-", " ")
         if second := found.get("number2"):
-            readings = combined(f"{{}} to {{}}{' ' + scale if scale else ''} {many}", self.number(first), self.number(second))
+            readings = combined(
+                f"{{}} to {{}}{' ' + scale if scale else ''} {many}", self.number(first), self.number(second)
+            )
         elif scale:
             readings = combined(f"{{}} {scale} {many}", self.number(first))
         else:
-            readings = self._sum(first, single, single if tail.endswith(("bill", "note", "coin")) else many, cents)
+            readings = self._sum(
+                first, single, single if tail.endswith(("bill", "note", "coin")) else many, cents
+            )
         if nation:
             readings = [*readings, *(one.replace(f"{nation} ", "") for one in readings)]
         if after:
@@ -153,9 +164,15 @@ class Amounts:
         if len(after) != 2 or not cents:
             return [*combined(f"{{}} {name}", numbers.readings(text, self.british))]
         small = numbers.cardinal(int(after))
-        coin = {"cent": "cent" if after == "01" else "cents", "pence": "penny" if after == "01" else "pence"}.get(cents, cents)
+        coin = {
+            "cent": "cent" if after == "01" else "cents",
+            "pence": "penny" if after == "01" else "pence",
+        }.get(cents, cents)
         if not before.strip("0"):
-            return [f"{small} {coin}", *combined(f"{{}} {many}", numbers.readings(f"0.{after}", self.british))]
+            return [
+                f"{small} {coin}",
+                *combined(f"{{}} {many}", numbers.readings(f"0.{after}", self.british)),
+            ]
         oh = f"oh {small}" if after[0] == "0" else small
         return [
             f"{counts[0]} {name} and {small} {coin}" if after[0] == "0" else f"{counts[0]} {name} {small}",
@@ -174,6 +191,13 @@ class Amounts:
         unit = "inch" if match[2] == "1" and not half else "inches"
         return [f"{feet} {long} {unit}", f"{feet} foot {inches}{half} {unit}", f"{feet} {long}", f"{feet} foot {inches}{half}", f"{feet} {inches}{half}"]  # fmt: skip
 
+    def marks(self, match: re.Match[str]) -> Readings:
+        """5′ and 12″ alone; a double quote that closes one is none."""
+        if match[2] == '"' and match.string[: match.start()].count('"') % 2:
+            return None
+        single, many = ("foot", "feet") if match[2] in "'′" else ("inch", "inches")
+        return combined(f"{{}} {single if match[1] == '1' else many}", self.number(match[1]))
+
     def angle(self, match: re.Match[str]) -> Readings:
         compass = {"N": " north", "S": " south", "E": " east", "W": " west", "": ""}[match[4]]
         seconds = f" {self.number(match[3])[0]} seconds" if match[3] else ""
@@ -181,7 +205,15 @@ class Amounts:
 
     def degrees(self, match: re.Match[str]) -> Readings:
         name = "degree" if match["number"] == "1" and not match["first"] else "degrees"
-        words = {"C": "Celsius", "F": "Fahrenheit", "K": "Kelvin", "N": "north", "S": "south", "E": "east", "W": "west"}
+        words = {
+            "C": "Celsius",
+            "F": "Fahrenheit",
+            "K": "Kelvin",
+            "N": "north",
+            "S": "south",
+            "E": "east",
+            "W": "west",
+        }
         scale = f" {words[match['scale']]}" if match["scale"] else ""
         counts = self.number(match["number"])
         found = combined("{} to {}", self.number(match["first"]), counts) if match["first"] else counts
@@ -198,40 +230,76 @@ class Amounts:
         to = f"minus {value}" if exponent[0] in "-−" else value
         word = {"2": "squared", "3": "cubed"}.get(exponent)
         nth = numbers.to_ordinal(to)
-        endings = [*([word] if word and base != "10" else []), f"to the power of {to}", f"to the {nth}", f"to the {nth} power", f"to the {to}"]
+        endings = [
+            *([word] if word and base != "10" else []),
+            f"to the power of {to}",
+            f"to the {nth}",
+            f"to the {nth} power",
+            f"to the {to}",
+        ]
         endings += [word] if word and base == "10" else []
         if small > 10**4:
             endings = endings[:1]
         found = combined("{} {}", self.number(base), endings)
-        return signed(match, combined("{} times {}", self.number(match["factor"]), found) if match["factor"] else found)
+        return signed(
+            match, combined("{} times {}", self.number(match["factor"]), found) if match["factor"] else found
+        )
 
     def fraction(self, match: re.Match[str]) -> Readings:
         whole, top, bottom = match[1], int(match[2]), int(match[3])
-        if bottom == 0 or len(match[3]) > 3 and match[3] != "1000":
+        if bottom == 0 or (len(match[3]) > 3 and match[3] != "1000"):
             return combined("{} over {}", self.number(match[2]), self.number(match[3]))
         if whole:
             if top >= bottom:
                 return None
-            half = [f"and {one}" for one in (numbers.fraction(top, bottom)[1 if top == 1 else 0], *numbers.fraction(top, bottom))]
+            half = [
+                f"and {one}"
+                for one in (
+                    numbers.fraction(top, bottom)[1 if top == 1 else 0],
+                    *numbers.fraction(top, bottom),
+                )
+            ]
             return combined("{} {}", self.number(whole), half)
-        if (top, bottom) in ((9, 11), (24, 7), (7, 11), (50, 50), (20, 20), (60, 40), (80, 20), (70, 30), (30, 70), (90, 10)):
+        if (top, bottom) in (
+            (9, 11),
+            (24, 7),
+            (7, 11),
+            (50, 50),
+            (20, 20),
+            (60, 40),
+            (80, 20),
+            (70, 30),
+            (30, 70),
+            (90, 10),
+        ):
             return [f"{self.number(match[2])[0]} {self.number(match[3])[0]}"]
         out_of = f"{self.number(match[2])[0]} out of {self.number(match[3])[0]}"
         over = list(combined("{} over {}", self.number(match[2]), self.number(match[3])))
         if top == bottom and bottom != 1:
             return [out_of, *over]
-        if top > bottom and bottom > 16 or bottom > 1000:
+        if (top > bottom > 16) or bottom > 1000:
             return [*over, out_of]
         fraction = numbers.fraction(top, bottom, self.british)
-        rated = re.search(r"(?:scored?|rat(?:ed|ing|e)|g[ai]ve (?:it|them|this)|got|grade[ds]?)(?: \w+){0,3} $", match.string[: match.start()])
-        return [out_of, *fraction] if rated and bottom in (5, 10, 20, 100) else [*fraction, out_of, f"{self.number(match[2])[0]} slash {self.number(match[3])[0]}"]
+        rated = re.search(
+            r"(?:scored?|rat(?:ed|ing|e)|g[ai]ve (?:it|them|this)|got|grade[ds]?)(?: \w+){0,3} $",
+            match.string[: match.start()],
+        )
+        return (
+            [out_of, *fraction]
+            if rated and bottom in (5, 10, 20, 100)
+            else [*fraction, out_of, f"{self.number(match[2])[0]} slash {self.number(match[3])[0]}"]
+        )
 
     def measure(self, match: re.Match[str]) -> Readings:
         unit, gap = match["unit"], match["gap"]
-        if gap and unit in _ATTACHED or gap == "-" and len(unit) == 1:
+        if (gap and unit in _ATTACHED) or (gap == "-" and len(unit) == 1):
             return None
-        number = match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d", match["number"]) else match["number"]
-        exponent = {"²": "square ", "^2": "square ", "³": "cubic ", "^3": "cubic "}.get(match["exponent"] or "", "")
+        number = (
+            match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d", match["number"]) else match["number"]
+        )
+        exponent = {"²": "square ", "^2": "square ", "³": "cubic ", "^3": "cubic "}.get(
+            match["exponent"] or "", ""
+        )
         one = number == "1" and not match["first"]
         counts: Sequence[str] = self.number(number)
         if match["first"]:
@@ -242,11 +310,17 @@ class Amounts:
 
     def product(self, match: re.Match[str]) -> Readings:
         parts = [self.number(part)[0] for part in match.groups() if part not in ("x", "×")]
-        words = ("by", "times") if "x" in match.group() or len(parts) > 2 else ("times", "by", "multiplied by")
+        words = (
+            ("by", "times") if "x" in match.group() or len(parts) > 2 else ("times", "by", "multiplied by")
+        )
         return [f" {word} ".join(parts) for word in words]
 
     def percent(self, match: re.Match[str]) -> Readings:
-        counts = self.number(match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d{1,2}", match["number"]) else match["number"])
+        counts = self.number(
+            match["number"].replace(",", ".")
+            if re.fullmatch(r"\d+,\d{1,2}", match["number"])
+            else match["number"]
+        )
         name = "percent" if match["sign"] == "%" else "per thousand"
         found = combined("{} to {}", self.number(match["first"]), counts) if match["first"] else counts
         names = [name] if name != "percent" else ["percent", "per cent"]
@@ -254,7 +328,10 @@ class Amounts:
 
     def ratio(self, match: re.Match[str]) -> Readings:
         parts = [self.number(part) for part in match.groups() if part]
-        if re.search(r"\b(?:John|Matthew|Mark|Luke|Genesis|Exodus|Psalms?|Romans|Isaiah|Proverbs|Corinthians|Acts|Hebrews|James|Peter|Revelation|Job|Ephesians|Philippians|Galatians|Jeremiah|Ezekiel|Daniel) $", match.string[: match.start()]):
+        if re.search(
+            r"\b(?:John|Matthew|Mark|Luke|Genesis|Exodus|Psalms?|Romans|Isaiah|Proverbs|Corinthians|Acts|Hebrews|James|Peter|Revelation|Job|Ephesians|Philippians|Galatians|Jeremiah|Ezekiel|Daniel) $",
+            match.string[: match.start()],
+        ):
             return combined(" ".join(["{}"] * len(parts)), *parts)
         return [*combined(" to ".join(["{}"] * len(parts)), *parts)]
 
@@ -265,18 +342,25 @@ class Amounts:
         found = combined(f"{{}} {words}", plain)
         if letter == "K":
             letters = combined("{} K", plain)
-            small = match["number"].isdigit() and (int(match["number"]) in (2, 4, 5, 8, 10) or re.match(r"\s(?:run|race|TV|video|monitor|display|screen)", match.string[match.end() :]))
+            small = match["number"].isdigit() and (
+                int(match["number"]) in (2, 4, 5, 8, 10)
+                or re.match(r"\s(?:run|race|TV|video|monitor|display|screen)", match.string[match.end() :])
+            )
             found = (*letters, *found) if small else (*found, *letters)
         ending = " plus" if match.group().endswith("+") else ""
         return signed(match, (f"{one}{ending}" for one in found))
 
     def range(self, match: re.Match[str]) -> Readings:
         first, second = match["first"], match["number"]
-        if " " in match["dash"] and "." not in first + second and float(first.replace(",", "")) > float(second.replace(",", "")):
+        if (
+            " " in match["dash"]
+            and "." not in first + second
+            and float(first.replace(",", "")) > float(second.replace(",", ""))
+        ):
             return signed(match, combined("{} minus {}", self.number(first), self.number(second)))
         found = combined("{} to {}", self.number(first), self.number(second))
         return signed(match, (*found[:16], *combined("{} {}", self.number(first), self.number(second))[:16]))
 
 
-_ATTACHED = frozenset("A K J N T B V W h s in".split())
+_ATTACHED = frozenset("A J N T B V W h s in".split())
 """Units of one letter that are read only where they touch the number: "5 A" may be a grade."""

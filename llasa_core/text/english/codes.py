@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
-from llasa_core.text.english.amounts import INTEGER, NUMBER, START, combined, plain_number, signed
+from llasa_core.text.english.amounts import INTEGER, NUMBER, START, combined, plain_number
 from llasa_core.text.rules import Readings, Rule, rule
 
 _TOP = "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
@@ -27,7 +27,9 @@ _NUMBERED = {
     "sec": "section", "eq": "equation", "ep": "episode", "art": "article", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",
     "ex": "exercise", "tel": "telephone", "ext": "extension", "apt": "apartment", "ste": "suite", "rm": "room", "app": "appendix",
 }  # fmt: skip
-_DIALLED = r"call|dial|phone|ring|text|tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
+_DIALLED = (
+    r"call|dial|phone|ring|text|tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
+)
 
 
 class Codes:
@@ -40,7 +42,6 @@ class Codes:
         return [
             rule("url", rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)", lambda m: _address(m.group()), "."),
             rule("e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"),
-            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", lambda m: {"2": "squared", "3": "cubed"}.get(m[1]) or f"to the power of {'minus ' if m[1][0] in '-−' else ''}{numbers.whole(m[1].lstrip('-−'))}", "^"),
             rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
             rule("address", r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?(?![\w]|\.\d)", self.ip, "."),
             rule("postal number", rf"\b({'|'.join(_STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
@@ -58,6 +59,8 @@ class Codes:
     def plain(self) -> list[Rule]:
         number = r"[\d\U000f0000-\U000ffffd]"
         return [
+            rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
+            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", lambda m: {"2": "squared", "3": "cubed"}.get(m[1]) or f"to the power of {'minus ' if m[1][0] in '-−' else ''}{numbers.whole(m[1].lstrip('-−'))}", "^"),
             rule("label", rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)", lambda m: _cased(m[1], _NUMBERED[m[1].lower()]) + " ", "."),
             rule("label", rf"(?<!\w)#\s?(?={number})", lambda m: "number ", "#"),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
@@ -76,17 +79,32 @@ class Codes:
         parts = [part for part in match.groups()[:4]]
         port = f" colon {numbers.digits(match[5])}" if match[5] else ""
         spelled = " dot ".join(numbers.digits(part) for part in parts) + port
-        return [spelled, spelled.replace("zero", "oh"), " dot ".join(numbers.whole(part) for part in parts) + port, " point ".join(numbers.digits(part) for part in parts) + port]
+        return [
+            spelled,
+            spelled.replace("zero", "oh"),
+            " dot ".join(numbers.whole(part) for part in parts) + port,
+            " point ".join(numbers.digits(part) for part in parts) + port,
+        ]
 
     def zip(self, match: re.Match[str]) -> Readings:
         digits = match[2] + (match[3] or "")
-        return [f"{state} {one}" for one in numbers.spelled(digits) for state in (_STATES[match[1]], " ".join(match[1]), match[1])]
+        return [
+            f"{state} {one}"
+            for one in numbers.spelled(digits)
+            for state in (_STATES[match[1]], " ".join(match[1]), match[1])
+        ]
 
     def postcode(self, match: re.Match[str]) -> Readings:
         def letters(text: str) -> str:
             return " ".join(text)
 
-        parts = [letters(match[1]), "{}", *([letters(match[3])] if match[3] else []), numbers.digits(match[4]), letters(match[5])]
+        parts = [
+            letters(match[1]),
+            "{}",
+            *([letters(match[3])] if match[3] else []),
+            numbers.digits(match[4]),
+            letters(match[5]),
+        ]
         return combined(" ".join(parts), (numbers.whole(match[2]), numbers.digits(match[2])))
 
     def phone(self, match: re.Match[str], plus: bool = False) -> Readings:
@@ -96,11 +114,18 @@ class Codes:
         groups = re.findall(r"\d+", text)
         found = [f"{'plus ' if plus else ''}{one}" for one in numbers.spelled("".join(groups))]
         if "800" in groups:
-            found += [one.replace("eight zero zero", "eight hundred").replace("eight oh oh", "eight hundred") for one in found]
+            found += [
+                one.replace("eight zero zero", "eight hundred").replace("eight oh oh", "eight hundred")
+                for one in found
+            ]
         return found
 
     def dialled(self, match: re.Match[str]) -> Readings:
-        if match["lead"].strip() in ("number is", "text", "ring") and len(match["n"]) < 4 and match["n"] not in ("911", "999", "112"):
+        if (
+            match["lead"].strip() in ("number is", "text", "ring")
+            and len(match["n"]) < 4
+            and match["n"] not in ("911", "999", "112")
+        ):
             return None
         return [f"{match['lead']}{one}" for one in numbers.spelled(match["n"])]
 
@@ -111,7 +136,11 @@ class Codes:
     def points(self, text: str) -> Sequence[str]:
         parts = text.split(".")
         best = " point ".join(numbers.whole(part) for part in parts)
-        return [best, " dot ".join(numbers.whole(part) for part in parts), " ".join(numbers.whole(part) for part in parts)]
+        return [
+            best,
+            " dot ".join(numbers.whole(part) for part in parts),
+            " ".join(numbers.whole(part) for part in parts),
+        ]
 
     def version(self, match: re.Match[str]) -> Readings:
         if match.group()[0] == "V" and match.group()[1].isdigit() and "." not in match[1]:
@@ -126,14 +155,29 @@ class Codes:
         if len(plain) == 4:
             found += [numbers.to_ordinal(one) for one in numbers.years(plain)]
         # "B2nd": a letter before starts another word.
-        return [f" {one}" for one in found] if re.match(r"\w", match.string[match.start() - 1 : match.start()]) else found
+        return (
+            [f" {one}" for one in found]
+            if re.match(r"\w", match.string[match.start() - 1 : match.start()])
+            else found
+        )
 
     def signed(self, match: re.Match[str]) -> Readings:
         sign = match["minus"].strip()
         behind = match.string[match.start() - 1 : match.start()]
         if sign == "-" and (match["minus"] != sign or (behind and not re.match(r"[\s(\[=<>/\"']", behind))):
             return None
-        words = {"-": ("minus", "negative"), "−": ("minus", "negative"), "+": ("plus", "positive"), "±": ("plus or minus", "plus minus"), "~": ("about", "approximately"), "≈": ("about", "approximately"), "<": ("less than", "under"), ">": ("greater than", "more than", "over"), "≤": ("less than or equal to", "at most"), "≥": ("greater than or equal to", "at least")}[sign]
+        words = {
+            "-": ("minus", "negative"),
+            "−": ("minus", "negative"),
+            "+": ("plus", "positive"),
+            "±": ("plus or minus", "plus minus"),
+            "~": ("about", "approximately"),
+            "≈": ("about", "approximately"),
+            "<": ("less than", "under"),
+            ">": ("greater than", "more than", "over"),
+            "≤": ("less than or equal to", "at most"),
+            "≥": ("greater than or equal to", "at least"),
+        }[sign]
         return combined("{} {}", words, self.number(match["n"]))
 
     def last(self, match: re.Match[str]) -> Readings:

@@ -7,9 +7,7 @@ from llasa_core.text.english import numbers
 from llasa_core.text.english.amounts import combined
 from llasa_core.text.rules import Readings, Rule, rule
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+MONTHS = "January February March April May June July August September October November December".split()
 _SHORT = {**{month[:3]: month for month in MONTHS}, "Sept": "September"}
 _MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{'|'.join(_SHORT)})\b\.?)"
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -45,7 +43,7 @@ class Dates:
     def rules(self) -> list[Rule]:
         day = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
         return [
-            rule("date", rf"(?<![\w/.,-])(?P<y>[12]\d{{3}})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|3[01])(?:T(?=\d))?(?![\w/-]|[.,]\d)", self.numeric, "-/."),
+            rule("date", r"(?<![\w/.,-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|3[01])(?:T(?=\d))?(?![\w/-]|[.,]\d)", self.numeric, "-/."),
             rule("date", r"(?<![\w/.,-])(?P<a>[0-3]?\d)(?P<sep>[-/.])(?P<b>[0-3]?\d)(?P=sep)(?P<y>[12]\d{3}|\d{2}(?!\d))(?![\w/-]|[.,]\d)", self.numeric, "-/."),
             rule("date", r"(?P<before>\b(?:[Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|dated)\s)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)(?P<y>)(?![\w/]|[.,]\d)", self.numeric, "/"),
             rule("date", rf"\b(?P<month>{_MONTH})\s{day}(?:{_TO}(?P<last>[0-3]?\d)(?:st|nd|rd|th)?)?(?P<comma>,?)(?:\s(?P<y>{_YEAR}))?(?![\w:]|[.,]\d|\s?[ap]\.?m\b)", self.month_first, "JFMASOND"),
@@ -64,9 +62,16 @@ class Dates:
             rule("year", rf"\b(?P<lead>(?:{_IN})[\s-])?(?<![\w.,/$-])(?P<y>1\d{{3}}|2[01]\d{{2}})(?P<end>'s)?(?P<era>\s?(?:AD|BC|CE|BCE|A\.D\.|B\.C\.))?(?![\w/]|[.,]\d|-\d)", self.year),
         ]  # fmt: skip
 
+    def years(self, text: str) -> tuple[str, ...]:
+        return numbers.years(text, self.british)
+
     def _date(self, month: str, day: int, year: str, comma: str = "") -> list[str]:
         nth, plain = numbers.ordinal(day), numbers.cardinal(day)
-        ends = [f"{comma} {one}" for one in numbers.years(year)] if len(year) == 4 else [f" {one}" for one in _short(year)]
+        ends = (
+            [f"{comma} {one}" for one in self.years(year)]
+            if len(year) == 4
+            else [f" {one}" for one in _short(year)]
+        )
         american = [f"{month} {nth}", f"{month} the {nth}", f"{month} {plain}"]
         british = [f"the {nth} of {month}", f"{nth} of {month}", f"{nth} {month}", f"{plain} {month}"]
         stems = [*british, *american] if self.british else [*american, *british]
@@ -94,31 +99,51 @@ class Dates:
             return None
         month, comma = month_name(match["month"]), match["comma"]
         if match["last"]:
-            days = combined("{} to {}", *((numbers.ordinal(n), numbers.cardinal(n)) for n in (day, int(match["last"]))))
-            ends = [f"{comma} {one}" for one in numbers.years(match["y"])] if match["y"] else [comma]
+            days = combined(
+                "{} to {}", *((numbers.ordinal(n), numbers.cardinal(n)) for n in (day, int(match["last"])))
+            )
+            ends = [f"{comma} {one}" for one in self.years(match["y"])] if match["y"] else [comma]
             return [f"{month} {one}{end}" for end in ends for one in days]
-        nth = [f"{month} {numbers.ordinal(day)}", f"{month} the {numbers.ordinal(day)}", f"{month} {numbers.cardinal(day)}"]
-        ends = [f"{comma} {one}" for one in numbers.years(match["y"])] if match["y"] else [comma]
+        nth = [
+            f"{month} {numbers.ordinal(day)}",
+            f"{month} the {numbers.ordinal(day)}",
+            f"{month} {numbers.cardinal(day)}",
+        ]
+        ends = [f"{comma} {one}" for one in self.years(match["y"])] if match["y"] else [comma]
         return [f"{one}{end}" for end in ends for one in (*nth, f"the {numbers.ordinal(day)} of {month}")]
 
     def day_first(self, match: re.Match[str]) -> Readings:
         day, month = int(match["day"]), month_name(match["month"])
-        if not 1 <= day <= 31 or month == "May" and not match["y"] and re.match(r"\s[a-z]", match.string[match.end() :]):
+        if not 1 <= day <= 31 or (
+            month == "May" and not match["y"] and re.match(r"\s[a-z]", match.string[match.end() :])
+        ):
             return None
         the = match["the"] or "the "
         days: Sequence[str] = [numbers.ordinal(day)]
         if match["last"]:
-            days = [f"{numbers.ordinal(day)} to the {numbers.ordinal(int(match['last']))}", f"{numbers.ordinal(day)} to {numbers.ordinal(int(match['last']))}"]
-        ends = [f"{match['comma']} {one}" for one in numbers.years(match["y"])] if match["y"] else [match["comma"]]
+            days = [
+                f"{numbers.ordinal(day)} to the {numbers.ordinal(int(match['last']))}",
+                f"{numbers.ordinal(day)} to {numbers.ordinal(int(match['last']))}",
+            ]
+        ends = (
+            [f"{match['comma']} {one}" for one in self.years(match["y"])] if match["y"] else [match["comma"]]
+        )
         stems = [f"{the}{one} of {month}" for one in days] + [f"{one} of {month}" for one in days]
-        stems += [f"{one} {month}" for one in days] + [f"{numbers.cardinal(day)} {month}", f"{month} {numbers.ordinal(day)}"]
+        stems += [f"{one} {month}" for one in days] + [
+            f"{numbers.cardinal(day)} {month}",
+            f"{month} {numbers.ordinal(day)}",
+        ]
         return [f"{stem}{end}" for end in ends for stem in stems]
 
     def month_year(self, match: re.Match[str]) -> Readings:
         stem = f"{month_name(match['month'])}{match['comma']}"
-        years: Sequence[str] = numbers.years(match["y"])
+        years: Sequence[str] = self.years(match["y"])
         if match["last"]:
-            years = combined("{} to {}", years, numbers.years(match["last"]) if len(match["last"]) == 4 else _short(match["last"]))
+            years = combined(
+                "{} to {}",
+                years,
+                self.years(match["last"]) if len(match["last"]) == 4 else _short(match["last"]),
+            )
         return [f"{stem} {one}" for one in years]
 
     def time(self, match: re.Match[str]) -> Readings:
@@ -142,7 +167,13 @@ class Dates:
             if half:
                 return [f"{words}{ending}", f"{words} o'clock{ending}"]
             if 0 < hour <= 12 and found["h"][0] != "0" and not found.get("hours"):
-                return [f"{words} o'clock", words, f"{words} hundred", f"{words} hundred hours", f"{words} zero zero"]
+                return [
+                    f"{words} o'clock",
+                    words,
+                    f"{words} hundred",
+                    f"{words} hundred hours",
+                    f"{words} zero zero",
+                ]
             named = f"zero {words}" if found["h"][0] == "0" and hour else words
             hundred = f"{named} hundred"
             return [hundred + (" hours" if found.get("hours") else ""), f"{hundred} hours", f"oh {words} hundred", f"{words} o'clock", *(["midnight"] if hour in (0, 24) else [])]  # fmt: skip
@@ -153,14 +184,18 @@ class Dates:
             readings.append(spoken.replace("zero", "twelve", 1))
         if minute in ("15", "30", "45"):
             following = numbers.cardinal(hour % 12 + 1)
-            readings += {"15": [f"quarter past {words}", f"a quarter past {words}"], "30": [f"half past {words}"], "45": [f"quarter to {following}", f"a quarter to {following}"]}[minute]
+            readings += {
+                "15": [f"quarter past {words}", f"a quarter past {words}"],
+                "30": [f"half past {words}"],
+                "45": [f"quarter to {following}", f"a quarter to {following}"],
+            }[minute]
         readings = [f"{one}{ending}" for one in readings]
         return [f"{one} hours" for one in readings] + readings if found.get("hours") else readings
 
     def decade(self, match: re.Match[str]) -> Readings:
         text = match["n"]
         if len(text) == 4:
-            return tuple(numbers.plural(one) for one in numbers.years(text))
+            return tuple(numbers.plural(one) for one in self.years(text))
         return tuple(numbers.plural(one) for one in numbers.readings(text)[:1])
 
     def short_year(self, match: re.Match[str]) -> Readings:
@@ -172,24 +207,37 @@ class Dates:
             return None
         if len(second) == 2 and int(second) <= int(first[2:]) and first[2:] != "99":
             return None
-        ends = list(numbers.years(second)) if len(second) == 4 else [*_short(second), *numbers.years(first[:2] + second)]
+        ends = (
+            list(self.years(second))
+            if len(second) == 4
+            else [*_short(second), *self.years(first[:2] + second)]
+        )
         slash = "/" in match.group()
-        return [f"{one}{word}{end}" for word in ((" ", " to ") if slash else (" to ", " ")) for one in numbers.years(first)[:3] for end in ends[:5]]
+        return [
+            f"{one}{word}{end}"
+            for word in ((" ", " to ") if slash else (" to ", " "))
+            for one in self.years(first)[:3]
+            for end in ends[:5]
+        ]
 
     def year(self, match: re.Match[str]) -> Readings:
         text = match["y"]
         if not match["lead"] and not match["era"]:
             follows = re.match(r"(?:\s|-)([a-z]+)", match.string[match.end() :])
             word = follows[1] if follows else ""
-            plural = len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word not in _NOT_PLURAL
+            plural = (
+                len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word not in _NOT_PLURAL
+            )
             if not "1100" <= text <= "2099" or plural or word in _PEOPLE:
                 return None
         lead = match["lead"] or ""
         tail = "'s" if match["end"] else ""
         if match["era"]:
             tail += f" {' '.join(c for c in match['era'] if c.isalpha())}"
-        found = numbers.years(text)
-        return [f"{lead}{one}{tail}" for one in dict.fromkeys((*found, *numbers.readings(text, self.british)))]
+        found = self.years(text)
+        return [
+            f"{lead}{one}{tail}" for one in dict.fromkeys((*found, *numbers.readings(text, self.british)))
+        ]
 
 
 def _short(text: str) -> list[str]:
@@ -199,6 +247,10 @@ def _short(text: str) -> list[str]:
     value = int(text)
     if text[0] == "0":
         word = numbers.cardinal(value)
-        return [f"oh {word}", f"zero {word}", f"two thousand {word}", f"twenty oh {word}"] if value else ["two thousand", "zero zero"]
+        return (
+            [f"oh {word}", f"zero {word}", f"two thousand {word}", f"twenty oh {word}"]
+            if value
+            else ["two thousand", "zero zero"]
+        )
     word = numbers.cardinal(value)
     return [word, f"nineteen {word}", f"twenty {word}"]

@@ -55,7 +55,9 @@ def to_ordinal(words: str) -> str:
 
 def digits(text: str, zero: str = "zero") -> str:
     """The digits of the text one by one."""
-    return " ".join(zero if character == "0" else _SMALL[int(character)] for character in text if character.isdigit())
+    return " ".join(
+        zero if character == "0" else _SMALL[int(character)] for character in text if character.isdigit()
+    )
 
 
 def spelled(text: str) -> tuple[str, ...]:
@@ -95,7 +97,7 @@ def readings(text: str, british: bool = False) -> tuple[str, ...]:
     plain = text.replace(",", "")
     found = [whole(text, british)]
     value = int(plain) if len(plain) <= MAX_DIGITS else -1
-    if 0 <= value and len(str(value)) != len(plain):
+    if value >= 0 and len(str(value)) != len(plain):
         found.append(cardinal(value, british))
     if value >= 10**6 and value % 10**5 == 0:
         size, name = next(scale for scale in _SCALES if value >= scale[0])

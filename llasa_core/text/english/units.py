@@ -21,7 +21,7 @@ km/s|kilometer per second,mpg|mile per gallon,rpm|revolution per minute,bpm|beat
 Hz|hertz=,kHz|kilohertz=,MHz|megahertz=,GHz|gigahertz=,THz|terahertz=,W|watt,kW|kilowatt,MW|megawatt,GW|gigawatt
 kWh|kilowatt hour,MWh|megawatt hour,Wh|watt hour,V|volt,kV|kilovolt,mV|millivolt,A|amp,mA|milliamp,mAh|milliamp hour,Ω|ohm
 J|joule,kJ|kilojoule,MJ|megajoule,cal|calorie,kcal|kilocalorie,N|newton,Pa|pascal,kPa|kilopascal,hPa|hectopascal,MPa|megapascal
-psi|pound per square inch,bar|bar,mbar|millibar,mmHg|millimeter of mercury,dB|decibel,lm|lumen,K|kelvin=
+psi|pound per square inch,bar|bar,mbar|millibar,mmHg|millimeter of mercury,dB|decibel,lm|lumen
 B|byte,KB|kilobyte,kB|kilobyte,MB|megabyte,GB|gigabyte,TB|terabyte,PB|petabyte,GiB|gibibyte,MiB|mebibyte,Kb|kilobit,Mb|megabit,Gb|gigabit
 kbps|kilobit per second,Mbps|megabit per second,Gbps|gigabit per second,MB/s|megabyte per second,GB/s|gigabyte per second,Mb/s|megabit per second
 s|second,sec|second,secs|second,min|minute,mins|minute,h|hour,hr|hour,hrs|hour,ns|nanosecond,μs|microsecond,wk|week,wks|week,yr|year,yrs|year,mo|month,mos|month

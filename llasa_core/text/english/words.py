@@ -1,6 +1,7 @@
 """English abbreviations, titles, initials and Roman numerals."""
 
 import re
+import unicodedata
 
 from llasa_core.text.english import numbers
 from llasa_core.text.rules import Readings, Rule, rule
@@ -49,6 +50,23 @@ _STREETS = "Main|Elm|Oak|High|Park|Church|Market|Wall|Bond|Baker|Fleet|Front|Wat
 _SENTENCE_END = re.compile(r"\s*[\"')]*\s*(?:$|[A-Z\"'])")
 
 
+ROMAN_CHARACTERS = re.compile(r"[\u2160-\u217f]+")
+
+
+def plain_roman(text: str) -> str:
+    """Unicode's Roman numerals as letters behind a ruler's name and before a chapter's number, as figures elsewhere."""
+
+    def put(match: re.Match[str]) -> str:
+        letters = unicodedata.normalize("NFKC", match.group()).upper()
+        if not re.fullmatch(_ROMAN, letters) or re.search(
+            rf"\b(?:{_HONOURS}|{_RULERS})(?: [A-Z]\w+)? $", text[: match.start()]
+        ):
+            return letters
+        return str(roman(letters))
+
+    return ROMAN_CHARACTERS.sub(put, text)
+
+
 def rules(british: bool) -> list[Rule]:
     before_name = r"(?=\s(?:[A-Z]|\U000f0000))"
     titles = "|".join(sorted(_TITLES, key=len, reverse=True))
@@ -60,11 +78,12 @@ def rules(british: bool) -> list[Rule]:
         rule("roman number", rf"\b({_COUNTED})(?i:s?)\s({_ROMAN})(?![\w'])", _counted, "IVXLCDM"),
         rule("roman number", rf"\b((?i:{_COUNTED}))\s({_ROMAN.replace('I', 'i').replace('V', 'v').replace('X', 'x').replace('L', 'l').replace('C', 'c').replace('D', 'd').replace('M', 'm')})(?![\w'])", _counted, "ivx"),
         rule("roman number", rf"(?<![\w'.-])([A-Z][a-z]\w+\s)?({_ROMAN})(?![\w'-]|\.\w)", _bare_roman, "IVX"),
+        rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
         rule("abbreviation", rf"\b({_BARE_TITLES}){before_name}", lambda m: _title(m[1], british)),
         rule("abbreviation", r"\b(?:Mrs|Mr|Ms|Dr)\b\.?(?=\s?(?:&|and\b))", lambda m: _title(m.group().rstrip("."), british)),
         rule("abbreviation", r"(?<!\w)St\b\.?(?:'s)?", _saint_or_street, "S"),
-        rule("abbreviation", r"(?<=[a-z]\s)Dr\b\.?(?!\w)", lambda m: _ending(m, "Drive"), "D"),
+        rule("abbreviation", r"(?<=[a-z\U000f0000-\U000ffffd]\s)Dr\b\.?(?!\w)", lambda m: _ending(m, "Drive"), "D"),
         rule("abbreviation", r"\b(?:Mount|Mt)\.(?=\s[A-Z])", lambda m: "Mount", "M"),
         rule("abbreviation", rf"\b({always})\.(?!\w)", _always, ".", re.IGNORECASE),
         rule("abbreviation", r"\b(?:vs|etc|approx)\b(?!\.)", lambda m: _ALWAYS[m.group()]),
@@ -76,7 +95,9 @@ def rules(british: bool) -> list[Rule]:
 
 def roman(text: str) -> int:
     """The value of a Roman numeral, in either case."""
-    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}[letter] for letter in text.upper()]
+    values = [
+        {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}[letter] for letter in text.upper()
+    ]
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
@@ -99,7 +120,11 @@ def _always(match: re.Match[str]) -> Readings:
     before = match.string[: match.start()]
     if short in _NEEDS_CAPITAL and not re.search(r"(?:[A-Z\U000f0000-\U000ffffd][\w'&]*,?|&)\s$", before):
         return None
-    if short in ("co", "op", "temp", "min", "max", "para", "est", "sq", "ext", "co", "orig") and match[1][0].islower() and _SENTENCE_END.match(match.string[match.end() :]):
+    if (
+        short in ("co", "op", "temp", "min", "max", "para", "est", "sq", "ext", "co", "orig")
+        and match[1][0].islower()
+        and _SENTENCE_END.match(match.string[match.end() :])
+    ):
         return None
     words = _ALWAYS[short]
     words = words.capitalize() if match[1][0].isupper() else words
@@ -109,15 +134,26 @@ def _always(match: re.Match[str]) -> Readings:
 def _saint_or_street(match: re.Match[str]) -> Readings:
     before, after = match.string[: match.start()], match.string[match.end() :]
     named = re.match(r"\s[A-Z]", after)
-    street = re.search(rf"(?:\d[\w\U000f0000-\U000ffffd]*|[\U000f0000-\U000ffffd]|\b(?:{_STREETS}))(?:\s[A-Z][\w'.]*)*\s$", before) or re.search(r"(?<![.!?]\s)\b[A-Z][\w']*\s(?<!The )(?<!In )(?<!At )$", before) and not named
-    street = street or re.search(r"(?:Saint|[\U000f0000-\U000ffffd]) [A-Z][a-z]+(?:'s)? $", before) and not named
+    street = re.search(
+        rf"(?:\d[\w\U000f0000-\U000ffffd]*|[\U000f0000-\U000ffffd]|\b(?:{_STREETS}))(?:\s[A-Z][\w'.]*)*\s$",
+        before,
+    ) or (re.search(r"(?<![.!?]\s)\b[A-Z][\w']*\s(?<!The )(?<!In )(?<!At )$", before) and not named)
+    street = street or (
+        re.search(r"(?:Saint|[\U000f0000-\U000ffffd]) [A-Z][a-z]+(?:'s)? $", before) and not named
+    )
     if match.group().endswith("'s"):
         return None
     if street:
         return [_ending(match, "Street"), _ending(match, "St")]
     if named:
         return ["Saint", "St"]
-    return None if not match.group().endswith(".") else [_ending(match, "Street"), "Saint"] if re.search(r"[a-z]\s$", before) else None
+    return (
+        None
+        if not match.group().endswith(".")
+        else [_ending(match, "Street"), "Saint"]
+        if re.search(r"[a-z]\s$", before)
+        else None
+    )
 
 
 def _initials(match: re.Match[str]) -> Readings:
@@ -131,28 +167,45 @@ def _initials(match: re.Match[str]) -> Readings:
             return [one + stop for one in _INITIALISMS[ending]]
     tail = re.search(r"'?s$", written)
     letters = [c for c in (written[: tail.start()] if tail else written) if c.isalpha()]
-    if len(letters) < 2 or tail and len(letters) < 2:
+    if len(letters) < 2 or (tail and len(letters) < 2):
         return None
     end = re.match(r"\s*[\"')]*\s*$", match.string[match.end() :])
-    return [" ".join(c.upper() for c in letters) + (tail.group() if tail else "") + ("." if stop and end else "")]
+    return [
+        " ".join(c.upper() for c in letters) + (tail.group() if tail else "") + ("." if stop and end else "")
+    ]
 
 
 def _regnal(name: str, match: re.Match[str]) -> Readings:
     number = next(group for group in reversed(match.groups()) if group and re.fullmatch(_ROMAN, group))
-    if number == "I" and re.match(r"\s(?:[a-z]|'m|'ve)", match.string[match.end() :]) and not re.match(
-        rf"(?:{_HONOURS})\b", match.group()
-    ) and not re.match(r"\s(?:of|was|and|to|in|is|ruled|died|reigned|became|had)\b", match.string[match.end() :]):
+    if (
+        number == "I"
+        and re.match(r"\s(?:[a-z]|'m|'ve)", match.string[match.end() :])
+        and not re.match(rf"(?:{_HONOURS})\b", match.group())
+        and not re.match(
+            r"\s(?:of|was|and|to|in|is|ruled|died|reigned|became|had)\b", match.string[match.end() :]
+        )
+    ):
         return None  # "said George I think" has no first George
     if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC", "V") and number != "V":
         return None
     tail = "'s" if match.group().endswith("'s") else ""
     value = roman(number)
-    return [f"{name} the {numbers.ordinal(value)}{tail}", f"{name} {numbers.ordinal(value)}{tail}", f"{name} {numbers.cardinal(value)}{tail}"]
+    return [
+        f"{name} the {numbers.ordinal(value)}{tail}",
+        f"{name} {numbers.ordinal(value)}{tail}",
+        f"{name} {numbers.cardinal(value)}{tail}",
+    ]
 
 
 def _counted(match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
-    if match[2].upper() == "I" and (match[2] == "i" or re.match(r"\s[a-z]", after) and not re.match(r"\s(?:of|is|was|and|or|to|in|has|diabetes|error|errors)\b", after)):
+    if match[2].upper() == "I" and (
+        match[2] == "i"
+        or (
+            re.match(r"\s[a-z]", after)
+            and not re.match(r"\s(?:of|is|was|and|or|to|in|has|diabetes|error|errors)\b", after)
+        )
+    ):
         return None
     value = roman(match[2])
     written = match.group()[: match.start(2) - match.start()].strip()
@@ -162,10 +215,26 @@ def _counted(match: re.Match[str]) -> Readings:
 
 def _bare_roman(match: re.Match[str]) -> Readings:
     name, number = match[1] or "", match[2]
-    if len(number) < 2 or not set(number) <= set("IVXL") or number in ("IV", "XL", "LI", "XXL", "XXXL", "LIV", "VI", "XI", "XX", "XXX", "LL", "LX") and not name:
+    if (
+        len(number) < 2
+        or not set(number) <= set("IVXL")
+        or (
+            number in ("IV", "XL", "LI", "XXL", "XXXL", "LIV", "VI", "XI", "XX", "XXX", "LL", "LX")
+            and not name
+        )
+    ):
         return None
-    if number in ("XL", "XXL", "LI", "LV", "XX") or (number == "IV" and re.match(r"\s(?:drip|fluids?|bag|line|therapy|pole|needle|antibiotics)", match.string[match.end() :])):
+    if number in ("XL", "XXL", "LI", "LV", "XX") or (
+        number == "IV"
+        and re.match(
+            r"\s(?:drip|fluids?|bag|line|therapy|pole|needle|antibiotics)", match.string[match.end() :]
+        )
+    ):
         return None
     value = roman(number)
     name = name.strip() and f"{name.strip()} "
-    return [f"{name}{numbers.cardinal(value)}", f"{name}the {numbers.ordinal(value)}", f"{name}{' '.join(number)}"]
+    return [
+        f"{name}{numbers.cardinal(value)}",
+        f"{name}the {numbers.ordinal(value)}",
+        f"{name}{' '.join(number)}",
+    ]
