@@ -9,7 +9,8 @@ _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _TO = r"\s?[-–—~～至]\s?"
 _MEASURES = (
     "个|只|人|位|条|张|本|件|次|年(?!级|代)|天|小时|分钟|周(?!岁)|岁|块|种|家|间|辆|台|部|座|口|句|份|杯|瓶|碗|双|对|群|批|项|场|倍|米|公里|千米|吨|点|万|亿|千|"
-    "名|支|枝|头|匹|棵|朵|把|篇|首|册|排|道|扇|滴|股|盘|盒|包|袋|箱|桶|串|片|段|章|集|届|轮|枚|颗|粒|束|套|幅|根|艘|架|顿|门|星期|世纪|季|元|美元|欧元|英镑|大|百分点|半"
+    "名|支|枝|头|匹|棵|朵|把|篇|首|册|排|道|扇|滴|股|盘|盒|包|袋|箱|桶|串|片|段|章|集|届|轮|枚|颗|粒|束|套|幅|根|艘|架|顿|门|星期|世纪|季|元|美元|欧元|英镑|"
+    "大|百分点|半"
 )
 _CURRENCIES = {
     "¥": "元",
@@ -24,11 +25,13 @@ _CURRENCIES = {
     "US$": "美元",
 }
 _UNITS = {
-    "km/h": "公里", "kmh": "公里", "km²": "平方公里", "km^2": "平方公里", "m^2": "平方米", "m^3": "立方米", "cm^2": "平方厘米", "cm^3": "立方厘米", "km": "公里", "cm": "厘米",
-    "mm": "毫米", "mmHg": "毫米汞柱", "nm": "纳米", "μm": "微米", "m": "米", "kg": "千克", "mg": "毫克", "μg": "微克", "g": "克", "ml": "毫升", "mL": "毫升", "L": "升", "l": "升",
-    "°C": "摄氏度", "°F": "华氏度", "°": "度", "kHz": "千赫", "MHz": "兆赫", "GHz": "吉赫", "Hz": "赫兹", "kWh": "千瓦时", "kW": "千瓦", "MW": "兆瓦", "W": "瓦", "kV": "千伏", "V": "伏",
-    "mAh": "毫安时", "mA": "毫安", "dB": "分贝", "kPa": "千帕", "Pa": "帕", "kcal": "千卡", "cal": "卡", "MB/s": "兆每秒", "MB": "兆", "min": "分钟", "ms": "毫秒", "h": "小时", "s": "秒",
-    "m/s": "米每秒", "ha": "公顷", "oz": "盎司", "lb": "磅", "ft": "英尺", "mi": "英里", "rpm": "转每分钟",
+    "km/h": "公里", "kmh": "公里", "km²": "平方公里", "km^2": "平方公里", "m^2": "平方米", "m^3": "立方米", "cm^2": "平方厘米",
+    "cm^3": "立方厘米", "km": "公里", "cm": "厘米", "mm": "毫米", "mmHg": "毫米汞柱", "nm": "纳米", "μm": "微米", "m": "米",
+    "kg": "千克", "mg": "毫克", "μg": "微克", "g": "克", "ml": "毫升", "mL": "毫升", "L": "升", "l": "升", "°C": "摄氏度",
+    "°F": "华氏度", "°": "度", "kHz": "千赫", "MHz": "兆赫", "GHz": "吉赫", "Hz": "赫兹", "kWh": "千瓦时", "kW": "千瓦",
+    "MW": "兆瓦", "W": "瓦", "kV": "千伏", "V": "伏", "mAh": "毫安时", "mA": "毫安", "dB": "分贝", "kPa": "千帕",
+    "Pa": "帕", "kcal": "千卡", "cal": "卡", "MB/s": "兆每秒", "MB": "兆", "min": "分钟", "ms": "毫秒", "h": "小时",
+    "s": "秒", "m/s": "米每秒", "ha": "公顷", "oz": "盎司", "lb": "磅", "ft": "英尺", "mi": "英里", "rpm": "转每分钟",
 }  # fmt: skip
 _SIGNS = {"+": "加", "=": "等于", "×": "乘", "÷": "除以", "±": "正负", "&": "和", "%": "百分号", "−": "减", "≈": "约等于", "≠": "不等于", "≤": "小于等于", "≥": "大于等于", "°": "度", "@": "艾特", "√": "根号",
           "¥": "元", "$": "美元", "€": "欧元", "£": "英镑", "‰": "千分之", "∞": "无穷大", "→": "到", "§": "节"}  # fmt: skip
@@ -53,35 +56,167 @@ def rules() -> list[Rule]:
     """In the order in which they are tried."""
     units = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
     return [
-        rule("address", r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])", lambda m: ["点".join(numbers.digits(part, one) for part in m.group().split(".")) for one in ("一", "幺")], "."),
-        rule("date", r"(?<![\d./-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|3[01])(?![\d./-])", _date, "-/."),
-        rule("years", rf"(?<!\d)([12]\d{{3}})年?{_TO}([12]\d{{3}}|\d{{2}})(?=年|学年|赛季|财年|届)", lambda m: f"{numbers.digits(m[1])}到{numbers.digits(m[2])}"),
-        rule("year", r"(?<!\d)(?:(?<=前)(\d{1,4})|([12]\d{3}|\d{2}))(?=年(?![级内之以前后纪龄薪]|代))(?!年(?:的)?(?:时间|经验|历史))", lambda m: [numbers.number(m[1]), numbers.digits(m[1])] if m[1] else [numbers.digits(m[2]), numbers.number(m[2])], "年"),
-        rule("decade", r"(?<!\d)(\d{2})(?=后(?:们|的|$|[，。、！？,.]|一代|年轻))", lambda m: [numbers.digits(m[1])], "后"),
-        rule("event", r"(?<![\d.])(\d{1,2})[.·](\d{1,2})(?=事件|假期|劳动节|运动|地震|恐怖)", lambda m: [numbers.digits(m[1] + m[2]), numbers.digits(m[1] + m[2], "幺")]),
+        rule(
+            "address",
+            r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])",
+            lambda m: [
+                "点".join(numbers.digits(part, one) for part in m.group().split(".")) for one in ("一", "幺")
+            ],
+            ".",
+        ),
+        rule(
+            "date",
+            r"(?<![\d./-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|"
+            r"3[01])(?![\d./-])",
+            _date,
+            "-/.",
+        ),
+        rule(
+            "years",
+            rf"(?<!\d)([12]\d{{3}})年?{_TO}([12]\d{{3}}|\d{{2}})(?=年|学年|赛季|财年|届)",
+            lambda m: f"{numbers.digits(m[1])}到{numbers.digits(m[2])}",
+        ),
+        rule(
+            "year",
+            r"(?<!\d)(?:(?<=前)(\d{1,4})|([12]\d{3}|\d{2}))(?=年(?![级内之以前后纪龄薪]|代))(?!年(?:的)?(?:时间|经验|历史))",
+            lambda m: (
+                [numbers.number(m[1]), numbers.digits(m[1])]
+                if m[1]
+                else [numbers.digits(m[2]), numbers.number(m[2])]
+            ),
+            "年",
+        ),
+        rule(
+            "decade",
+            r"(?<!\d)(\d{2})(?=后(?:们|的|$|[，。、！？,.]|一代|年轻))",
+            lambda m: [numbers.digits(m[1])],
+            "后",
+        ),
+        rule(
+            "event",
+            r"(?<![\d.])(\d{1,2})[.·](\d{1,2})(?=事件|假期|劳动节|运动|地震|恐怖)",
+            lambda m: [numbers.digits(m[1] + m[2]), numbers.digits(m[1] + m[2], "幺")],
+        ),
         rule("time", r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：])", _time, ":："),
-        rule("phone", r"(?<![\d.-])\+\s?(\d{1,3})[ -]?(\d[\d -]{5,14}\d)(?!\d)", lambda m: [f"加{numbers.digits(m[1], one)}{numbers.digits(m[2], one)}" for one in ("幺", "一")], "+"),
-        rule("phone", r"(?<![\d.])(?:1[3-9]\d{9}|1[3-9]\d[ -]\d{4}[ -]\d{4}|0\d{2,3}-?\d{7,8}|[48]00-?\d{3}-?\d{4})(?!\d)", _phone),
-        rule("phone", r"(?:(?<=拨打)|(?<=电话)|(?<=热线)|(?<=电话：)|(?<=拨)|(?<=打)|(?<=客服)|(?<=致电)|(?<=短信)|(?<=号码)|(?<=号码是)|(?<=号码为))\s?(\d{3,12})(?![\d.年月日次个万亿元分])", lambda m: [numbers.digits(m[1], one) for one in ("幺", "一")]),
-        rule("phone", r"(?<!\d)(\d{3,6})(?=热线|客服|急救|报警)", lambda m: [numbers.digits(m[1], one) for one in ("幺", "一")]),
-        rule("code", r"(?:(?<=编号)|(?<=房间号)|(?<=房间)|(?<=邮编)|(?<=邮政编码)|(?<=密码)|(?<=密码是)|(?<=学号)|(?<=车牌)|(?<=航班)|(?<=验证码)|(?<=验证码是)|(?<=代码))[:：]?\s?(\d{3,})(?![\d.])", lambda m: [numbers.digits(m[1], one) for one in ("一", "幺")]),
-        rule("code", r"(?<!\d)(\d{3,4})(?=房间|室|号房|教室|航班)", lambda m: [numbers.digits(m[1]), numbers.digits(m[1], "幺"), numbers.number(m[1])]),
-        rule("percent", rf"(?P<minus>[-−])?(?<![\d.])(?P<a>{_NUMBER})%?(?:{_TO}(?P<b>{_NUMBER}))?(?P<sign>[%‰])", _percent, "%‰"),
-        rule("money", rf"(?P<sign>(?:US|HK)?[¥￥$£€₩₽₹])\s?(?P<a>{_NUMBER})(?:{_TO}[¥￥$£€]?(?P<b>{_NUMBER}))?(?P<scale>[万亿千百])?", _money, "¥￥$£€₩₽₹"),
-        rule("money", rf"(?<![\d.])(?P<a>{_NUMBER})(?P<b>)(?P<scale>[万亿]?)\s?(?P<sign>[¥￥$£€₩₽₹])", _money, "¥￥$£€₩₽₹"),
+        rule(
+            "phone",
+            r"(?<![\d.-])\+\s?(\d{1,3})[ -]?(\d[\d -]{5,14}\d)(?!\d)",
+            lambda m: [f"加{numbers.digits(m[1], one)}{numbers.digits(m[2], one)}" for one in ("幺", "一")],
+            "+",
+        ),
+        rule(
+            "phone",
+            r"(?<![\d.])(?:1[3-9]\d{9}|1[3-9]\d[ -]\d{4}[ -]\d{4}|0\d{2,3}-?\d{7,8}|[48]00-?\d{3}-?\d{4})"
+            r"(?!\d)",
+            _phone,
+        ),
+        rule(
+            "phone",
+            "(?:(?<=拨打)|(?<=电话)|(?<=热线)|(?<=电话：)|(?<=拨)|(?<=打)|(?<=客服)|(?<=致电)|(?<=短信)|(?<=号码)|(?<=号码是)|"
+            r"(?<=号码为))\s?(\d{3,12})(?![\d.年月日次个万亿元分])",
+            lambda m: [numbers.digits(m[1], one) for one in ("幺", "一")],
+        ),
+        rule(
+            "phone",
+            r"(?<!\d)(\d{3,6})(?=热线|客服|急救|报警)",
+            lambda m: [numbers.digits(m[1], one) for one in ("幺", "一")],
+        ),
+        rule(
+            "code",
+            "(?:(?<=编号)|(?<=房间号)|(?<=房间)|(?<=邮编)|(?<=邮政编码)|(?<=密码)|(?<=密码是)|(?<=学号)|(?<=车牌)|(?<=航班)|"
+            r"(?<=验证码)|(?<=验证码是)|(?<=代码))[:：]?\s?(\d{3,})(?![\d.])",
+            lambda m: [numbers.digits(m[1], one) for one in ("一", "幺")],
+        ),
+        rule(
+            "code",
+            r"(?<!\d)(\d{3,4})(?=房间|室|号房|教室|航班)",
+            lambda m: [numbers.digits(m[1]), numbers.digits(m[1], "幺"), numbers.number(m[1])],
+        ),
+        rule(
+            "percent",
+            rf"(?P<minus>[-−])?(?<![\d.])(?P<a>{_NUMBER})%?(?:{_TO}(?P<b>{_NUMBER}))?(?P<sign>[%‰])",
+            _percent,
+            "%‰",
+        ),
+        rule(
+            "money",
+            rf"(?P<sign>(?:US|HK)?[¥￥$£€₩₽₹])\s?(?P<a>{_NUMBER})(?:{_TO}[¥￥$£€]?(?P<b>{_NUMBER}))?"
+            "(?P<scale>[万亿千百])?",
+            _money,
+            "¥￥$£€₩₽₹",
+        ),
+        rule(
+            "money",
+            rf"(?<![\d.])(?P<a>{_NUMBER})(?P<b>)(?P<scale>[万亿]?)\s?(?P<sign>[¥￥$£€₩₽₹])",
+            _money,
+            "¥￥$£€₩₽₹",
+        ),
         rule("power", rf"(?<![\d.])(?P<a>{_NUMBER})\^(?P<n>[-−]?\d+)", _power, "^"),
-        rule("measure", rf"(?P<minus>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?:(?P<b>{_NUMBER}){_TO})?(?P<a>{_NUMBER})\s?(?P<unit>{units})(?![A-Za-z\d^])", _measure),
-        rule("fraction", r"(?<![\d./])(?:(\d{1,3})又)?(\d{1,3})/(\d{1,4})(?![\d/]|\.\d)", lambda m: f"{numbers.number(m[1]) + '又' if m[1] else ''}{numbers.number(m[3])}分之{numbers.number(m[2])}", "/"),
-        rule("ratio", r"(?<![\d.:])(\d+)[:：](\d+)(?![\d:：])", lambda m: f"{numbers.number(m[1])}比{numbers.number(m[2])}", ":："),
-        rule("version", r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.])", lambda m: "点".join(numbers.number(part) for part in m.group().split(".")), "."),
-        rule("range", rf"(?P<sign>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?P<a>{_NUMBER})(?:{_TO})(?P<b>{_NUMBER})(?![\d=]|-\d)", lambda m: f"{'负' if m['sign'] else ''}{_two(m['a'], m.string[m.end():])}到{_two(m['b'], m.string[m.end():])}", "-–—~～至"),
-        rule("label", r"\b[Nn][Oo]\.\s?(\d+)", lambda m: [f"{numbers.number(m[1])}号", f"第{numbers.number(m[1])}"], "."),
-        rule("code", r"(?<=[A-Za-z])-?(\d{4,})(?!\d)", lambda m: [numbers.digits(m[1]), numbers.number(m[1])]),
+        rule(
+            "measure",
+            rf"(?P<minus>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?:(?P<b>{_NUMBER}){_TO})?(?P<a>{_NUMBER})"
+            rf"\s?(?P<unit>{units})(?![A-Za-z\d^])",
+            _measure,
+        ),
+        rule(
+            "fraction",
+            r"(?<![\d./])(?:(\d{1,3})又)?(\d{1,3})/(\d{1,4})(?![\d/]|\.\d)",
+            lambda m: (
+                f"{numbers.number(m[1]) + '又' if m[1] else ''}{numbers.number(m[3])}分之{numbers.number(m[2])}"
+            ),
+            "/",
+        ),
+        rule(
+            "ratio",
+            r"(?<![\d.:])(\d+)[:：](\d+)(?![\d:：])",
+            lambda m: f"{numbers.number(m[1])}比{numbers.number(m[2])}",
+            ":：",
+        ),
+        rule(
+            "version",
+            r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.])",
+            lambda m: "点".join(numbers.number(part) for part in m.group().split(".")),
+            ".",
+        ),
+        rule(
+            "range",
+            rf"(?P<sign>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?P<a>{_NUMBER})(?:{_TO})(?P<b>{_NUMBER})"
+            r"(?![\d=]|-\d)",
+            lambda m: (
+                f"{'负' if m['sign'] else ''}{_two(m['a'], m.string[m.end() :])}到"
+                f"{_two(m['b'], m.string[m.end() :])}"
+            ),
+            "-–—~～至",
+        ),
+        rule(
+            "label",
+            r"\b[Nn][Oo]\.\s?(\d+)",
+            lambda m: [f"{numbers.number(m[1])}号", f"第{numbers.number(m[1])}"],
+            ".",
+        ),
+        rule(
+            "code", r"(?<=[A-Za-z])-?(\d{4,})(?!\d)", lambda m: [numbers.digits(m[1]), numbers.number(m[1])]
+        ),
         rule("number", r"(?<=[A-Za-z])-(\d{1,3})(?!\d)", lambda m: numbers.readings(m[1]), "-"),
-        rule("number", rf"(?<=第)\s?({_NUMBER})", lambda m: [numbers.number(m[1]).replace("两", "二") if m[1] == "2" else numbers.number(m[1]), *numbers.readings(m[1])], "第"),
-        rule("number", rf"(?P<minus>(?<![\dA-Za-z)）])[-−]\s?)?(?<![\d.])(?P<a>{_NUMBER})(?![\d]|\.\d)", _plain),
-        rule("roman number", r"(?<=[\u4e00-\u9fff])([IVX]{2,}|[IVX](?=[章节部卷级型期世]))(?![A-Za-z])", _roman, "IVX"),
-    ]  # fmt: skip
+        rule(
+            "number",
+            rf"(?<=第)\s?({_NUMBER})",
+            lambda m: [
+                numbers.number(m[1]).replace("两", "二") if m[1] == "2" else numbers.number(m[1]),
+                *numbers.readings(m[1]),
+            ],
+            "第",
+        ),
+        rule(
+            "number", rf"(?P<minus>(?<![\dA-Za-z)）])[-−]\s?)?(?<![\d.])(?P<a>{_NUMBER})(?![\d]|\.\d)", _plain
+        ),
+        rule(
+            "roman number",
+            r"(?<=[\u4e00-\u9fff])([IVX]{2,}|[IVX](?=[章节部卷级型期世]))(?![A-Za-z])",
+            _roman,
+            "IVX",
+        ),
+    ]
 
 
 def web() -> list[Rule]:
@@ -89,7 +224,9 @@ def web() -> list[Rule]:
     return [
         rule(
             "url",
-            r"(?:[a-z]+://|www\.)[A-Za-z0-9./?=&_#%+~:@-]*[A-Za-z0-9/]|[A-Za-z0-9_.+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|(?<![A-Za-z0-9.])(?:[A-Za-z0-9-]+\.)+(?:com|cn|org|net|edu|gov|io)\b(?:/[A-Za-z0-9./_-]*[A-Za-z0-9])?",
+            r"(?:[a-z]+://|www\.)[A-Za-z0-9./?=&_#%+~:@-]*[A-Za-z0-9/]|[A-Za-z0-9_.+-]+@"
+            r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|(?<![A-Za-z0-9.])(?:[A-Za-z0-9-]+\.)+(?:com|cn|org|net|"
+            r"edu|gov|io)\b(?:/[A-Za-z0-9./_-]*[A-Za-z0-9])?",
             lambda m: _address(m.group()),
             ".@",
         ),

@@ -67,16 +67,7 @@ class Comparison:
     def evidence(self) -> dict[str, Any]:
         """Plain JSON values: counts, errors by position in the reference, and each equivalence that was used."""
         return {
-            "reference": " ".join(self.reference),
-            "heard": " ".join(self.hypothesis),
-            "words": len(self.reference),
-            "substitutions": self.substitutions,
-            "deletions": self.deletions,
-            "insertions": self.insertions,
-            "missed": [[s.position, " ".join(s.expected)] for s in self.steps if s.kind == "deletion"],
-            "added": [[s.position, " ".join(s.heard)] for s in self.steps if s.kind == "insertion"],
-            "changed": [[s.position, *map(" ".join, (s.expected, s.heard))] for s in self.steps if s.kind == "substitution"],
-            "equivalent": [[s.position, *map(" ".join, (s.expected, s.heard)), s.equivalence] for s in self.steps if s.equivalence],
+            "reference": " ", "heard": " ",
         }  # fmt: skip
 
 

@@ -14,14 +14,16 @@ from llasa_core.text.spoken import stable_segments
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _CHARACTER = re.compile(
-    r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[a-z]+)?"
+    r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|"
+    r"[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[a-z]+)?"
 )
 _CONFUSED = frozenset("well were shell hell ill id wed shed".split())
 """Words that a contraction would become without its apostrophe."""
 _ABBREVIATIONS = frozenset("abbreviation initials slang handle sign letter label url e-mail".split())
 _LARGE = frozenset("hundred thousand million billion trillion".split())
 _SMALL = frozenset(
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen "
     "nineteen twenty thirty forty fifty sixty seventy eighty ninety".split()
 )
 _SAME_CHARACTER = str.maketrans("两幺〇壹贰叁肆伍陆柒捌玖拾她它妳祂", "二一零一二三四五六七八九十他他你他")

@@ -86,33 +86,143 @@ class Amounts:
         code = "|".join(_CODES)
         units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
         return [
-            rule("money", rf"{MINUS}(?<![A-Za-z\d])(?P<nation>US|AU?|CA?|HK|NZ|NT|S)?(?P<sign>{_SIGN})\s?(?P<minus2>[-−])?{number}"
-                 rf"(?:{_DASH}(?P<sign2>{_SIGN})?(?P<number2>{NUMBER}))?(?:{_MAGNITUDE}\b)?(?P<per>/[a-z]+)?(?P<piece>[ -](?:bill|note|coin|a)\b)?",
-                 self.money, "$£€¥₹₩₽₿₺₴₫"),
-            rule("money", rf"{MINUS}{START}{number}(?:{_MAGNITUDE})?\s?(?P<sign>{_SIGN})", self.money, "$£€¥₹₩₽₿₺₴₫"),
-            rule("money", rf"{START}(?P<minus>)(?P<sign>{code})\s?{number}(?:{_MAGNITUDE}\b)?", self.money, "DYRPFCB"),
-            rule("money", rf"{START}(?P<minus>){number}(?:{_MAGNITUDE})?\s?(?P<sign>{code})\b", self.money, "DYRPFCB"),
-            rule("money", rf"{START}({NUMBER})\s?¢", lambda m: combined("{} " + ("cent" if m[1] == "1" else "cents"), self.number(m[1])), "¢"),
-            rule("measure", rf"{START}(\d+)\s?(?:'|′|ft\.?)\s?(\d{{1,2}}(?:\.\d+)?|\d{{1,2}}(?= ?1/2))(?: ?(1/2))?\s?(?:\"|″|''|in\b\.?)", self.feet, "'′f"),
+            rule(
+                "money",
+                rf"{MINUS}(?<![A-Za-z\d])(?P<nation>US|AU?|CA?|HK|NZ|NT|S)?(?P<sign>{_SIGN})\s?"
+                f"(?P<minus2>[-−])?{number}"
+                rf"(?:{_DASH}(?P<sign2>{_SIGN})?(?P<number2>{NUMBER}))?(?:{_MAGNITUDE}\b)?"
+                r"(?P<per>/[a-z]+)?(?P<piece>[ -](?:bill|note|coin|a)\b)?",
+                self.money,
+                "$£€¥₹₩₽₿₺₴₫",
+            ),
+            rule(
+                "money",
+                rf"{MINUS}{START}{number}(?:{_MAGNITUDE})?\s?(?P<sign>{_SIGN})",
+                self.money,
+                "$£€¥₹₩₽₿₺₴₫",
+            ),
+            rule(
+                "money",
+                rf"{START}(?P<minus>)(?P<sign>{code})\s?{number}(?:{_MAGNITUDE}\b)?",
+                self.money,
+                "DYRPFCB",
+            ),
+            rule(
+                "money",
+                rf"{START}(?P<minus>){number}(?:{_MAGNITUDE})?\s?(?P<sign>{code})\b",
+                self.money,
+                "DYRPFCB",
+            ),
+            rule(
+                "money",
+                rf"{START}({NUMBER})\s?¢",
+                lambda m: combined("{} " + ("cent" if m[1] == "1" else "cents"), self.number(m[1])),
+                "¢",
+            ),
+            rule(
+                "measure",
+                rf"{START}(\d+)\s?(?:'|′|ft\.?)\s?(\d{{1,2}}(?:\.\d+)?|\d{{1,2}}(?= ?1/2))(?: ?(1/2))?\s?"
+                r"(?:\"|″|''|in\b\.?)",
+                self.feet,
+                "'′f",
+            ),
             rule("measure", rf"{START}(\d{{1,2}})['′](\d{{1,2}})(?![\w'])", self.feet, "'′"),
-            rule("measure", rf"{START}({NUMBER})(′|'(?=\s(?:tall|long|wide|high|deep|by|x|×)\b)|″|\"(?=[^\w]|$)|''(?!\w))", self.marks, "'\"′″"),
-            rule("measure", r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s?°\s?(\d{1,2})\s?['′]\s?(?:(\d{1,2}(?:\.\d+)?)\s?[\"″]\s?)?([NSEW]?)\b", self.angle, "°"),
-            rule("temperature", rf"{MINUS}(?<![\w.,'^])(?:(?P<first>{NUMBER})(?P<dash>{_DASH}))?(?P<number>{NUMBER})\s?°\s?(?P<scale>[CFKNSEW]\b)?", self.degrees, "°"),
-            rule("dimension", rf"{START}({NUMBER})\s?[x×]\s?({NUMBER})\s?[x×]\s?({NUMBER})(?!\w)", self.product, "x×"),
-            rule("power", rf"{MINUS}{START}(?:(?P<factor>{NUMBER})\s?[x×*]\s?)?(?P<base>{NUMBER})(?:\^|\*\*)(?P<exponent>[-−+]?\d+)", self.power, "^*"),
-            rule("power", rf"{MINUS}{START}(?P<factor>{NUMBER})[eE](?P<exponent>[-+−]?\d{{1,3}})(?![\w.])", self.power, "eE"),
-            rule("fraction", r"(?<![\w.,/])(?:(\d{1,3})\s?[- ]\s?)?(\d{1,3})/(\d{1,4})(?:ths?|rds?|nds?|sts?)?(?![\w/]|[.,]\d)", self.fraction, "/"),
-            rule("measure", rf"{MINUS}{START}(?:(?P<first>{NUMBER})(?P<dash>{_DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|\d+,\d(?!\d))"
-                 rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>[²³]|\^[23])?(?:(?P<dot>\.(?=\s+[a-z]))|(?![\w^/'°]))", self.measure),
+            rule(
+                "measure",
+                rf"{START}({NUMBER})(′|'(?=\s(?:tall|long|wide|high|deep|by|x|×)\b)|″|\"(?=[^\w]|$)|''"
+                r"(?!\w))",
+                self.marks,
+                "'\"′″",
+            ),
+            rule(
+                "measure",
+                r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s?°\s?(\d{1,2})\s?['′]\s?(?:(\d{1,2}(?:\.\d+)?)"
+                r"\s?[\"″]\s?)?([NSEW]?)\b",
+                self.angle,
+                "°",
+            ),
+            rule(
+                "temperature",
+                rf"{MINUS}(?<![\w.,'^])(?:(?P<first>{NUMBER})(?P<dash>{_DASH}))?(?P<number>{NUMBER})"
+                r"\s?°\s?(?P<scale>[CFKNSEW]\b)?",
+                self.degrees,
+                "°",
+            ),
+            rule(
+                "dimension",
+                rf"{START}({NUMBER})\s?[x×]\s?({NUMBER})\s?[x×]\s?({NUMBER})(?!\w)",
+                self.product,
+                "x×",
+            ),
+            rule(
+                "power",
+                rf"{MINUS}{START}(?:(?P<factor>{NUMBER})\s?[x×*]\s?)?(?P<base>{NUMBER})(?:\^|\*\*)"
+                r"(?P<exponent>[-−+]?\d+)",
+                self.power,
+                "^*",
+            ),
+            rule(
+                "power",
+                rf"{MINUS}{START}(?P<factor>{NUMBER})[eE](?P<exponent>[-+−]?\d{{1,3}})(?![\w.])",
+                self.power,
+                "eE",
+            ),
+            rule(
+                "fraction",
+                r"(?<![\w.,/])(?:(\d{1,3})\s?[- ]\s?)?(\d{1,3})/(\d{1,4})(?:ths?|rds?|nds?|sts?)?"
+                r"(?![\w/]|[.,]\d)",
+                self.fraction,
+                "/",
+            ),
+            rule(
+                "measure",
+                rf"{MINUS}{START}(?:(?P<first>{NUMBER})(?P<dash>{_DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|"
+                r"\d+,\d(?!\d))"
+                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>[²³]|\^[23])?(?:(?P<dot>\.(?=\s+[a-z]))|"
+                r"(?![\w^/'°]))",
+                self.measure,
+            ),
             rule("dimension", rf"{START}({NUMBER})\s?([x×])\s?({NUMBER})(?!\w)", self.product, "x×"),
-            rule("percent", rf"{MINUS}{START}(?:(?P<first>{NUMBER})\s?%?(?P<dash>{_DASH}))?(?P<number>{NUMBER}|\d+,\d+)\s?(?P<sign>%|‰)", self.percent, "%‰"),
+            rule(
+                "percent",
+                rf"{MINUS}{START}(?:(?P<first>{NUMBER})\s?%?(?P<dash>{_DASH}))?(?P<number>{NUMBER}|"
+                r"\d+,\d+)\s?(?P<sign>%|‰)",
+                self.percent,
+                "%‰",
+            ),
             rule("ratio", r"(?<![\w.,:])(\d+):(\d+)(?::(\d+))?(?![\w:]|\.\d)", self.ratio, ":"),
-            rule("magnitude", rf"{MINUS}{START}(?P<number>{NUMBER})(?P<magnitude>bn|mn|k|K|M|(?<=\d\.\d)B|(?<=\d\.\d\d)B)\+?(?![\w/])", self.magnitude),
-            rule("multiple", rf"{START}({NUMBER})x(?!\w)", lambda m: [*combined("{} times", self.number(m[1])), *combined("{} x", self.number(m[1]))], "x"),
-            rule("subtraction", rf"{START}({NUMBER})\s?[-–−]\s?({NUMBER})(?=\s?=)", lambda m: combined("{} minus {}", self.number(m[1]), self.number(m[2])), "="),
-            rule("subtraction", rf"{START}({NUMBER}) ?− ?({NUMBER})(?![\w])", lambda m: combined("{} minus {}", self.number(m[1]), self.number(m[2])), "−"),
-            rule("range", rf"{MINUS}{START}(?P<first>{NUMBER})(?P<dash>-|–|—| [-–—] |~)(?P<number>{NUMBER})(?![\w-]|[.,]\d)", self.range, "-–—~"),
-        ]  # fmt: skip
+            rule(
+                "magnitude",
+                rf"{MINUS}{START}(?P<number>{NUMBER})(?P<magnitude>bn|mn|k|K|M|(?<=\d\.\d)B|(?<=\d\.\d\d)"
+                r"B)\+?(?![\w/])",
+                self.magnitude,
+            ),
+            rule(
+                "multiple",
+                rf"{START}({NUMBER})x(?!\w)",
+                lambda m: [*combined("{} times", self.number(m[1])), *combined("{} x", self.number(m[1]))],
+                "x",
+            ),
+            rule(
+                "subtraction",
+                rf"{START}({NUMBER})\s?[-–−]\s?({NUMBER})(?=\s?=)",
+                lambda m: combined("{} minus {}", self.number(m[1]), self.number(m[2])),
+                "=",
+            ),
+            rule(
+                "subtraction",
+                rf"{START}({NUMBER}) ?− ?({NUMBER})(?![\w])",
+                lambda m: combined("{} minus {}", self.number(m[1]), self.number(m[2])),
+                "−",
+            ),
+            rule(
+                "range",
+                f"{MINUS}{START}(?P<first>{NUMBER})(?P<dash>-|–|—| [-–—] |~)(?P<number>{NUMBER})"
+                r"(?![\w-]|[.,]\d)",
+                self.range,
+                "-–—~",
+            ),
+        ]
 
     def money(self, match: re.Match[str]) -> Readings:
         found = match.groupdict()
@@ -329,7 +439,9 @@ class Amounts:
     def ratio(self, match: re.Match[str]) -> Readings:
         parts = [self.number(part) for part in match.groups() if part]
         if re.search(
-            r"\b(?:John|Matthew|Mark|Luke|Genesis|Exodus|Psalms?|Romans|Isaiah|Proverbs|Corinthians|Acts|Hebrews|James|Peter|Revelation|Job|Ephesians|Philippians|Galatians|Jeremiah|Ezekiel|Daniel) $",
+            r"\b(?:John|Matthew|Mark|Luke|Genesis|Exodus|Psalms?|Romans|Isaiah|Proverbs|Corinthians|Acts|"
+            "Hebrews|James|Peter|Revelation|Job|Ephesians|Philippians|Galatians|Jeremiah|Ezekiel|Daniel)"
+            " $",
             match.string[: match.start()],
         ):
             return combined(" ".join(["{}"] * len(parts)), *parts)

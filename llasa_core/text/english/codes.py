@@ -9,23 +9,32 @@ from llasa_core.text.rules import Readings, Rule, rule
 
 _TOP = "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
 _STATES = dict(entry.split("|") for entry in (
-    "AL|Alabama,AK|Alaska,AZ|Arizona,AR|Arkansas,CA|California,CO|Colorado,CT|Connecticut,DE|Delaware,FL|Florida,GA|Georgia,HI|Hawaii,"
-    "ID|Idaho,IL|Illinois,IN|Indiana,IA|Iowa,KS|Kansas,KY|Kentucky,LA|Louisiana,ME|Maine,MD|Maryland,MA|Massachusetts,MI|Michigan,"
-    "MN|Minnesota,MS|Mississippi,MO|Missouri,MT|Montana,NE|Nebraska,NV|Nevada,NH|New Hampshire,NJ|New Jersey,NM|New Mexico,NY|New York,"
-    "NC|North Carolina,ND|North Dakota,OH|Ohio,OK|Oklahoma,OR|Oregon,PA|Pennsylvania,RI|Rhode Island,SC|South Carolina,SD|South Dakota,"
-    "TN|Tennessee,TX|Texas,UT|Utah,VT|Vermont,VA|Virginia,WA|Washington,WV|West Virginia,WI|Wisconsin,WY|Wyoming,DC|D C"
+    "AL|Alabama,AK|Alaska,AZ|Arizona,AR|Arkansas,CA|California,CO|Colorado,CT|Connecticut,DE|Delaware,FL|"
+    "Florida,GA|Georgia,HI|Hawaii,"
+    "ID|Idaho,IL|Illinois,IN|Indiana,IA|Iowa,KS|Kansas,KY|Kentucky,LA|Louisiana,ME|Maine,MD|Maryland,MA|"
+    "Massachusetts,MI|Michigan,"
+    "MN|Minnesota,MS|Mississippi,MO|Missouri,MT|Montana,NE|Nebraska,NV|Nevada,NH|New Hampshire,NJ|New "
+    "Jersey,NM|New Mexico,NY|New York,"
+    "NC|North Carolina,ND|North Dakota,OH|Ohio,OK|Oklahoma,OR|Oregon,PA|Pennsylvania,RI|Rhode Island,SC|"
+    "South Carolina,SD|South Dakota,"
+    "TN|Tennessee,TX|Texas,UT|Utah,VT|Vermont,VA|Virginia,WA|Washington,WV|West Virginia,WI|Wisconsin,WY|"
+    "Wyoming,DC|D C"
 ).split(","))  # fmt: skip
 _MARKS = {".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark", "=": "equals",
           "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "@": "at"}  # fmt: skip
 _SPELLED = frozenset("http https ftp www html htm pdf txt csv php io ai uk us eu tv js py cn jp mp3".split())
 _LABELS = (
-    "chapter|part|section|episode|volume|season|level|lesson|unit|day|week|track|scene|act|book|verse|page|figure|table|"
-    "step|question|exercise|version|phase|round|grade|line|item|room|gate|platform|number|no\\.|vol\\.|ch\\.|ep\\.|fig\\.|article|floor"
+    "chapter|part|section|episode|volume|season|level|lesson|unit|day|week|track|scene|act|book|verse|"
+    "page|figure|table|"
+    "step|question|exercise|version|phase|round|grade|line|item|room|gate|platform|number|no\\.|vol\\.|"
+    "ch\\.|ep\\.|fig\\.|article|floor"
 )
 _NUMBERED = {
-    "no": "number", "nos": "numbers", "vol": "volume", "vols": "volumes", "ch": "chapter", "chap": "chapter", "fig": "figure", "figs": "figures",
-    "sec": "section", "eq": "equation", "ep": "episode", "art": "article", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",
-    "ex": "exercise", "tel": "telephone", "ext": "extension", "apt": "apartment", "ste": "suite", "rm": "room", "app": "appendix",
+    "no": "number", "nos": "numbers", "vol": "volume", "vols": "volumes", "ch": "chapter",
+    "chap": "chapter", "fig": "figure", "figs": "figures", "sec": "section", "eq": "equation",
+    "ep": "episode", "art": "article", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",
+    "ex": "exercise", "tel": "telephone", "ext": "extension", "apt": "apartment", "ste": "suite",
+    "rm": "room", "app": "appendix",
 }  # fmt: skip
 _DIALLED = (
     r"call|dial|phone|ring|text|tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
@@ -40,37 +49,109 @@ class Codes:
 
     def codes(self) -> list[Rule]:
         return [
-            rule("url", rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)", lambda m: _address(m.group()), "."),
-            rule("e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"),
+            rule(
+                "url",
+                rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b"
+                r"(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)",
+                lambda m: _address(m.group()),
+                ".",
+            ),
+            rule(
+                "e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"
+            ),
             rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
-            rule("address", r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?(?![\w]|\.\d)", self.ip, "."),
+            rule(
+                "address",
+                r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?(?![\w]|\.\d)",
+                self.ip,
+                ".",
+            ),
             rule("postal number", rf"\b({'|'.join(_STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
             rule("postal number", r"\b([A-Z]{1,2})(\d{1,2})([A-Z]?)\s(\d)([A-Z]{2})\b", self.postcode),
-            rule("phone", r"(?<![\w.,])\+\s?\d{1,3}(?:[\s.-]?\(?\d{1,5}\)?){1,6}(?![\w%°]|[.,]\d)", lambda m: self.phone(m, plus=True), "+"),
-            rule("phone", r"(?<![\w.,])(?:1[- .])?\(\d{3}\)\s?\d{3}[-. ]\d{4}(?!\w)|(?<![\w.,-])(?:1[-. ])?\d{3}[-.]\d{3}[-.]\d{4}(?![\w-])", self.phone),
+            rule(
+                "phone",
+                r"(?<![\w.,])\+\s?\d{1,3}(?:[\s.-]?\(?\d{1,5}\)?){1,6}(?![\w%°]|[.,]\d)",
+                lambda m: self.phone(m, plus=True),
+                "+",
+            ),
+            rule(
+                "phone",
+                r"(?<![\w.,])(?:1[- .])?\(\d{3}\)\s?\d{3}[-. ]\d{4}(?!\w)|(?<![\w.,-])(?:1[-. ])"
+                r"?\d{3}[-.]\d{3}[-.]\d{4}(?![\w-])",
+                self.phone,
+            ),
             rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
             rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,4}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
-            rule("phone", rf"(?P<lead>\b(?:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)", self.dialled),
-            rule("code", r"(?<![\w.,/-])(?!\d{4}-\d\d?-\d\d?(?!\d)|\d\d?-\d\d?-\d{4}|\d\d?-\d\d?-\d\d(?!\d))\d+(?:-\d+){2,}[xX]?(?![\w/-])", lambda m: self.groups(m), "-"),
-            rule("version", r"(?<![\w.])(?:[Vv](?:er(?:sion)?)?\.?\s?)(?=\d)(\d+(?:\.\d+)*)(?![\w]|\.\d)", self.version, "vV"),
-            rule("version", r"(?<![\w.,])(?!\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})(?!\d))(?!\d{1,3}(?:\.\d{3}){2,}(?![\d.]))\d+(?:\.\d+){2,}(?!\w|\.\d)", lambda m: self.points(m.group()), "."),
-        ]  # fmt: skip
+            rule(
+                "phone",
+                rf"(?P<lead>\b(?:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
+                self.dialled,
+            ),
+            rule(
+                "code",
+                r"(?<![\w.,/-])(?!\d{4}-\d\d?-\d\d?(?!\d)|\d\d?-\d\d?-\d{4}|\d\d?-\d\d?-\d\d(?!\d))\d+"
+                r"(?:-\d+){2,}[xX]?(?![\w/-])",
+                lambda m: self.groups(m),
+                "-",
+            ),
+            rule(
+                "version",
+                r"(?<![\w.])(?:[Vv](?:er(?:sion)?)?\.?\s?)(?=\d)(\d+(?:\.\d+)*)(?![\w]|\.\d)",
+                self.version,
+                "vV",
+            ),
+            rule(
+                "version",
+                r"(?<![\w.,])(?!\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})(?!\d))(?!\d{1,3}(?:\.\d{3}){2,}"
+                r"(?![\d.]))\d+(?:\.\d+){2,}(?!\w|\.\d)",
+                lambda m: self.points(m.group()),
+                ".",
+            ),
+        ]
 
     def plain(self) -> list[Rule]:
         number = r"[\d\U000f0000-\U000ffffd]"
         return [
             rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
-            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", lambda m: {"2": "squared", "3": "cubed"}.get(m[1]) or f"to the power of {'minus ' if m[1][0] in '-−' else ''}{numbers.whole(m[1].lstrip('-−'))}", "^"),
-            rule("label", rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)", lambda m: _cased(m[1], _NUMBERED[m[1].lower()]) + " ", "."),
+            rule(
+                "power",
+                r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)",
+                lambda m: (
+                    {"2": "squared", "3": "cubed"}.get(m[1])
+                    or f"to the power of {'minus ' if m[1][0] in '-−' else ''}{numbers.whole(m[1].lstrip('-−'))}"
+                ),
+                "^",
+            ),
+            rule(
+                "label",
+                rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)",
+                lambda m: _cased(m[1], _NUMBERED[m[1].lower()]) + " ",
+                ".",
+            ),
             rule("label", rf"(?<!\w)#\s?(?={number})", lambda m: "number ", "#"),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
-            rule("number", rf"(?<![\w.,])(?P<minus>[-−+±~<>≤≥≈]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)", self.signed, "-−+±~<>≤≥≈"),
-            rule("number", rf"{START}({NUMBER})\+(?![\w+])", lambda m: combined("{} plus", self.number(m[1])), "+"),
-            rule("plural", r"(?<![\w.,])(\d+)'?s\b", lambda m: [numbers.plural(one) for one in numbers.readings(m[1])[:4]], "s"),
+            rule(
+                "number",
+                rf"(?<![\w.,])(?P<minus>[-−+±~<>≤≥≈]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
+                self.signed,
+                "-−+±~<>≤≥≈",
+            ),
+            rule(
+                "number",
+                rf"{START}({NUMBER})\+(?![\w+])",
+                lambda m: combined("{} plus", self.number(m[1])),
+                "+",
+            ),
+            rule(
+                "plural",
+                r"(?<![\w.,])(\d+)'?s\b",
+                lambda m: [numbers.plural(one) for one in numbers.readings(m[1])[:4]],
+                "s",
+            ),
             rule("number", rf"(?<![\d.,])(?P<n>{_POINTED_OR_NUMBER})", self.last),
             rule("number", r"\d+", lambda m: numbers.spelled(m.group())),
-        ]  # fmt: skip
+        ]
 
     def number(self, text: str) -> tuple[str, ...]:
         return numbers.readings(plain_number(text), self.british)

@@ -15,15 +15,18 @@ _SHORT_DAYS = {**{day[:3]: day for day in _DAYS}, "Tues": "Tuesday", "Thur": "Th
 _YEAR = r"\d{4}(?!\d|,\d|\.\d)"
 _TO = r"\s?[-–—]\s?"
 _IN = (
-    r"in|since|until|till|year|years|during|circa|ca?\.|early|late|mid|spring of|summer of|autumn of|fall of|winter of|"
+    r"in|since|until|till|year|years|during|circa|ca?\.|early|late|mid|spring of|summer of|autumn of|"
+    "fall of|winter of|"
     r"class of|copyright|©|born|died|from|between|after|before|through"
 )
 _NOT_PLURAL = frozenset(
-    "was is has this its does his as us thus yes always perhaps across unless whereas sees saw brings ends begins "
+    "was is has this its does his as us thus yes always perhaps across unless whereas sees saw brings "
+    "ends begins "
     "marks means shows sees seems comes goes makes gives takes bus class less".split()
 )
 _PEOPLE = frozenset(
-    "people men women children feet dollars pounds euros kilometers miles words units points votes of percent more fewer "
+    "people men women children feet dollars pounds euros kilometers miles words units points votes of "
+    "percent more fewer "
     "other different new calories sheep fish horses square cubic million billion thousand kilometres metres meters".split()
 )
 
@@ -43,24 +46,107 @@ class Dates:
     def rules(self) -> list[Rule]:
         day = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
         return [
-            rule("date", r"(?<![\w/.,-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|3[01])(?:T(?=\d))?(?![\w/-]|[.,]\d)", self.numeric, "-/."),
-            rule("date", r"(?<![\w/.,-])(?P<a>[0-3]?\d)(?P<sep>[-/.])(?P<b>[0-3]?\d)(?P=sep)(?P<y>[12]\d{3}|\d{2}(?!\d))(?![\w/-]|[.,]\d)", self.numeric, "-/."),
-            rule("date", r"(?P<before>\b(?:[Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|dated)\s)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)(?P<y>)(?![\w/]|[.,]\d)", self.numeric, "/"),
-            rule("date", rf"\b(?P<month>{_MONTH})\s{day}(?:{_TO}(?P<last>[0-3]?\d)(?:st|nd|rd|th)?)?(?P<comma>,?)(?:\s(?P<y>{_YEAR}))?(?![\w:]|[.,]\d|\s?[ap]\.?m\b)", self.month_first, "JFMASOND"),
-            rule("date", rf"(?P<the>\b[Tt]he\s)?(?<![\w.,/:-]){day}(?:{_TO}(?P<last>[0-3]?\d)(?:st|nd|rd|th)?)?\s(?:of\s)?(?P<month>{_MONTH})(?P<comma>,?)(?:\s(?P<y>{_YEAR}))?(?![\w-]|[.,]\d)", self.day_first, "JFMASOND"),
-            rule("date", rf"\b(?P<month>{_MONTH})(?P<comma>,?)\s(?:of\s)?(?P<y>[12]\d{{3}})(?![\w,]*\d)(?:{_TO}(?P<last>\d{{4}}|\d{{2}})(?!\d))?", self.month_year, "JFMASOND"),
-            rule("date", rf"\b({'|'.join(_SHORT)})\.(?=\s?[\d\U000f0000-\U000ffffd]|,)", lambda m: month_name(m[1]), "JFMASOND"),
-            rule("date", rf"\b({'|'.join(_SHORT_DAYS)})\.(?=,|\s[A-Z\d\U000f0000-\U000ffffd])", lambda m: _SHORT_DAYS[m[1]], "MTWFS"),
-            rule("time", r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4])[:.](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?\s?(?P<half>[aApP]\.?\s?[mM]\b\.?)", self.time, ":."),
-            rule("time", r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)(?P<hours>\s?(?:h|hrs|hours)\b|Z\b)?(?![\w:]|\.\d)", self.time, ":"),
-            rule("time", r"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9])(?P<m>)(?P<s>)\s?(?P<half>[aApP]\.?[mM]\b\.?)", self.time, "aApP"),
-            rule("time", r"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9])(?::00)?(?P<clock>\s?o'clock)\b", lambda m: f"{numbers.cardinal(int(m['h']))} o'clock", "'"),
+            rule(
+                "date",
+                r"(?<![\w/.,-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|"
+                r"3[01])(?:T(?=\d))?(?![\w/-]|[.,]\d)",
+                self.numeric,
+                "-/.",
+            ),
+            rule(
+                "date",
+                r"(?<![\w/.,-])(?P<a>[0-3]?\d)(?P<sep>[-/.])(?P<b>[0-3]?\d)(?P=sep)(?P<y>[12]\d{3}|\d{2}"
+                r"(?!\d))(?![\w/-]|[.,]\d)",
+                self.numeric,
+                "-/.",
+            ),
+            rule(
+                "date",
+                r"(?P<before>\b(?:[Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|dated)\s)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)"
+                r"(?P<y>)(?![\w/]|[.,]\d)",
+                self.numeric,
+                "/",
+            ),
+            rule(
+                "date",
+                rf"\b(?P<month>{_MONTH})\s{day}(?:{_TO}(?P<last>[0-3]?\d)(?:st|nd|rd|th)?)?(?P<comma>,?)"
+                rf"(?:\s(?P<y>{_YEAR}))?(?![\w:]|[.,]\d|\s?[ap]\.?m\b)",
+                self.month_first,
+                "JFMASOND",
+            ),
+            rule(
+                "date",
+                rf"(?P<the>\b[Tt]he\s)?(?<![\w.,/:-]){day}(?:{_TO}(?P<last>[0-3]?\d)(?:st|nd|rd|th)?)?\s"
+                rf"(?:of\s)?(?P<month>{_MONTH})(?P<comma>,?)(?:\s(?P<y>{_YEAR}))?(?![\w-]|[.,]\d)",
+                self.day_first,
+                "JFMASOND",
+            ),
+            rule(
+                "date",
+                rf"\b(?P<month>{_MONTH})(?P<comma>,?)\s(?:of\s)?(?P<y>[12]\d{{3}})(?![\w,]*\d)(?:{_TO}"
+                rf"(?P<last>\d{{4}}|\d{{2}})(?!\d))?",
+                self.month_year,
+                "JFMASOND",
+            ),
+            rule(
+                "date",
+                rf"\b({'|'.join(_SHORT)})\.(?=\s?[\d\U000f0000-\U000ffffd]|,)",
+                lambda m: month_name(m[1]),
+                "JFMASOND",
+            ),
+            rule(
+                "date",
+                rf"\b({'|'.join(_SHORT_DAYS)})\.(?=,|\s[A-Z\d\U000f0000-\U000ffffd])",
+                lambda m: _SHORT_DAYS[m[1]],
+                "MTWFS",
+            ),
+            rule(
+                "time",
+                r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4])[:.](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?\s?"
+                r"(?P<half>[aApP]\.?\s?[mM]\b\.?)",
+                self.time,
+                ":.",
+            ),
+            rule(
+                "time",
+                r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)"
+                r"(?P<hours>\s?(?:h|hrs|hours)\b|Z\b)?(?![\w:]|\.\d)",
+                self.time,
+                ":",
+            ),
+            rule(
+                "time",
+                r"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9])(?P<m>)(?P<s>)\s?(?P<half>[aApP]\.?[mM]\b\.?)",
+                self.time,
+                "aApP",
+            ),
+            rule(
+                "time",
+                r"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9])(?::00)?(?P<clock>\s?o'clock)\b",
+                lambda m: f"{numbers.cardinal(int(m['h']))} o'clock",
+                "'",
+            ),
             rule("decade", r"(?<![\w.,])'?(?P<n>\d{0,3}0)'?s\b", self.decade, "s"),
             rule("year", r"(?<![\w])'(?P<n>\d{2})(?![\w'°]|[.,]\d)", self.short_year, "'"),
-            rule("years", rf"(?<![\w.,/-])(?P<a>1\d{{3}}|20\d{{2}})(?:{_TO})(?P<b>\d{{4}}|\d{{2}})(?![\w/-]|[.,]\d)", self.span, "-–—"),
-            rule("years", r"(?<![\w.,/-])(?P<a>1[5-9]\d{2}|20\d{2})/(?P<b>\d{2})(?![\w/-]|[.,]\d)", self.span, "/"),
-            rule("year", rf"\b(?P<lead>(?:{_IN})[\s-])?(?<![\w.,/$-])(?P<y>1\d{{3}}|2[01]\d{{2}})(?P<end>'s)?(?P<era>\s?(?:AD|BC|CE|BCE|A\.D\.|B\.C\.))?(?![\w/]|[.,]\d|-\d)", self.year),
-        ]  # fmt: skip
+            rule(
+                "years",
+                rf"(?<![\w.,/-])(?P<a>1\d{{3}}|20\d{{2}})(?:{_TO})(?P<b>\d{{4}}|\d{{2}})(?![\w/-]|[.,]\d)",
+                self.span,
+                "-–—",
+            ),
+            rule(
+                "years",
+                r"(?<![\w.,/-])(?P<a>1[5-9]\d{2}|20\d{2})/(?P<b>\d{2})(?![\w/-]|[.,]\d)",
+                self.span,
+                "/",
+            ),
+            rule(
+                "year",
+                rf"\b(?P<lead>(?:{_IN})[\s-])?(?<![\w.,/$-])(?P<y>1\d{{3}}|2[01]\d{{2}})(?P<end>'s)?"
+                r"(?P<era>\s?(?:AD|BC|CE|BCE|A\.D\.|B\.C\.))?(?![\w/]|[.,]\d|-\d)",
+                self.year,
+            ),
+        ]
 
     def years(self, text: str) -> tuple[str, ...]:
         return numbers.years(text, self.british)

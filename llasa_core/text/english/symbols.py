@@ -6,15 +6,19 @@ from llasa_core.text.rules import Rule, rule
 
 _MARKED = r"[\w\U000f0000-\U000ffffd]"
 _GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda",
-    "μ": "mu", "ν": "nu", "ξ": "xi", "ο": "omicron", "π": "pi", "ρ": "rho", "σ": "sigma", "ς": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta",
+    "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi",
+    "ο": "omicron", "π": "pi", "ρ": "rho", "σ": "sigma", "ς": "sigma", "τ": "tau", "υ": "upsilon",
+    "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
 }  # fmt: skip
 _ELISIONS = "em|tis|twas|til|cause|bout|round|n|cos|fraid|nother|tween|neath|gainst|pon|ere|twere|twill|twould|kay|scuse|nuff|sup|bye|d|ll|s|re|ve|m|t"
 _WORDS = {
-    "&": "and", "+": "plus", "=": "equals", "%": "percent", "@": "at", "×": "times", "÷": "divided by", "±": "plus or minus", "≈": "approximately",
-    "≠": "does not equal", "≤": "less than or equal to", "≥": "greater than or equal to", "∞": "infinity", "√": "square root of", "−": "minus", "§": "section",
-    "°": "degrees", "‰": "per thousand", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "₹": "rupees", "₩": "won", "₽": "rubles", "₿": "bitcoin", "₺": "lira",
-    "₴": "hryvnias", "₫": "dong", "¢": "cents", "→": "to",
+    "&": "and", "+": "plus", "=": "equals", "%": "percent", "@": "at", "×": "times", "÷": "divided by",
+    "±": "plus or minus", "≈": "approximately", "≠": "does not equal", "≤": "less than or equal to",
+    "≥": "greater than or equal to", "∞": "infinity", "√": "square root of", "−": "minus", "§": "section",
+    "°": "degrees", "‰": "per thousand", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen",
+    "₹": "rupees", "₩": "won", "₽": "rubles", "₿": "bitcoin", "₺": "lira", "₴": "hryvnias", "₫": "dong",
+    "¢": "cents", "→": "to",
 }  # fmt: skip
 _COMPARED = {"<": "less than", ">": "greater than"}
 
@@ -27,12 +31,25 @@ def rules() -> list[Rule]:
         rule("sign", r"(?<=\w)\^\+?(?=[\w\U000f0000-\U000ffffd-])", lambda m: " to the power of ", "^"),
         rule("sign", r"(?<!\S)#(?=[A-Za-z])", lambda m: "hashtag ", "#"),
         rule("sign", r"(?<=\s)[<>](?=\s?[\w\U000f0000-\U000ffffd.$-])", lambda m: _COMPARED[m.group()], "<>"),
-        rule("sign", r"(?<=[\w\U000f0000-\U000ffffd)] )[-–](?= [\U000f0000-\U000ffffd])(?=[^=]*=)", lambda m: "minus", "="),
-        rule("sign", r"(?<=[\U000f0000-\U000ffffd] )[*](?= [\U000f0000-\U000ffffd])|(?<=[\U000f0000-\U000ffffd])[*](?=[\U000f0000-\U000ffffd])", lambda m: "times", "*"),
-        rule("sign", r"(?<=[\U000f0000-\U000ffffd] )/(?= [\U000f0000-\U000ffffd])", lambda m: "divided by", "/"),
+        rule(
+            "sign",
+            r"(?<=[\w\U000f0000-\U000ffffd)] )[-–](?= [\U000f0000-\U000ffffd])(?=[^=]*=)",
+            lambda m: "minus",
+            "=",
+        ),
+        rule(
+            "sign",
+            r"(?<=[\U000f0000-\U000ffffd] )[*](?= [\U000f0000-\U000ffffd])|(?<=[\U000f0000-\U000ffffd])"
+            r"[*](?=[\U000f0000-\U000ffffd])",
+            lambda m: "times",
+            "*",
+        ),
+        rule(
+            "sign", r"(?<=[\U000f0000-\U000ffffd] )/(?= [\U000f0000-\U000ffffd])", lambda m: "divided by", "/"
+        ),
         rule("sign", rf"[{words}]", lambda m: _WORDS[m.group()]),
         rule("letter", rf"[{''.join(_GREEK)}{''.join(_GREEK).upper()}]", _greek),
-    ]  # fmt: skip
+    ]
 
 
 def _greek(match: re.Match[str]) -> str | None:
@@ -49,7 +66,8 @@ _OPENING = re.compile(
     rf"(?<![\w\U000f0000-\U000ffffd])'+(?!(?:{_ELISIONS})\b)(?=[\w\U000f0000-\U000ffffd])", re.IGNORECASE
 )
 _ORPHAN = re.compile(
-    r"(?<![\w\U000f0000-\U000ffffd])'+(?![\w\U000f0000-\U000ffffd])|(?<=[^\w\s\U000f0000-\U000ffffd])'+|(?<=[\U000f0000-\U000ffffd])'+(?!\w)"
+    r"(?<![\w\U000f0000-\U000ffffd])'+(?![\w\U000f0000-\U000ffffd])|(?<=[^\w\s\U000f0000-\U000ffffd])'+|"
+    r"(?<=[\U000f0000-\U000ffffd])'+(?!\w)"
 )
 _CLOSING = re.compile(r"(?<=\w)'+(?![\w\U000f0000-\U000ffffd])")
 _ELLIPSIS = re.compile(r"\s*(?:\.\s?){3,}|\s*…+")

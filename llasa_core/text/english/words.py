@@ -8,42 +8,60 @@ from llasa_core.text.rules import Readings, Rule, rule
 
 _NUMBER = r"[\d\U000f0000-\U000ffffd]"
 _TITLES = {
-    "Mr": "Mister", "Mrs": "Missus", "Ms": "Ms", "Mx": "Mx", "Messrs": "Messieurs", "Dr": "Doctor", "Drs": "Doctors", "Prof": "Professor",
-    "Rev": "Reverend", "Hon": "Honorable", "Gen": "General", "Col": "Colonel", "Sgt": "Sergeant", "Capt": "Captain", "Lt": "Lieutenant",
-    "Cmdr": "Commander", "Adm": "Admiral", "Maj": "Major", "Gov": "Governor", "Sen": "Senator", "Rep": "Representative", "Pres": "President",
-    "Mt": "Mount", "Ft": "Fort", "Cpl": "Corporal", "Pvt": "Private", "Supt": "Superintendent", "Fr": "Father", "Mme": "Madame", "Mlle": "Mademoiselle",
+    "Mr": "Mister", "Mrs": "Missus", "Ms": "Ms", "Mx": "Mx", "Messrs": "Messieurs", "Dr": "Doctor",
+    "Drs": "Doctors", "Prof": "Professor", "Rev": "Reverend", "Hon": "Honorable", "Gen": "General",
+    "Col": "Colonel", "Sgt": "Sergeant", "Capt": "Captain", "Lt": "Lieutenant", "Cmdr": "Commander",
+    "Adm": "Admiral", "Maj": "Major", "Gov": "Governor", "Sen": "Senator", "Rep": "Representative",
+    "Pres": "President", "Mt": "Mount", "Ft": "Fort", "Cpl": "Corporal", "Pvt": "Private",
+    "Supt": "Superintendent", "Fr": "Father", "Mme": "Madame", "Mlle": "Mademoiselle",
 }  # fmt: skip
 _BARE_TITLES = "Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Capt|Sgt|Lt|Messrs"
 """British style writes them without a full stop."""
 _ALWAYS = {
-    "etc": "et cetera", "vs": "versus", "approx": "approximately", "dept": "department", "govt": "government", "est": "established", "inc": "incorporated",
-    "ltd": "limited", "corp": "corporation", "bros": "brothers", "esp": "especially", "cf": "compare", "viz": "namely", "max": "maximum", "min": "minimum",
-    "misc": "miscellaneous", "tel": "telephone", "ext": "extension", "avg": "average", "temp": "temperature", "hwy": "highway", "blvd": "boulevard",
-    "ave": "avenue", "rd": "road", "ln": "lane", "sq": "square", "jr": "junior", "sr": "senior", "esq": "esquire", "assn": "association", "dist": "district",
-    "asst": "assistant", "mgr": "manager", "et al": "et al", "univ": "university", "yrs": "years", "hrs": "hours", "mins": "minutes", "lbs": "pounds", "intl": "international",
-    "orig": "original", "para": "paragraph", "pron": "pronounced", "acct": "account", "attn": "attention", "op": "opus", "co": "company", "appt": "appointment",
+    "etc": "et cetera", "vs": "versus", "approx": "approximately", "dept": "department",
+    "govt": "government", "est": "established", "inc": "incorporated", "ltd": "limited",
+    "corp": "corporation", "bros": "brothers", "esp": "especially", "cf": "compare", "viz": "namely",
+    "max": "maximum", "min": "minimum", "misc": "miscellaneous", "tel": "telephone", "ext": "extension",
+    "avg": "average", "temp": "temperature", "hwy": "highway", "blvd": "boulevard", "ave": "avenue",
+    "rd": "road", "ln": "lane", "sq": "square", "jr": "junior", "sr": "senior", "esq": "esquire",
+    "assn": "association", "dist": "district", "asst": "assistant", "mgr": "manager", "et al": "et al",
+    "univ": "university", "yrs": "years", "hrs": "hours", "mins": "minutes", "lbs": "pounds",
+    "intl": "international", "orig": "original", "para": "paragraph", "pron": "pronounced",
+    "acct": "account", "attn": "attention", "op": "opus", "co": "company", "appt": "appointment",
 }  # fmt: skip
 _NEEDS_CAPITAL = frozenset("inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep".split())
 """Abbreviations that follow a name ("Acme Inc."), and are words, or the end of a sentence, elsewhere."""
 _INITIALISMS = {
-    "e.g.": ("for example", "e g"), "i.e.": ("that is", "i e"), "a.k.a.": ("also known as", "A K A"), "a.m.": ("A M",), "p.m.": ("P M",), "o.k.": ("okay",),
-    "p.s.": ("P S",), "ph.d.": ("P H D",), "r.i.p.": ("R I P",), "c.f.": ("compare",), "n.b.": ("N B", "note well"), "w.r.t.": ("with respect to",), "d.i.y.": ("D I Y",),
+    "e.g.": ("for example", "e g"), "i.e.": ("that is", "i e"), "a.k.a.": ("also known as", "A K A"),
+    "a.m.": ("A M",), "p.m.": ("P M",), "o.k.": ("okay",), "p.s.": ("P S",), "ph.d.": ("P H D",),
+    "r.i.p.": ("R I P",), "c.f.": ("compare",), "n.b.": ("N B", "note well"),
+    "w.r.t.": ("with respect to",), "d.i.y.": ("D I Y",),
 }  # fmt: skip
 _SLANG = {"w/o": "without", "w/": "with", "b/c": "because", "c/o": "care of", "n/a": "N A", "a/c": "A C"}
 _ROMAN = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _COUNTED = (
-    "Chapter|Part|Act|Scene|Volume|Vol\\.|Book|Section|Article|Phase|Stage|Type|Class|World War|Super Bowl|Appendix|Title|Level|Grade|Figure|"
-    "Table|Canto|Episode|Season|Round|Unit|Lesson|Mark|Apollo|Star Wars|Rocky|Rambo|Saturn|Final Fantasy|Sonata|Symphony|Form|Division|Schedule|"
-    "Factor|Amendment|Plate|Psalm|No\\.|Number|Category|Group|Tier|Zone|War|Track|Ch\\.|Pt\\.|Part the|Verse|Olympiad|Concerto|Quartet|Opus"
+    "Chapter|Part|Act|Scene|Volume|Vol\\.|Book|Section|Article|Phase|Stage|Type|Class|World War|Super "
+    "Bowl|Appendix|Title|Level|Grade|Figure|"
+    "Table|Canto|Episode|Season|Round|Unit|Lesson|Mark|Apollo|Star Wars|Rocky|Rambo|Saturn|Final Fantasy|"
+    "Sonata|Symphony|Form|Division|Schedule|"
+    "Factor|Amendment|Plate|Psalm|No\\.|Number|Category|Group|Tier|Zone|War|Track|Ch\\.|Pt\\.|Part the|"
+    "Verse|Olympiad|Concerto|Quartet|Opus"
 )
 _RULERS = (
-    "Louis|Henry|Elizabeth|Charles|George|Edward|Richard|James|William|Mary|Philip|Felipe|Francis|Frederick|Friedrich|Wilhelm|Napoleon|Nicholas|Alexander|"
-    "Catherine|Peter|Ivan|Paul|John|Pius|Benedict|Leo|Gregory|Innocent|Urban|Clement|Boniface|Sixtus|Celestine|Ramesses|Ramses|Rameses|Ptolemy|Darius|"
-    "Xerxes|Artaxerxes|Cyrus|Otto|Leopold|Ferdinand|Carlos|Juan|Alfonso|Alphonse|Gustav|Gustavus|Christian|Haakon|Harald|Harold|Olaf|Victoria|Margaret|"
-    "Margrethe|Anne|Robert|Malcolm|David|Stephen|Rudolf|Rudolph|Maximilian|Albert|Baldwin|Constantine|Justinian|Theodosius|Mehmed|Murad|Selim|Mustafa|"
-    "Ahmed|Rama|Thutmose|Tuthmosis|Amenhotep|Seti|Cleopatra|Franz Josef|Joseph|Umberto|Victor Emmanuel|Vittorio Emanuele|Sigismund|Casimir|Boris|Carol|"
-    "Michael|Matthew|Thomas|Hassan|Abdullah|Mohammed|Muhammad|Faisal|Fuad|Farouk|Naruhito|Pedro|Manuel|Isabella|Isabel|Beatrix|Wilhelmina|Willem|Conrad|"
-    "Lothar|Eric|Erik|Canute|Cnut|Sancho|Roger|Tancred|Guy|Amalric|Bohemond|Raymond|Theodore|Davis|Loudon|Thurston|Patrick|Edmund|Ethelred|Aethelred"
+    "Louis|Henry|Elizabeth|Charles|George|Edward|Richard|James|William|Mary|Philip|Felipe|Francis|"
+    "Frederick|Friedrich|Wilhelm|Napoleon|Nicholas|Alexander|"
+    "Catherine|Peter|Ivan|Paul|John|Pius|Benedict|Leo|Gregory|Innocent|Urban|Clement|Boniface|Sixtus|"
+    "Celestine|Ramesses|Ramses|Rameses|Ptolemy|Darius|"
+    "Xerxes|Artaxerxes|Cyrus|Otto|Leopold|Ferdinand|Carlos|Juan|Alfonso|Alphonse|Gustav|Gustavus|"
+    "Christian|Haakon|Harald|Harold|Olaf|Victoria|Margaret|"
+    "Margrethe|Anne|Robert|Malcolm|David|Stephen|Rudolf|Rudolph|Maximilian|Albert|Baldwin|Constantine|"
+    "Justinian|Theodosius|Mehmed|Murad|Selim|Mustafa|"
+    "Ahmed|Rama|Thutmose|Tuthmosis|Amenhotep|Seti|Cleopatra|Franz Josef|Joseph|Umberto|Victor Emmanuel|"
+    "Vittorio Emanuele|Sigismund|Casimir|Boris|Carol|"
+    "Michael|Matthew|Thomas|Hassan|Abdullah|Mohammed|Muhammad|Faisal|Fuad|Farouk|Naruhito|Pedro|Manuel|"
+    "Isabella|Isabel|Beatrix|Wilhelmina|Willem|Conrad|"
+    "Lothar|Eric|Erik|Canute|Cnut|Sancho|Roger|Tancred|Guy|Amalric|Bohemond|Raymond|Theodore|Davis|"
+    "Loudon|Thurston|Patrick|Edmund|Ethelred|Aethelred"
 )
 _HONOURS = "King|Queen|Pope|Emperor|Empress|Tsar|Tsarina|Czar|Kaiser|Prince|Princess|Sultan|Shah|Pharaoh|Duke|Count|Archduke|Patriarch|Saint"
 _STREETS = "Main|Elm|Oak|High|Park|Church|Market|Wall|Bond|Baker|Fleet|Front|Water|Pine|Maple|Cedar|Washington|Lincoln|Jefferson|Broad|Bourbon"
@@ -72,25 +90,64 @@ def rules(british: bool) -> list[Rule]:
     titles = "|".join(sorted(_TITLES, key=len, reverse=True))
     always = "|".join(sorted(_ALWAYS, key=len, reverse=True))
     return [
-        rule("slang", r"(?<![\w/])(?:[wW]/o|[wW]/(?=\s?\w)|b/c|c/o|[nN]/[aA]|[aA]/[cC])(?![\w/])|(?<![\w/])w/(?=\s?[a-z\U000f0000-\U000ffffd])", lambda m: [_SLANG[m.group().lower()] + (" " if m.group()[-1] == "/" else "")], "/"),
-        rule("roman number", rf"\b({_HONOURS})((?:\s[A-Z][\w']+){{1,3}})\s({_ROMAN})(?:'s)?(?!\w)", lambda m: _regnal(f"{m[1]}{m[2]}", m), "IVXLCDM"),
-        rule("roman number", rf"\b({_RULERS})((?:\s[A-Z][a-z]\w+)?)\s({_ROMAN})('s)?(?![\w'])", lambda m: _regnal(f"{m[1]}{m[2]}", m), "IVXLCDM"),
+        rule(
+            "slang",
+            r"(?<![\w/])(?:[wW]/o|[wW]/(?=\s?\w)|b/c|c/o|[nN]/[aA]|[aA]/[cC])(?![\w/])|(?<![\w/])w/"
+            r"(?=\s?[a-z\U000f0000-\U000ffffd])",
+            lambda m: [_SLANG[m.group().lower()] + (" " if m.group()[-1] == "/" else "")],
+            "/",
+        ),
+        rule(
+            "roman number",
+            rf"\b({_HONOURS})((?:\s[A-Z][\w']+){{1,3}})\s({_ROMAN})(?:'s)?(?!\w)",
+            lambda m: _regnal(f"{m[1]}{m[2]}", m),
+            "IVXLCDM",
+        ),
+        rule(
+            "roman number",
+            rf"\b({_RULERS})((?:\s[A-Z][a-z]\w+)?)\s({_ROMAN})('s)?(?![\w'])",
+            lambda m: _regnal(f"{m[1]}{m[2]}", m),
+            "IVXLCDM",
+        ),
         rule("roman number", rf"\b({_COUNTED})(?i:s?)\s({_ROMAN})(?![\w'])", _counted, "IVXLCDM"),
-        rule("roman number", rf"\b((?i:{_COUNTED}))\s({_ROMAN.replace('I', 'i').replace('V', 'v').replace('X', 'x').replace('L', 'l').replace('C', 'c').replace('D', 'd').replace('M', 'm')})(?![\w'])", _counted, "ivx"),
+        rule(
+            "roman number",
+            rf"\b((?i:{_COUNTED}))\s"
+            f"({_ROMAN.replace('I', 'i').replace('V', 'v').replace('X', 'x').replace('L', 'l').replace('C', 'c').replace('D', 'd').replace('M', 'm')})"
+            r"(?![\w'])",
+            _counted,
+            "ivx",
+        ),
         rule("roman number", rf"(?<![\w'.-])([A-Z][a-z]\w+\s)?({_ROMAN})(?![\w'-]|\.\w)", _bare_roman, "IVX"),
         rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
         rule("abbreviation", rf"\b({_BARE_TITLES}){before_name}", lambda m: _title(m[1], british)),
-        rule("abbreviation", r"\b(?:Mrs|Mr|Ms|Dr)\b\.?(?=\s?(?:&|and\b))", lambda m: _title(m.group().rstrip("."), british)),
+        rule(
+            "abbreviation",
+            r"\b(?:Mrs|Mr|Ms|Dr)\b\.?(?=\s?(?:&|and\b))",
+            lambda m: _title(m.group().rstrip("."), british),
+        ),
         rule("abbreviation", r"(?<!\w)St\b\.?(?:'s)?", _saint_or_street, "S"),
-        rule("abbreviation", r"(?<=[a-z\U000f0000-\U000ffffd]\s)Dr\b\.?(?!\w)", lambda m: _ending(m, "Drive"), "D"),
+        rule(
+            "abbreviation",
+            r"(?<=[a-z\U000f0000-\U000ffffd]\s)Dr\b\.?(?!\w)",
+            lambda m: _ending(m, "Drive"),
+            "D",
+        ),
         rule("abbreviation", r"\b(?:Mount|Mt)\.(?=\s[A-Z])", lambda m: "Mount", "M"),
         rule("abbreviation", rf"\b({always})\.(?!\w)", _always, ".", re.IGNORECASE),
         rule("abbreviation", r"\b(?:vs|etc|approx)\b(?!\.)", lambda m: _ALWAYS[m.group()]),
         rule("abbreviation", r"(?<![\w.])&c\b\.?", lambda m: _ending(m, "et cetera"), "&"),
-        rule("initials", r"(?<![\w.])(?:Ph\.\s?D|[A-Za-z](?:\.[A-Za-z])+)\b\.?(?:'?s\b)?(?!\w)", _initials, "."),
-        rule("abbreviation", r"(?<![\w'])(?:Ph\.?D|PhD)(?:\.(?=\s|$))?(s?)\b", lambda m: "P H D" + ("s" if m[1] else ""), "P"),
-    ]  # fmt: skip
+        rule(
+            "initials", r"(?<![\w.])(?:Ph\.\s?D|[A-Za-z](?:\.[A-Za-z])+)\b\.?(?:'?s\b)?(?!\w)", _initials, "."
+        ),
+        rule(
+            "abbreviation",
+            r"(?<![\w'])(?:Ph\.?D|PhD)(?:\.(?=\s|$))?(s?)\b",
+            lambda m: "P H D" + ("s" if m[1] else ""),
+            "P",
+        ),
+    ]
 
 
 def roman(text: str) -> int:
