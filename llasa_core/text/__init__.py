@@ -1,8 +1,8 @@
 """Text: what is spoken, what is compared, and how long it will take.
 
-`check_text` refuses what holds nothing to say; `spoken_form` reads numbers, dates, signs and abbreviations as words;
-`compare` finds the errors of a transcript; `predict_seconds` and `readable` tell before any work what will not fit.
-Nothing here needs a model.
+`check_text` refuses what holds nothing to say; `spoken_form` reads numbers, dates, signs and abbreviations
+as words; `compare` finds the errors of a transcript; `predict_seconds` and `unreadable` tell before any work
+what will not fit. Nothing here needs a model.
 """
 
 from llasa_core.text.check import check_text, spell_numbers

@@ -14,7 +14,7 @@ _SCRIPTS = {
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """What a model reads: whole scripts ("Latin", "Han"), or single letters with what is made of them by accents."""
+    """What a model reads: whole scripts ("Latin", "Han"), or single letters, with accents or without."""
 
     scripts: frozenset[str] = frozenset()
     letters: frozenset[str] = frozenset()

@@ -1,6 +1,7 @@
-"""Clean characters: what a text holds beyond letters, digits and punctuation is brought to plain signs or dropped.
+"""Clean characters: what is no letter, digit or punctuation is brought to plain signs or dropped.
 
-Unicode's compatibility forms (NFKC) decide what a full-width letter, a ligature or a circled digit stands for.
+Unicode's compatibility forms (NFKC) decide what a full-width letter, a ligature or a circled digit
+stands for.
 """
 
 import unicodedata
@@ -40,8 +41,8 @@ _QUOTES_KEPT = frozenset("“”‘’—…·")
 def clean(text: str, chinese: bool = False) -> tuple[str, tuple[str, ...]]:
     """The text in plain characters with single spaces, and the visible characters that were dropped.
 
-    Superscripts become `^2`, vulgar fractions ` 1/2`, digits of any script 0 to 9. Control and format characters,
-    emoji, bullets, (tm) and unknown symbols go. Chinese keeps its wide punctuation.
+    Superscripts become `^2`, vulgar fractions ` 1/2`, digits of any script 0 to 9. Control and format
+    characters, emoji, bullets, (tm) and unknown symbols go. Chinese keeps its wide punctuation.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split()), ()

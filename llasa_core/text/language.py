@@ -33,8 +33,8 @@ _CODE = re.compile(r"[A-Za-z]{2,10}(?:[-_ ][A-Za-z0-9]{2,8})*")
 def language(code: str) -> str:
     """The one spelling of a language code: `en-US`, `en-GB`, `zh-CN`, `de`, `pt-BR`.
 
-    Case, `_` or `-`, names ("English") and codes of three letters make no difference. English without a region is
-    American, Chinese is that of the mainland. Raises UserError for what is no language code.
+    Case, `_` or `-`, names ("English") and codes of three letters make no difference. English without region
+    is American, Chinese that of the mainland. Raises UserError for what is no language code.
 
     >>> [language(code) for code in ("EN", "en_GB", "en-us", "eng", "zh-Hans-CN", "pt_br")]
     ['en-US', 'en-GB', 'en-US', 'en-US', 'zh-CN', 'pt-BR']
@@ -59,8 +59,5 @@ def base_language(code: str) -> str:
 
 
 def is_british(code: str) -> bool:
-    """Whether English is written and read the British way: day before month, "kilometres", "one hundred and five".
-
-    So it is outside of North America.
-    """
+    """Whether English is read the British way, as outside of North America: the day before the month."""
     return language(code).partition("-")[2] not in ("US", "CA", "PH", "PR")

@@ -10,13 +10,13 @@ _HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff]+(?:'[^\W\d_]+)?")
 _VOWELS = re.compile(r"[aeiouy]+")
 _SILENT = re.compile(r"(?:[^aeiouyl]e|[^aeioutd]ed|[^aeiouyszxcgh]es)$")
-_APART = re.compile(r"i[aou](?!n\b)|[aeiou]ing|eo|ua(?!r)|uou")
+_APART = re.compile(r"i[aou](?!n\b)|[aeiouy]ing|eo|ua(?!r)|uou")
 _LONG_PAUSE, _SHORT_PAUSE = re.compile(r"[.!?。！？…]+(?=\s|$|[\u4e00-\u9fff])"), re.compile(r"[,;:，；：、]")
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a model speaks: syllables a second (Chinese: characters), seconds of pause, seconds around the speech."""
+    """How a model speaks: syllables (or Chinese characters) a second, seconds of pauses and around."""
 
     syllables: float = 4.2
     clause: float = 0.15
@@ -25,7 +25,7 @@ class Pace:
 
 
 PACES = {"llasa": Pace(), "nano": Pace(syllables=4.0, clause=0.0, sentence=0.0, around=0.2)}
-"""llasa: read speech runs at 4 to 5 syllables a second with pauses (LibriTTS, which it was trained on, among others).
+"""llasa: read speech, such as that of LibriTTS, runs at 4 to 5 syllables a second with pauses.
 
 nano: its tokenizer drops punctuation, so it makes no pauses.
 """
@@ -39,7 +39,8 @@ def syllables(text: str) -> int:
 def predict_seconds(text: str, code: str = "en", pace: Pace | str = "llasa") -> float:
     """Seconds of speech that the text will take, from the syllables and pauses of its spoken form.
 
-    `pace`: a name of PACES or a Pace. A tenth to a quarter off for single sentences; raises KeyError for an unknown name.
+    `pace`: a name of PACES or a Pace. A tenth to a quarter off for single sentences. Raises KeyError for an
+    unknown name.
     """
     speed = PACES[pace] if isinstance(pace, str) else pace
     spoken = spoken_form(text, code).spoken if base_language(code) in ("en", "zh") else text

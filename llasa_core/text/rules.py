@@ -1,7 +1,8 @@
 """Rules that turn what is written into words, and the record of what they did.
 
-A rule is a pattern and a function that gives the right readings of a match, the best one first, or None to leave it.
-A match that has been read is set aside behind one private-use character, so that no later rule can read it again.
+A rule is a pattern and a function that gives the right readings of a match, the best one first, or None to
+leave it. A match that has been read is set aside behind one private-use character, so that no later rule can
+read it again.
 """
 
 import re
@@ -40,6 +41,12 @@ class Change:
 
     def __str__(self) -> str:
         return f"written: {self.written}, spoken: {self.spoken or 'nothing'}"
+
+
+def pairs(table: str) -> dict[str, str]:
+    """A table written as `key|value key|value`; "_" in a value is a space."""
+    found = (entry.split("|") for entry in table.split())
+    return {key: value.replace("_", " ") for key, value in found}
 
 
 def rule(kind: str, pattern: str, read: Reader, needs: str = "", flags: int = 0) -> Rule:

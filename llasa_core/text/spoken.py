@@ -39,9 +39,9 @@ def as_written(text: str) -> SpokenText:
 def spoken_form(text: str, code: str = "en") -> SpokenText:
     """What is said when the text is read aloud: no digits, signs or abbreviations in English and Chinese.
 
-    Clean characters come first, for every language. `code`: a language code, which decides dates and spelling:
-    3/4/2024 is the third of April in `en-GB`. The spoken form of a spoken form is itself. Texts are never refused:
-    raises UserError for what is no language code, and nothing else.
+    Clean characters come first, for every language. `code`: a language code, which decides dates: 3/4/2024 is
+    the third of April in `en-GB`. The spoken form of a spoken form is itself. Raises UserError for
+    what is no language code; no text is refused.
 
     >>> spoken_form("Dr. Smith paid $2.50 in 1984.").spoken
     'Doctor Smith paid two dollars fifty in nineteen eighty four.'

@@ -59,3 +59,12 @@ def simplified(text: str) -> str:
     from wetext.constants import FSTS
 
     return str(FSTS["preprocess"]["traditional_to_simple"](text))
+
+
+@lru_cache(maxsize=4096)
+def same_pinyin(first: str, second: str) -> bool:
+    """Whether two characters share a pronunciation, tone included."""
+    from pypinyin import Style, pinyin
+
+    one, other = (set(pinyin(text, style=Style.TONE3, heteronym=True)[0]) for text in (first, second))
+    return len(first) == len(second) == 1 and bool(one & other)

@@ -13,7 +13,7 @@ def digits(text: str, one: str = "一") -> str:
 
 
 def cardinal(number: int) -> str:
-    """`10005` -> 一万零五, `2000` -> 两千, `12` -> 十二, `200` -> 二百. The number is not negative, below 10^16."""
+    """`10005` -> 一万零五, `2000` -> 两千, `12` -> 十二, `200` -> 二百. Below 10^16."""
     if number == 0:
         return "零"
     groups, rest = [], number

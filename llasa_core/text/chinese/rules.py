@@ -1,9 +1,9 @@
-"""What is read in Chinese before the grammars of wetext, where those are wrong, or slow for what is frequent."""
+"""What is read in Chinese before the grammars of wetext: where those are wrong, and what is frequent."""
 
 import re
 
 from llasa_core.text.chinese import numbers
-from llasa_core.text.rules import Readings, Rule, rule
+from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _TO = r"\s?[-–—~～至]\s?"
@@ -12,44 +12,31 @@ _MEASURES = (
     "名|支|枝|头|匹|棵|朵|把|篇|首|册|排|道|扇|滴|股|盘|盒|包|袋|箱|桶|串|片|段|章|集|届|轮|枚|颗|粒|束|套|幅|根|艘|架|顿|门|星期|世纪|季|元|美元|欧元|英镑|"
     "大|百分点|半"
 )
-_CURRENCIES = {
-    "¥": "元",
-    "￥": "元",
-    "$": "美元",
-    "£": "英镑",
-    "€": "欧元",
-    "₩": "韩元",
-    "₽": "卢布",
-    "₹": "卢比",
-    "HK$": "港元",
-    "US$": "美元",
-}
-_UNITS = {
-    "km/h": "公里", "kmh": "公里", "km²": "平方公里", "km^2": "平方公里", "m^2": "平方米", "m^3": "立方米", "cm^2": "平方厘米",
-    "cm^3": "立方厘米", "km": "公里", "cm": "厘米", "mm": "毫米", "mmHg": "毫米汞柱", "nm": "纳米", "μm": "微米", "m": "米",
-    "kg": "千克", "mg": "毫克", "μg": "微克", "g": "克", "ml": "毫升", "mL": "毫升", "L": "升", "l": "升", "°C": "摄氏度",
-    "°F": "华氏度", "°": "度", "kHz": "千赫", "MHz": "兆赫", "GHz": "吉赫", "Hz": "赫兹", "kWh": "千瓦时", "kW": "千瓦",
-    "MW": "兆瓦", "W": "瓦", "kV": "千伏", "V": "伏", "mAh": "毫安时", "mA": "毫安", "dB": "分贝", "kPa": "千帕",
-    "Pa": "帕", "kcal": "千卡", "cal": "卡", "MB/s": "兆每秒", "MB": "兆", "min": "分钟", "ms": "毫秒", "h": "小时",
-    "s": "秒", "m/s": "米每秒", "ha": "公顷", "oz": "盎司", "lb": "磅", "ft": "英尺", "mi": "英里", "rpm": "转每分钟",
-}  # fmt: skip
-_SIGNS = {"+": "加", "=": "等于", "×": "乘", "÷": "除以", "±": "正负", "&": "和", "%": "百分号", "−": "减", "≈": "约等于", "≠": "不等于", "≤": "小于等于", "≥": "大于等于", "°": "度", "@": "艾特", "√": "根号",
-          "¥": "元", "$": "美元", "€": "欧元", "£": "英镑", "‰": "千分之", "∞": "无穷大", "→": "到", "§": "节"}  # fmt: skip
-_WEB = {
-    ".": "点",
-    "/": "斜杠",
-    "-": "杠",
-    "_": "下划线",
-    ":": "冒号",
-    "@": "艾特",
-    "?": "问号",
-    "=": "等于",
-    "&": "和",
-    "#": "井号",
-    "%": "百分号",
-    "+": "加",
-    "~": "波浪号",
-}
+_CURRENCIES = pairs(
+    """
+    ¥|元 ￥|元 $|美元 £|英镑 €|欧元 ₩|韩元 ₽|卢布 ₹|卢比 HK$|港元 US$|美元
+    """
+)
+_UNITS = pairs(
+    """
+    km/h|公里 kmh|公里 km²|平方公里 km^2|平方公里 m^2|平方米 m^3|立方米 cm^2|平方厘米 cm^3|立方厘米
+    km|公里 cm|厘米 mm|毫米 mmHg|毫米汞柱 nm|纳米 μm|微米 m|米 kg|千克 mg|毫克 μg|微克 g|克 ml|毫升
+    mL|毫升 L|升 l|升 °C|摄氏度 °F|华氏度 °|度 kHz|千赫 MHz|兆赫 GHz|吉赫 Hz|赫兹 kWh|千瓦时 kW|千瓦
+    MW|兆瓦 W|瓦 kV|千伏 V|伏 mAh|毫安时 mA|毫安 dB|分贝 kPa|千帕 Pa|帕 kcal|千卡 cal|卡 MB/s|兆每秒
+    MB|兆 min|分钟 ms|毫秒 h|小时 s|秒 m/s|米每秒 ha|公顷 oz|盎司 lb|磅 ft|英尺 mi|英里 rpm|转每分钟
+    """
+)
+_SIGNS = pairs(
+    """
+    +|加 =|等于 ×|乘 ÷|除以 ±|正负 &|和 %|百分号 −|减 ≈|约等于 ≠|不等于 ≤|小于等于 ≥|大于等于 °|度 @|艾特
+    √|根号 ¥|元 $|美元 €|欧元 £|英镑 ‰|千分之 ∞|无穷大 →|到 §|节
+    """
+)
+_WEB = pairs(
+    """
+    .|点 /|斜杠 -|杠 _|下划线 :|冒号 @|艾特 ?|问号 =|等于 &|和 #|井号 %|百分号 +|加 ~|波浪号
+    """
+)
 
 
 def rules() -> list[Rule]:
@@ -162,7 +149,8 @@ def rules() -> list[Rule]:
             "fraction",
             r"(?<![\d./])(?:(\d{1,3})又)?(\d{1,3})/(\d{1,4})(?![\d/]|\.\d)",
             lambda m: (
-                f"{numbers.number(m[1]) + '又' if m[1] else ''}{numbers.number(m[3])}分之{numbers.number(m[2])}"
+                (numbers.number(m[1]) + "又" if m[1] else "")
+                + f"{numbers.number(m[3])}分之{numbers.number(m[2])}"
             ),
             "/",
         ),
@@ -248,7 +236,8 @@ def _two(text: str, after: str) -> str:
 
 
 def _date(match: re.Match[str]) -> Readings:
-    stem = f"{numbers.digits(match['y'])}年{numbers.number(str(int(match['m'])))}月{numbers.number(str(int(match['d'])))}"
+    month, day = (numbers.cardinal(int(match[part])) for part in "md")
+    stem = f"{numbers.digits(match['y'])}年{month}月{day}"
     return [f"{stem}日", f"{stem}号"]
 
 
@@ -291,7 +280,7 @@ def _money(match: re.Match[str]) -> Readings:
     amounts = (
         [f"{_two(match['a'], '元')}到{_two(match['b'], '元')}"]
         if match["b"]
-        else [_two(first, "元" if not scale else scale), numbers.number(match["a"])]
+        else [_two(first, scale or "元"), numbers.number(match["a"])]
     )
     found = [f"{one}{scale}{name}" for one in amounts]
     return [*found, *(one.replace("元", "块") for one in found if name == "元")]
@@ -307,7 +296,7 @@ def _power(match: re.Match[str]) -> Readings:
 def _measure(match: re.Match[str]) -> Readings:
     unit, name = match["unit"], _UNITS[match["unit"]]
     count = f"{_two(match['b'], '米')}到{_two(match['a'], '米')}" if match["b"] else _two(match["a"], "米")
-    count = ("零下" if unit in ("°C", "°F") and False else "负") + count if match["minus"] else count
+    count = "负" + count if match["minus"] else count
     if unit in ("km/h", "kmh"):
         return [f"每小时{count}公里", f"{count}公里每小时", f"{count}千米每小时"]
     also = {"公里": "千米", "千克": "公斤"}.get(name, name)

@@ -1,9 +1,10 @@
 """Acceptance: does a transcript say what the text says, however a recogniser writes it?
 
-Both sides are brought to spoken form. Numbers in figures or words, British and American spelling, compounds apart or
-together, contractions, abbreviations, accents, case and punctuation make no difference; words of the text that are
-names or rare may be heard as what sounds like them. Each equivalence that was used is named. The benchmark's
-normalisation (seed-tts-eval) is another thing: it lives with the verifiers, and a published figure uses only it.
+Both sides are brought to spoken form. Numbers in figures or words, British and American spelling, compounds
+apart or together, contractions, abbreviations, accents, case and punctuation make no difference; words of the
+text that are names or rare may be heard as what sounds like them. Each equivalence that was used is named.
+The benchmark's normalisation (seed-tts-eval) is another thing: it lives with the verifiers, and a published
+figure uses only it.
 """
 
 from collections.abc import Collection
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from llasa_core.text.chinese import same_pinyin, simplified
 from llasa_core.text.compare.alignment import Match, Step, align, best_prefix
 from llasa_core.text.compare.contractions import expansions
 from llasa_core.text.compare.sounds import common_words, sound_alike
@@ -18,13 +20,15 @@ from llasa_core.text.compare.words import Word, Words, key_of, words_of
 from llasa_core.text.language import base_language, language
 
 _MAX_JOINED = 4
+_HE_SHE_IT = frozenset("他她它")
+"""All are tā: no recogniser can tell them apart."""
 _APART = frozenset("nowhere notable together manslaughter therapist legend target island mustache".split())
 """Words that are other words when they are written apart: "now here", "no table", "to get her"."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A transcript against the text. reference, hypothesis: the words that were compared. steps: their alignment."""
+    """A transcript against the text: the words that were compared, and the steps of their alignment."""
 
     reference: tuple[str, ...]
     hypothesis: tuple[str, ...]
@@ -65,18 +69,31 @@ class Comparison:
         return tuple(dict.fromkeys(step.equivalence for step in self.steps if step.equivalence))
 
     def evidence(self) -> dict[str, Any]:
-        """Plain JSON values: counts, errors by position in the reference, and each equivalence that was used."""
+        """Plain JSON values: counts, errors by position in the reference, equivalences that were used."""
+
+        def both(step: Step) -> list[Any]:
+            return [step.position, " ".join(step.expected), " ".join(step.heard)]
+
         return {
-            "reference": " ", "heard": " ",
-        }  # fmt: skip
+            "reference": " ".join(self.reference),
+            "heard": " ".join(self.hypothesis),
+            "words": len(self.reference),
+            "substitutions": self.substitutions,
+            "deletions": self.deletions,
+            "insertions": self.insertions,
+            "missed": [[s.position, " ".join(s.expected)] for s in self.steps if s.kind == "deletion"],
+            "added": [[s.position, " ".join(s.heard)] for s in self.steps if s.kind == "insertion"],
+            "changed": [both(step) for step in self.steps if step.kind == "substitution"],
+            "equivalent": [[*both(step), step.equivalence] for step in self.steps if step.equivalence],
+        }
 
 
 @dataclass(frozen=True)
 class PrefixComparison:
     """The beginning of an utterance against the beginning of the text.
 
-    position: the words of the text that have been reached, of `words` in all. cut_word: the last word heard, if it
-    is the beginning of the next word of the text and so no error.
+    position: the words of the text that have been reached, of `words` in all. cut_word: the last word heard,
+    if it is the beginning of the next word of the text and so no error.
     """
 
     comparison: Comparison
@@ -94,23 +111,26 @@ class PrefixComparison:
         return self.errors / max(self.position, 1)
 
 
-def compare(reference: str, hypothesis: str, code: str = "en", names: Collection[str] = ()) -> Comparison:
+def compare(
+    reference: str, hypothesis: str, code: str = "en", names: Collection[str] = (), *, pinyin: bool = False
+) -> Comparison:
     """The errors of a transcript by the acceptance rule.
 
     `code`: a language code. `names`: words of the text that may be heard as what sounds like them, beside the
-    capitalised and rare ones that are found in it.
+    capitalised and rare ones that are found in it. Chinese is compared by character; with `pinyin`, any character
+    may be heard as one that is pronounced the same.
 
     >>> compare("Dr. Stephens paid $21.", "doctor Stevens paid 21 dollars").equal
     True
     """
     locale = language(code)
     expected, heard = words_of(reference, locale), words_of(hypothesis, locale)
-    found = _Equivalences(expected, heard, locale, names)
+    found = _Equivalences(expected, heard, locale, names, pinyin)
     return _comparison(expected, heard, tuple(align(expected, heard, found.at)))
 
 
 def compare_prefix(
-    reference: str, partial: str, code: str = "en", names: Collection[str] = ()
+    reference: str, partial: str, code: str = "en", names: Collection[str] = (), *, pinyin: bool = False
 ) -> PrefixComparison:
     """The errors of a transcript that breaks off, against the best prefix of the text.
 
@@ -118,19 +138,25 @@ def compare_prefix(
     """
     locale = language(code)
     expected, heard = words_of(reference, locale), words_of(partial, locale)
-    position, steps = best_prefix(expected, heard, _Equivalences(expected, heard, locale, names).at)
+
+    def prefix(heard: Words) -> tuple[int, list[Step]]:
+        return best_prefix(expected, heard, _Equivalences(expected, heard, locale, names, pinyin).at)
+
+    position, steps = prefix(heard)
     cut_word = ""
-    if heard.words and any(step.kind != "hit" for step in steps):
+    if heard.words and _errors(steps):
         last = heard.words[-1]
         spans = {start: span for start, span in heard.spans.items() if start + span.length < len(heard.words)}
         shorter = Words(heard.words[:-1], spans)
-        end, other = best_prefix(expected, shorter, _Equivalences(expected, shorter, locale, names).at)
+        end, other = prefix(shorter)
         goes_on = expected.words[end].key if end < len(expected.words) else ""
         if _errors(other) < _errors(steps) and goes_on.startswith(last.key):
             position, steps, cut_word, heard = end, other, last.text, shorter
-    reached = Words(expected.words[:position])
     return PrefixComparison(
-        _comparison(reached, heard, tuple(steps)), position, len(expected.words), cut_word
+        _comparison(Words(expected.words[:position]), heard, tuple(steps)),
+        position,
+        len(expected.words),
+        cut_word,
     )
 
 
@@ -147,11 +173,15 @@ def _comparison(expected: Words, heard: Words, steps: tuple[Step, ...]) -> Compa
 class _Equivalences:
     """What may stand for what, from one word of the reference and one of the hypothesis on."""
 
-    def __init__(self, reference: Words, hypothesis: Words, locale: str, names: Collection[str]) -> None:
+    def __init__(
+        self, reference: Words, hypothesis: Words, locale: str, names: Collection[str], pinyin: bool
+    ) -> None:
         self.reference, self.hypothesis = reference, hypothesis
         self.expected, self.heard = reference.keys, hypothesis.keys
-        self.names = frozenset(key_of(part) for name in names for part in name.split())
-        self.english = base_language(locale) == "en"
+        base = base_language(locale)
+        self.english, self.chinese, self.pinyin = base == "en", base == "zh", pinyin
+        split = (part for name in names for part in (simplified(name) if self.chinese else name.split()))
+        self.names = frozenset(key_of(part, self.chinese) for part in split)
         capitals = sum(word.raw[:1].isupper() for word in reference.words if not word.first)
         self.headline = 2 * capitals > len(reference.words) > 3
 
@@ -161,6 +191,8 @@ class _Equivalences:
             found += self._joined(i, j)
             found += self._contracted(i, j)
             found += self._sounding(i, j)
+        elif self.expected[i] != self.heard[j] and self.chinese:
+            found += self._same_pinyin(i, j)
         return found
 
     def _spans(self, i: int, j: int) -> list[Match]:
@@ -211,6 +243,11 @@ class _Equivalences:
             if keys == self.expected[i : i + len(keys)]:
                 found.append((len(keys), 1, "contraction"))
         return found
+
+    def _same_pinyin(self, i: int, j: int) -> list[Match]:
+        expected, heard = self.expected[i], self.heard[j]
+        may = self.pinyin or expected in self.names or {expected, heard} <= _HE_SHE_IT
+        return [(1, 1, "pinyin")] if may and same_pinyin(expected, heard) else []
 
     def _sounding(self, i: int, j: int) -> list[Match]:
         word = self.reference.words[i]

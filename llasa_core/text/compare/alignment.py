@@ -20,7 +20,7 @@ _ANCHOR, _MARGIN = 6, 2
 class Step:
     """One stretch of the alignment. position: index of its first word in the reference.
 
-    kind: "hit", "substitution", "deletion" or "insertion". equivalence: the name of why a hit is one, if the words differ.
+    kind: "hit", "substitution", "deletion" or "insertion". equivalence: why it is a hit.
     """
 
     kind: str
@@ -47,7 +47,7 @@ def align(reference: Words, hypothesis: Words, matches: Matches) -> list[Step]:
 
 
 def best_prefix(reference: Words, hypothesis: Words, matches: Matches) -> tuple[int, list[Step]]:
-    """The prefix of the reference nearest to the whole hypothesis, the longest of equal ones: its length and steps."""
+    """Length and steps of the prefix nearest to the hypothesis, of equally near ones the longest."""
     n, m = len(reference.words), len(hypothesis.words)
     limit = min(n, 2 * m + 12)
     costs, back = _table(reference, hypothesis, matches, (0, limit), (0, m))

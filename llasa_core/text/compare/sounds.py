@@ -1,4 +1,4 @@
-"""English words that sound alike: by a dictionary where it has both, else by what their letters are usually read as."""
+"""English words that sound alike: by a dictionary where it has both, else by how letters are usually read."""
 
 import gzip
 import re
@@ -40,16 +40,24 @@ def _without_ending(word: str) -> str:
     return re.sub(r"[^a-z]", "", word)
 
 
-_STEPS = tuple((re.compile(pattern), put) for pattern, put in (
-    (r"^(?:kn|gn|pn)", "n"), (r"^ps", "s"), (r"^wr", "r"), (r"^x", "z"), (r"^ma?c(?=[^aeiouyhk])", "mak"), (r"^mack", "mak"), (r"rh", "r"), (r"kh", "k"), (r"^gh", "g"), (r"^wh", "w"),
-    (r"sch", "S"), (r"tch", "C"), (r"chr", "kr"), (r"ch", "C"), (r"sh", "S"), (r"th", "T"), (r"ph", "f"), (r"ck|cq", "k"), (r"q(?:ue?$|u)?", "k"), (r"x", "ks"), (r"dge?", "j"),
-    (r"igh", "Y"), (r"eigh", "A"), (r"(?<=[aeiou])gh", ""), (r"mb$", "m"), (r"mn$", "m"), (r"c(?=[eiy])", "s"), (r"c", "k"), (r"z", "s"), (r"v", "v"), (r"w(?=$|[^aeiouy])", "u"),
-    (r"([a-zA-Z])\1", r"\1"),
-    (r"a([bdfgjklmnprstvSCT])e$", r"A\1"), (r"i([bdfgjklmnprstvSCT])e$", r"Y\1"), (r"y([bdfgjklmnprstvSCT])e$", r"Y\1"), (r"o([bdfgjklmnprstvSCT])e$", r"O\1"), (r"u([bdfgjklmnprstvSCT])e$", r"U\1"), (r"e([bdfgjklmnprstvSCT])e$", r"I\1"),
-    (r"(?<=[^aeiouAIOUY])(?:ie|ey|ee|ea|y|i|ye)$", "I"), (r"ai|ay|ei|ey", "A"), (r"ee|ea|ie", "I"), (r"oo|ou|ew|ue|eu", "U"), (r"oa|oe", "O"), (r"au|aw", "o"), (r"y", "i"),
-    (r"(?<=[^aeiou])e$", ""), (r"(?<=[aeiouAIOUY])h(?=[^aeiouAIOUY]|$)", ""), (r"(?<=[a-zA-Z][^aeiou])[aeiou](?=n$)|(?<=[a-zA-Z][^aeiou])[aeiou](?=n[ds]?$)", "@"),
-    (r"(?<=[^aeiou])(?:[aeio]l|le)$", "@l"), (r"(?<=[^aeiou])[aeiou]r", "@r"), (r"(?<=[^aeiou])[aeiou]n$", "@n"),
-))  # fmt: skip
+_STEPS = tuple(
+    (re.compile(pattern), put)
+    for pattern, put in (
+        step.split("→")
+        for step in r"""
+    ^(?:kn|gn|pn)→n ^ps→s ^wr→r ^x→z ^ma?c(?=[^aeiouyhk])→mak ^mack→mak rh→r kh→k ^gh→g ^wh→w sch→S tch→C
+    chr→kr ch→C sh→S th→T ph→f ck|cq→k q(?:ue?$|u)?→k x→ks dge?→j igh→Y eigh→A (?<=[aeiou])gh→ mb$→m
+    mn$→m c(?=[eiy])→s c→k z→s v→v w(?=$|[^aeiouy])→u ([a-zA-Z])\1→\1 a([bdfgjklmnprstvSCT])e$→A\1
+    i([bdfgjklmnprstvSCT])e$→Y\1 y([bdfgjklmnprstvSCT])e$→Y\1 o([bdfgjklmnprstvSCT])e$→O\1
+    u([bdfgjklmnprstvSCT])e$→U\1 e([bdfgjklmnprstvSCT])e$→I\1 (?<=[^aeiouAIOUY])(?:ie|ey|ee|ea|y|i|ye)$→I
+    ai|ay|ei|ey→A ee|ea|ie→I oo|ou|ew|ue|eu→U oa|oe→O au|aw→o y→i (?<=[^aeiou])e$→
+    (?<=[aeiouAIOUY])h(?=[^aeiouAIOUY]|$)→
+    (?<=[a-zA-Z][^aeiou])[aeiou](?=n$)|(?<=[a-zA-Z][^aeiou])[aeiou](?=n[ds]?$)→@
+    (?<=[^aeiou])(?:[aeio]l|le)$→@l (?<=[^aeiou])[aeiou]r→@r (?<=[^aeiou])[aeiou]n$→@n
+    """.split()
+    )
+)
+"""In this order: letters of one sound, silent letters, long vowels before a silent e, weak vowels."""
 
 
 @lru_cache(maxsize=4096)

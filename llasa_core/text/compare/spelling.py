@@ -1,4 +1,4 @@
-"""Spellings of one English word: British and American, and other pairs that are the same word said the same way."""
+"""Spellings of one English word: British and American, and other pairs that are said the same way."""
 
 import re
 from functools import lru_cache
@@ -48,7 +48,8 @@ _STEMS = dict(pair.split("|") for pair in (
     "incase insure|insure naivete|naivety"
 ).split())  # fmt: skip
 _DIFFERENT = frozenset(
-    "learnt burnt spelt spoilt dreamt leapt speciality dispatch despatch encase insure naivete aluminium vice".split()
+    "learnt burnt spelt spoilt dreamt leapt speciality dispatch despatch encase insure naivete "
+    "aluminium vice".split()
 )
 """Left out: said differently, or other words too."""
 _PREFIXES = {stem: plain for stem, plain in _STEMS.items() if stem not in _DIFFERENT and len(stem) > 4}

@@ -1,4 +1,4 @@
-"""A text as the words that are compared, with the other right readings of what was written as digits or short."""
+"""A text as the words that are compared, with other right readings of numbers and abbreviations."""
 
 import re
 import unicodedata
@@ -26,13 +26,13 @@ _SMALL = frozenset(
     "seventeen eighteen "
     "nineteen twenty thirty forty fifty sixty seventy eighty ninety".split()
 )
-_SAME_CHARACTER = str.maketrans("两幺〇壹贰叁肆伍陆柒捌玖拾她它妳祂", "二一零一二三四五六七八九十他他你他")
+_SAME_CHARACTER = str.maketrans("两幺〇壹贰叁肆伍陆柒捌玖拾妳", "二一零一二三四五六七八九十你")
 _MAX_READINGS = 96
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """text: in lower case. key: the same for every spelling of the word. raw: as spoken. first: begins a sentence.
+    """text: in lower case. key: the same for every spelling. raw: as spoken. first: begins a sentence.
 
     kind: "number" or "abbreviation" for what was not written as this word.
     """
@@ -204,6 +204,8 @@ def difference(first: Word, second: Word) -> str:
     one, other = (word.text.replace("'", "") for word in (first, second))
     if one == other:
         return "" if first.kind == second.kind else first.kind or second.kind
+    if one.translate(_SAME_CHARACTER) == other.translate(_SAME_CHARACTER):
+        return "number"
     if without_accents(one) == without_accents(other):
         return "accent"
     return "abbreviation" if is_abbreviation(one) or is_abbreviation(other) else "spelling"

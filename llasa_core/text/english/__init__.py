@@ -3,10 +3,12 @@
 import re
 from functools import lru_cache
 
-from llasa_core.text.english import symbols, words
+from llasa_core.text.english import symbols, times, words
 from llasa_core.text.english.amounts import Amounts
 from llasa_core.text.english.codes import Codes
 from llasa_core.text.english.dates import Dates
+from llasa_core.text.english.measures import Measures
+from llasa_core.text.english.money import Money
 from llasa_core.text.rules import Change, Rule, apply
 
 _GROUPS = re.compile(r"(?<![\d.,+])(\d{1,3})((?: \d{3}){2,}|(?: 000)+)(?![\d,]|\.\d)")
@@ -14,8 +16,14 @@ _GROUPS = re.compile(r"(?<![\d.,+])(\d{1,3})((?: \d{3}){2,}|(?: 000)+)(?![\d,]|\
 
 @lru_cache(maxsize=2)
 def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    codes, amounts, dates = Codes(british), Amounts(british), Dates(british)
-    digits = [*codes.codes(), *dates.rules(), *amounts.rules(), *codes.plain()]
+    codes = Codes(british)
+    readers = (Dates(british), Money(british), Measures(british), Amounts(british))
+    digits = [
+        *codes.codes(),
+        *times.rules(),
+        *(one for reader in readers for one in reader.rules()),
+        *codes.plain(),
+    ]
     plain = [*codes.codes()[:3], *words.rules(british), *symbols.rules()]
     return tuple(digits), tuple(plain)
 

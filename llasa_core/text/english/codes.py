@@ -1,27 +1,31 @@
-"""Written codes as English reads them: addresses of the web, phone and postal numbers, versions, labels, plain numbers."""
+"""Written codes as English reads them: web addresses, phone and postal numbers, versions, plain numbers."""
 
 import re
 from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
-from llasa_core.text.english.amounts import INTEGER, NUMBER, START, combined, plain_number
-from llasa_core.text.rules import Readings, Rule, rule
+from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
+from llasa_core.text.rules import Readings, Rule, pairs, rule
 
-_TOP = "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
-_STATES = dict(entry.split("|") for entry in (
-    "AL|Alabama,AK|Alaska,AZ|Arizona,AR|Arkansas,CA|California,CO|Colorado,CT|Connecticut,DE|Delaware,FL|"
-    "Florida,GA|Georgia,HI|Hawaii,"
-    "ID|Idaho,IL|Illinois,IN|Indiana,IA|Iowa,KS|Kansas,KY|Kentucky,LA|Louisiana,ME|Maine,MD|Maryland,MA|"
-    "Massachusetts,MI|Michigan,"
-    "MN|Minnesota,MS|Mississippi,MO|Missouri,MT|Montana,NE|Nebraska,NV|Nevada,NH|New Hampshire,NJ|New "
-    "Jersey,NM|New Mexico,NY|New York,"
-    "NC|North Carolina,ND|North Dakota,OH|Ohio,OK|Oklahoma,OR|Oregon,PA|Pennsylvania,RI|Rhode Island,SC|"
-    "South Carolina,SD|South Dakota,"
-    "TN|Tennessee,TX|Texas,UT|Utah,VT|Vermont,VA|Virginia,WA|Washington,WV|West Virginia,WI|Wisconsin,WY|"
-    "Wyoming,DC|D C"
-).split(","))  # fmt: skip
-_MARKS = {".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark", "=": "equals",
-          "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "@": "at"}  # fmt: skip
+_TOP = (
+    "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|"
+    "html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
+)
+_STATES = pairs(
+    """
+    AL|Alabama AK|Alaska AZ|Arizona AR|Arkansas CA|California CO|Colorado CT|Connecticut DE|Delaware
+    FL|Florida GA|Georgia HI|Hawaii ID|Idaho IL|Illinois IN|Indiana IA|Iowa KS|Kansas KY|Kentucky
+    LA|Louisiana ME|Maine MD|Maryland MA|Massachusetts MI|Michigan MN|Minnesota MS|Mississippi
+    MO|Missouri MT|Montana NE|Nebraska NV|Nevada NH|New_Hampshire NJ|New_Jersey NM|New_Mexico NY|New_York
+    NC|North_Carolina ND|North_Dakota OH|Ohio OK|Oklahoma OR|Oregon PA|Pennsylvania RI|Rhode_Island
+    SC|South_Carolina SD|South_Dakota TN|Tennessee TX|Texas UT|Utah VT|Vermont VA|Virginia WA|Washington
+    WV|West_Virginia WI|Wisconsin WY|Wyoming DC|D_C
+    """
+)
+_MARKS = {
+    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark",
+    "=": "equals", "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "@": "at",
+}  # fmt: skip
 _SPELLED = frozenset("http https ftp www html htm pdf txt csv php io ai uk us eu tv js py cn jp mp3".split())
 _LABELS = (
     "chapter|part|section|episode|volume|season|level|lesson|unit|day|week|track|scene|act|book|verse|"
@@ -29,13 +33,13 @@ _LABELS = (
     "step|question|exercise|version|phase|round|grade|line|item|room|gate|platform|number|no\\.|vol\\.|"
     "ch\\.|ep\\.|fig\\.|article|floor"
 )
-_NUMBERED = {
-    "no": "number", "nos": "numbers", "vol": "volume", "vols": "volumes", "ch": "chapter",
-    "chap": "chapter", "fig": "figure", "figs": "figures", "sec": "section", "eq": "equation",
-    "ep": "episode", "art": "article", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",
-    "ex": "exercise", "tel": "telephone", "ext": "extension", "apt": "apartment", "ste": "suite",
-    "rm": "room", "app": "appendix",
-}  # fmt: skip
+_NUMBERED = pairs(
+    """
+    no|number nos|numbers vol|volume vols|volumes ch|chapter chap|chapter fig|figure figs|figures
+    sec|section eq|equation ep|episode art|article p|page pp|pages pg|page pgs|pages ex|exercise
+    tel|telephone ext|extension apt|apartment ste|suite rm|room app|appendix
+    """
+)
 _DIALLED = (
     r"call|dial|phone|ring|text|tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
 )
@@ -113,15 +117,7 @@ class Codes:
         number = r"[\d\U000f0000-\U000ffffd]"
         return [
             rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
-            rule(
-                "power",
-                r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)",
-                lambda m: (
-                    {"2": "squared", "3": "cubed"}.get(m[1])
-                    or f"to the power of {'minus ' if m[1][0] in '-−' else ''}{numbers.whole(m[1].lstrip('-−'))}"
-                ),
-                "^",
-            ),
+            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
             rule(
                 "label",
                 rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)",
@@ -266,6 +262,15 @@ class Codes:
 
 
 _POINTED_OR_NUMBER = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{2,}}(?![\d.])|{NUMBER})"
+
+
+def _power(match: re.Match[str]) -> Readings:
+    """The exponent of a letter: `x^2`."""
+    exponent = match[1]
+    if exponent in ("2", "3"):
+        return "squared" if exponent == "2" else "cubed"
+    minus = "minus " if exponent[0] in "-−" else ""
+    return f"to the power of {minus}{numbers.whole(exponent.lstrip('-−'))}"
 
 
 def _cased(written: str, words: str) -> str:

@@ -1,10 +1,10 @@
-"""English dates, years, decades and times of day."""
+"""English dates, years and decades."""
 
 import re
 from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
-from llasa_core.text.english.amounts import combined
+from llasa_core.text.english.patterns import combined
 from llasa_core.text.rules import Readings, Rule, rule
 
 MONTHS = "January February March April May June July August September October November December".split()
@@ -19,6 +19,7 @@ _IN = (
     "fall of|winter of|"
     r"class of|copyright|©|born|died|from|between|after|before|through"
 )
+_LEAD = re.compile(rf"\b(?:{_IN})[\s-]$", re.IGNORECASE)
 _NOT_PLURAL = frozenset(
     "was is has this its does his as us thus yes always perhaps across unless whereas sees saw brings "
     "ends begins "
@@ -27,7 +28,8 @@ _NOT_PLURAL = frozenset(
 _PEOPLE = frozenset(
     "people men women children feet dollars pounds euros kilometers miles words units points votes of "
     "percent more fewer "
-    "other different new calories sheep fish horses square cubic million billion thousand kilometres metres meters".split()
+    "other different new calories sheep fish horses square cubic million billion thousand "
+    "kilometres metres meters".split()
 )
 
 
@@ -62,7 +64,7 @@ class Dates:
             ),
             rule(
                 "date",
-                r"(?P<before>\b(?:[Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|dated)\s)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)"
+                r"(?P<before>\b(?:[Oo]n|[Bb]y|[Ss]ince|[Uu]ntil|dated)\s)(?!9/11|24/7)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)"
                 r"(?P<y>)(?![\w/]|[.,]\d)",
                 self.numeric,
                 "/",
@@ -100,32 +102,6 @@ class Dates:
                 lambda m: _SHORT_DAYS[m[1]],
                 "MTWFS",
             ),
-            rule(
-                "time",
-                r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4])[:.](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?\s?"
-                r"(?P<half>[aApP]\.?\s?[mM]\b\.?)",
-                self.time,
-                ":.",
-            ),
-            rule(
-                "time",
-                r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)"
-                r"(?P<hours>\s?(?:h|hrs|hours)\b|Z\b)?(?![\w:]|\.\d)",
-                self.time,
-                ":",
-            ),
-            rule(
-                "time",
-                r"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9])(?P<m>)(?P<s>)\s?(?P<half>[aApP]\.?[mM]\b\.?)",
-                self.time,
-                "aApP",
-            ),
-            rule(
-                "time",
-                r"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9])(?::00)?(?P<clock>\s?o'clock)\b",
-                lambda m: f"{numbers.cardinal(int(m['h']))} o'clock",
-                "'",
-            ),
             rule("decade", r"(?<![\w.,])'?(?P<n>\d{0,3}0)'?s\b", self.decade, "s"),
             rule("year", r"(?<![\w])'(?P<n>\d{2})(?![\w'°]|[.,]\d)", self.short_year, "'"),
             rule(
@@ -142,7 +118,7 @@ class Dates:
             ),
             rule(
                 "year",
-                rf"\b(?P<lead>(?:{_IN})[\s-])?(?<![\w.,/$-])(?P<y>1\d{{3}}|2[01]\d{{2}})(?P<end>'s)?"
+                r"(?<![\w.,/$])(?<!\s-)(?<!^-)(?P<y>1\d{3}|2[01]\d{2})(?P<end>'s)?"
                 r"(?P<era>\s?(?:AD|BC|CE|BCE|A\.D\.|B\.C\.))?(?![\w/]|[.,]\d|-\d)",
                 self.year,
             ),
@@ -232,52 +208,6 @@ class Dates:
             )
         return [f"{stem} {one}" for one in years]
 
-    def time(self, match: re.Match[str]) -> Readings:
-        found = match.groupdict()
-        hour, minute, second = int(found["h"]), found["m"] or "00", found["s"]
-        half = "".join(c for c in found["half"] if c.isalpha()).upper()
-        ending = f" {half[0]} {half[1]}" if half else ""
-        # The full stop of "p.m." may end the sentence too.
-        if found["half"].endswith(".") and re.match(r"\s*$|\s+[A-Z\"]", match.string[match.end() :]):
-            ending += "."
-        words = numbers.cardinal(hour)
-        minutes = numbers.cardinal(int(minute))
-        spoken = f"{words} oh {minutes}" if minute[0] == "0" else f"{words} {minutes}"
-        if second:
-            seconds = f"{numbers.cardinal(int(second))} second{'' if second == '01' else 's'}"
-            shown = "hundred" if minute == "00" else spoken.removeprefix(f"{words} ")
-            plain = f"{'oh ' if second[0] == '0' else ''}{numbers.cardinal(int(second))}"
-            long = f"{words} hour{'' if hour == 1 else 's'} {minutes} minute{'' if minute == '01' else 's'}"
-            return [f"{words} {shown} and {seconds}{ending}", f"{words} {shown} {plain}{ending}", f"{long} and {seconds}{ending}", f"{long} {seconds}{ending}", f"{words} {minutes} {plain}{ending}", f"{words} {minutes} and {seconds}{ending}"]  # fmt: skip
-        if minute == "00":
-            if half:
-                return [f"{words}{ending}", f"{words} o'clock{ending}"]
-            if 0 < hour <= 12 and found["h"][0] != "0" and not found.get("hours"):
-                return [
-                    f"{words} o'clock",
-                    words,
-                    f"{words} hundred",
-                    f"{words} hundred hours",
-                    f"{words} zero zero",
-                ]
-            named = f"zero {words}" if found["h"][0] == "0" and hour else words
-            hundred = f"{named} hundred"
-            return [hundred + (" hours" if found.get("hours") else ""), f"{hundred} hours", f"oh {words} hundred", f"{words} o'clock", *(["midnight"] if hour in (0, 24) else [])]  # fmt: skip
-        if found["h"][0] == "0" and hour and not half:
-            return [spoken, f"zero {spoken}", f"oh {spoken}"]
-        readings = [spoken, f"{words} {minutes}"]
-        if hour == 0:
-            readings.append(spoken.replace("zero", "twelve", 1))
-        if minute in ("15", "30", "45"):
-            following = numbers.cardinal(hour % 12 + 1)
-            readings += {
-                "15": [f"quarter past {words}", f"a quarter past {words}"],
-                "30": [f"half past {words}"],
-                "45": [f"quarter to {following}", f"a quarter to {following}"],
-            }[minute]
-        readings = [f"{one}{ending}" for one in readings]
-        return [f"{one} hours" for one in readings] + readings if found.get("hours") else readings
-
     def decade(self, match: re.Match[str]) -> Readings:
         text = match["n"]
         if len(text) == 4:
@@ -308,7 +238,7 @@ class Dates:
 
     def year(self, match: re.Match[str]) -> Readings:
         text = match["y"]
-        if not match["lead"] and not match["era"]:
+        if not match["era"] and not _LEAD.search(match.string[: match.start()][-24:]):
             follows = re.match(r"(?:\s|-)([a-z]+)", match.string[match.end() :])
             word = follows[1] if follows else ""
             plural = (
@@ -316,14 +246,11 @@ class Dates:
             )
             if not "1100" <= text <= "2099" or plural or word in _PEOPLE:
                 return None
-        lead = match["lead"] or ""
         tail = "'s" if match["end"] else ""
         if match["era"]:
             tail += f" {' '.join(c for c in match['era'] if c.isalpha())}"
         found = self.years(text)
-        return [
-            f"{lead}{one}{tail}" for one in dict.fromkeys((*found, *numbers.readings(text, self.british)))
-        ]
+        return [f"{one}{tail}" for one in dict.fromkeys((*found, *numbers.readings(text, self.british)))]
 
 
 def _short(text: str) -> list[str]:

@@ -46,11 +46,8 @@ def ordinal(number: int, british: bool = False) -> str:
 def to_ordinal(words: str) -> str:
     """`twenty one` -> `twenty first`."""
     head, _, last = words.rpartition(" ")
-    if last in _ORDINALS:
-        last = _ORDINALS[last]
-    else:
-        last = f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
-    return f"{head} {last}".strip()
+    regular = f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
+    return f"{head} {_ORDINALS.get(last, regular)}".strip()
 
 
 def digits(text: str, zero: str = "zero") -> str:
@@ -120,7 +117,7 @@ def readings(text: str, british: bool = False) -> tuple[str, ...]:
 
 
 def years(text: str, british: bool = False) -> tuple[str, ...]:
-    """A year of four digits: `nineteen eighty four`, `two thousand five`, `nineteen oh five`; then other readings."""
+    """A year of four digits: `nineteen eighty four`, `two thousand five`; then other readings."""
     number = int(text)
     century, rest = divmod(number, 100)
     full = cardinal(number, british)

@@ -2,24 +2,27 @@
 
 import re
 
-from llasa_core.text.rules import Rule, rule
+from llasa_core.text.rules import Rule, pairs, rule
 
 _MARKED = r"[\w\U000f0000-\U000ffffd]"
-_GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta",
-    "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi",
-    "ο": "omicron", "π": "pi", "ρ": "rho", "σ": "sigma", "ς": "sigma", "τ": "tau", "υ": "upsilon",
-    "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
-}  # fmt: skip
-_ELISIONS = "em|tis|twas|til|cause|bout|round|n|cos|fraid|nother|tween|neath|gainst|pon|ere|twere|twill|twould|kay|scuse|nuff|sup|bye|d|ll|s|re|ve|m|t"
-_WORDS = {
-    "&": "and", "+": "plus", "=": "equals", "%": "percent", "@": "at", "×": "times", "÷": "divided by",
-    "±": "plus or minus", "≈": "approximately", "≠": "does not equal", "≤": "less than or equal to",
-    "≥": "greater than or equal to", "∞": "infinity", "√": "square root of", "−": "minus", "§": "section",
-    "°": "degrees", "‰": "per thousand", "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen",
-    "₹": "rupees", "₩": "won", "₽": "rubles", "₿": "bitcoin", "₺": "lira", "₴": "hryvnias", "₫": "dong",
-    "¢": "cents", "→": "to",
-}  # fmt: skip
+_GREEK = pairs(
+    """
+    α|alpha β|beta γ|gamma δ|delta ε|epsilon ζ|zeta η|eta θ|theta ι|iota κ|kappa λ|lambda μ|mu ν|nu ξ|xi
+    ο|omicron π|pi ρ|rho σ|sigma ς|sigma τ|tau υ|upsilon φ|phi χ|chi ψ|psi ω|omega
+    """
+)
+_ELISIONS = (
+    "em|tis|twas|til|cause|bout|round|n|cos|fraid|nother|tween|neath|gainst|pon|ere|twere|twill|twould|kay|"
+    "scuse|nuff|sup|bye|d|ll|s|re|ve|m|t"
+)
+_WORDS = pairs(
+    """
+    &|and +|plus =|equals %|percent @|at ×|times ÷|divided_by ±|plus_or_minus ≈|approximately
+    ≠|does_not_equal ≤|less_than_or_equal_to ≥|greater_than_or_equal_to ∞|infinity √|square_root_of
+    −|minus §|section °|degrees ‰|per_thousand $|dollars £|pounds €|euros ¥|yen ₹|rupees ₩|won ₽|rubles
+    ₿|bitcoin ₺|lira ₴|hryvnias ₫|dong ¢|cents →|to
+    """
+)
 _COMPARED = {"<": "less than", ">": "greater than"}
 
 

@@ -4,31 +4,30 @@ import re
 import unicodedata
 
 from llasa_core.text.english import numbers
-from llasa_core.text.rules import Readings, Rule, rule
+from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _NUMBER = r"[\d\U000f0000-\U000ffffd]"
-_TITLES = {
-    "Mr": "Mister", "Mrs": "Missus", "Ms": "Ms", "Mx": "Mx", "Messrs": "Messieurs", "Dr": "Doctor",
-    "Drs": "Doctors", "Prof": "Professor", "Rev": "Reverend", "Hon": "Honorable", "Gen": "General",
-    "Col": "Colonel", "Sgt": "Sergeant", "Capt": "Captain", "Lt": "Lieutenant", "Cmdr": "Commander",
-    "Adm": "Admiral", "Maj": "Major", "Gov": "Governor", "Sen": "Senator", "Rep": "Representative",
-    "Pres": "President", "Mt": "Mount", "Ft": "Fort", "Cpl": "Corporal", "Pvt": "Private",
-    "Supt": "Superintendent", "Fr": "Father", "Mme": "Madame", "Mlle": "Mademoiselle",
-}  # fmt: skip
+_TITLES = pairs(
+    """
+    Mr|Mister Mrs|Missus Ms|Ms Mx|Mx Messrs|Messieurs Dr|Doctor Drs|Doctors Prof|Professor Rev|Reverend
+    Hon|Honorable Gen|General Col|Colonel Sgt|Sergeant Capt|Captain Lt|Lieutenant Cmdr|Commander
+    Adm|Admiral Maj|Major Gov|Governor Sen|Senator Rep|Representative Pres|President Mt|Mount Ft|Fort
+    Cpl|Corporal Pvt|Private Supt|Superintendent Fr|Father Mme|Madame Mlle|Mademoiselle
+    """
+)
 _BARE_TITLES = "Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Capt|Sgt|Lt|Messrs"
 """British style writes them without a full stop."""
-_ALWAYS = {
-    "etc": "et cetera", "vs": "versus", "approx": "approximately", "dept": "department",
-    "govt": "government", "est": "established", "inc": "incorporated", "ltd": "limited",
-    "corp": "corporation", "bros": "brothers", "esp": "especially", "cf": "compare", "viz": "namely",
-    "max": "maximum", "min": "minimum", "misc": "miscellaneous", "tel": "telephone", "ext": "extension",
-    "avg": "average", "temp": "temperature", "hwy": "highway", "blvd": "boulevard", "ave": "avenue",
-    "rd": "road", "ln": "lane", "sq": "square", "jr": "junior", "sr": "senior", "esq": "esquire",
-    "assn": "association", "dist": "district", "asst": "assistant", "mgr": "manager", "et al": "et al",
-    "univ": "university", "yrs": "years", "hrs": "hours", "mins": "minutes", "lbs": "pounds",
-    "intl": "international", "orig": "original", "para": "paragraph", "pron": "pronounced",
-    "acct": "account", "attn": "attention", "op": "opus", "co": "company", "appt": "appointment",
-}  # fmt: skip
+_ALWAYS = pairs(
+    """
+    etc|et_cetera vs|versus approx|approximately dept|department govt|government est|established
+    inc|incorporated ltd|limited corp|corporation bros|brothers esp|especially cf|compare viz|namely
+    max|maximum min|minimum misc|miscellaneous tel|telephone ext|extension avg|average temp|temperature
+    hwy|highway blvd|boulevard ave|avenue rd|road ln|lane sq|square jr|junior sr|senior esq|esquire
+    assn|association dist|district asst|assistant mgr|manager univ|university yrs|years hrs|hours
+    mins|minutes lbs|pounds intl|international orig|original para|paragraph pron|pronounced acct|account
+    attn|attention op|opus co|company appt|appointment
+    """
+)
 _NEEDS_CAPITAL = frozenset("inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep".split())
 """Abbreviations that follow a name ("Acme Inc."), and are words, or the end of a sentence, elsewhere."""
 _INITIALISMS = {
@@ -39,6 +38,7 @@ _INITIALISMS = {
 }  # fmt: skip
 _SLANG = {"w/o": "without", "w/": "with", "b/c": "because", "c/o": "care of", "n/a": "N A", "a/c": "A C"}
 _ROMAN = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+_SMALL_ROMAN = re.sub("[A-Z]", lambda match: match.group().lower(), _ROMAN)
 _COUNTED = (
     "Chapter|Part|Act|Scene|Volume|Vol\\.|Book|Section|Article|Phase|Stage|Type|Class|World War|Super "
     "Bowl|Appendix|Title|Level|Grade|Figure|"
@@ -63,8 +63,14 @@ _RULERS = (
     "Lothar|Eric|Erik|Canute|Cnut|Sancho|Roger|Tancred|Guy|Amalric|Bohemond|Raymond|Theodore|Davis|"
     "Loudon|Thurston|Patrick|Edmund|Ethelred|Aethelred"
 )
-_HONOURS = "King|Queen|Pope|Emperor|Empress|Tsar|Tsarina|Czar|Kaiser|Prince|Princess|Sultan|Shah|Pharaoh|Duke|Count|Archduke|Patriarch|Saint"
-_STREETS = "Main|Elm|Oak|High|Park|Church|Market|Wall|Bond|Baker|Fleet|Front|Water|Pine|Maple|Cedar|Washington|Lincoln|Jefferson|Broad|Bourbon"
+_HONOURS = (
+    "King|Queen|Pope|Emperor|Empress|Tsar|Tsarina|Czar|Kaiser|Prince|Princess|"
+    "Sultan|Shah|Pharaoh|Duke|Count|Archduke|Patriarch|Saint"
+)
+_STREETS = (
+    "Main|Elm|Oak|High|Park|Church|Market|Wall|Bond|Baker|Fleet|Front|Water|Pine|Maple|Cedar|"
+    "Washington|Lincoln|Jefferson|Broad|Bourbon"
+)
 _SENTENCE_END = re.compile(r"\s*[\"')]*\s*(?:$|[A-Z\"'])")
 
 
@@ -72,7 +78,7 @@ ROMAN_CHARACTERS = re.compile(r"[\u2160-\u217f]+")
 
 
 def plain_roman(text: str) -> str:
-    """Unicode's Roman numerals as letters behind a ruler's name and before a chapter's number, as figures elsewhere."""
+    """Unicode's Roman numerals as letters behind a ruler's name, as figures elsewhere."""
 
     def put(match: re.Match[str]) -> str:
         letters = unicodedata.normalize("NFKC", match.group()).upper()
@@ -113,7 +119,7 @@ def rules(british: bool) -> list[Rule]:
         rule(
             "roman number",
             rf"\b((?i:{_COUNTED}))\s"
-            f"({_ROMAN.replace('I', 'i').replace('V', 'v').replace('X', 'x').replace('L', 'l').replace('C', 'c').replace('D', 'd').replace('M', 'm')})"
+            f"({_SMALL_ROMAN})"
             r"(?![\w'])",
             _counted,
             "ivx",
