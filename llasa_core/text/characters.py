@@ -35,7 +35,7 @@ _EXACT = {
     "∶": ":",
     "µ": "μ",
 }
-_QUOTES_KEPT = frozenset("“”‘’—…·")
+_PLAIN_PUNCTUATION = SPOKEN_SYMBOLS | frozenset("–—…")
 
 
 def clean(text: str, chinese: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -81,6 +81,8 @@ def _plain(character: str, chinese: bool) -> str:
         return "".join(_plain(one, chinese) for one in plain)
     if category[0] == "S" and character not in SPOKEN_SYMBOLS and not character.isascii():
         return ""
+    if category[0] == "P" and not character.isascii() and character not in _PLAIN_PUNCTUATION and not chinese:
+        return " "
     return character
 
 

@@ -117,8 +117,8 @@ def compare(
     """The errors of a transcript by the acceptance rule.
 
     `code`: a language code. `names`: words of the text that may be heard as what sounds like them, beside the
-    capitalised and rare ones that are found in it. Chinese is compared by character; with `pinyin`, any character
-    may be heard as one that is pronounced the same.
+    capitalised and rare ones that are found in it. Chinese is compared by character; with `pinyin`, any of
+    them may be heard as one that is pronounced the same.
 
     >>> compare("Dr. Stephens paid $21.", "doctor Stevens paid 21 dollars").equal
     True

@@ -22,7 +22,7 @@ class Amounts(Numbers):
             rule("ratio", r"(?<![\w.,:])(\d+):(\d+)(?::(\d+))?(?![\w:]|\.\d)", self.ratio, ":"),
             rule(
                 "magnitude",
-                rf"{MINUS}{START}(?P<number>{NUMBER})(?P<magnitude>bn|mn|k|K|M|(?<=\d\.\d)B|(?<=\d\.\d\d)"
+                rf"{MINUS}{START}(?P<number>{NUMBER})(?P<magnitude>bn|mn|tn|trn|k|K|M|(?<=\d\.\d)B|(?<=\d\.\d\d)"
                 r"B)\+?(?![\w/])",
                 self.magnitude,
             ),
@@ -98,5 +98,7 @@ class Amounts(Numbers):
             and float(first.replace(",", "")) > float(second.replace(",", ""))
         ):
             return signed(match, combined("{} minus {}", self.number(first), self.number(second)))
+        if first == second and len(first) == 2:
+            return combined("{} {}", self.number(first), self.number(second))
         found = combined("{} to {}", self.number(first), self.number(second))
         return signed(match, (*found[:16], *combined("{} {}", self.number(first), self.number(second))[:16]))

@@ -41,7 +41,8 @@ _NUMBERED = pairs(
     """
 )
 _DIALLED = (
-    r"call|dial|phone|ring|text|tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
+    r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
+    r"tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
 )
 
 
@@ -51,19 +52,25 @@ class Codes:
     def __init__(self, british: bool) -> None:
         self.british = british
 
-    def codes(self) -> list[Rule]:
+    def web(self) -> list[Rule]:
+        """Addresses of the web, with digits or without."""
         return [
             rule(
                 "url",
                 rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b"
                 r"(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)",
                 lambda m: _address(m.group()),
-                ".",
+                ".:",
             ),
             rule(
                 "e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"
             ),
             rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
+        ]
+
+    def codes(self) -> list[Rule]:
+        return [
+            *self._named(),
             rule(
                 "address",
                 r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?(?![\w]|\.\d)",
@@ -106,11 +113,22 @@ class Codes:
             ),
             rule(
                 "version",
-                r"(?<![\w.,])(?!\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})(?!\d))(?!\d{1,3}(?:\.\d{3}){2,}"
+                r"(?<![\w.,])(?!\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})(?!\d))"
+                r"(?![12]\d{3}\.[01]\d\.[0-3]\d(?!\d))(?!\d{1,3}(?:\.\d{3}){2,}"
                 r"(?![\d.]))\d+(?:\.\d+){2,}(?!\w|\.\d)",
                 lambda m: self.points(m.group()),
                 ".",
             ),
+        ]
+
+    def _named(self) -> list[Rule]:
+        """Numbers that have a reading of their own."""
+        return [
+            rule("code", r"\b911(?= (?:call|operator|dispatch|emergency))", lambda m: "nine one one", "9"),
+            rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
+            rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
+            rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?!\d)", _aircraft, "BA"),
+            rule("code", r"(?<![\w.,-])\d{4}(?: \d{4}){2,}(?!\w)", self.groups, " "),
         ]
 
     def plain(self) -> list[Rule]:
@@ -121,17 +139,20 @@ class Codes:
             rule(
                 "label",
                 rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)",
-                lambda m: _cased(m[1], _NUMBERED[m[1].lower()]) + " ",
+                _label,
                 ".",
             ),
-            rule("label", rf"(?<!\w)#\s?(?={number})", lambda m: "number ", "#"),
+            rule("label", r"\bNo (?=\d)", lambda m: ("Number ", "No ") if self.british else None, "N"),
+            rule("label", r"\bca?\.\s?(?=\d{3,4}\b|[\U000f0000-\U000ffffd])", lambda m: "circa ", "."),
+            rule("label", r"(?<!\w)#(?=\d+[A-Za-z])", lambda m: "hashtag ", "#"),
+            rule("label", rf"(?<!\w)#\s?(?={number}(?!\d*[A-Za-z]))", lambda m: "number ", "#"),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
             rule(
                 "number",
-                rf"(?<![\w.,])(?P<minus>[-−+±~<>≤≥≈]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
+                rf"(?<![\w.,])(?P<minus>[-−]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
                 self.signed,
-                "-−+±~<>≤≥≈",
+                "-−",
             ),
             rule(
                 "number",
@@ -204,6 +225,8 @@ class Codes:
             and match["n"] not in ("911", "999", "112")
         ):
             return None
+        if re.match(r"\s(?:people|men|women|\w+[^s\W]s)\b", match.string[match.end() :]):
+            return None  # "call 300 friends"
         return [f"{match['lead']}{one}" for one in numbers.spelled(match["n"])]
 
     def groups(self, match: re.Match[str]) -> Readings:
@@ -243,18 +266,7 @@ class Codes:
         behind = match.string[match.start() - 1 : match.start()]
         if sign == "-" and (match["minus"] != sign or (behind and not re.match(r"[\s(\[=<>/\"']", behind))):
             return None
-        words = {
-            "-": ("minus", "negative"),
-            "−": ("minus", "negative"),
-            "+": ("plus", "positive"),
-            "±": ("plus or minus", "plus minus"),
-            "~": ("about", "approximately"),
-            "≈": ("about", "approximately"),
-            "<": ("less than", "under"),
-            ">": ("greater than", "more than", "over"),
-            "≤": ("less than or equal to", "at most"),
-            "≥": ("greater than or equal to", "at least"),
-        }[sign]
+        words = ("minus", "negative")
         return combined("{} {}", words, self.number(match["n"]))
 
     def last(self, match: re.Match[str]) -> Readings:
@@ -262,6 +274,20 @@ class Codes:
 
 
 _POINTED_OR_NUMBER = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{2,}}(?![\d.])|{NUMBER})"
+
+
+def _lines(match: re.Match[str]) -> Readings:
+    """Lines of a picture: `1080p`."""
+    found = numbers.readings(match[1])
+    pair = f"{numbers.whole(match[1][:-2])} {numbers.whole(match[1][-2:])}"
+    return [f"{one} {match[2]}" for one in (pair, *found)]
+
+
+def _aircraft(match: re.Match[str]) -> Readings:
+    letter = " A" if " A" in match.group() else ""
+    readings = numbers.readings(match[2] + match[3])
+    pair = f"{numbers.whole(match[2])} {'oh ' if match[3][0] == '0' else ''}{numbers.cardinal(int(match[3]))}"
+    return [f"{match[1]}{letter} {one}" for one in (pair, *readings)]
 
 
 def _power(match: re.Match[str]) -> Readings:
@@ -273,8 +299,19 @@ def _power(match: re.Match[str]) -> Readings:
     return f"to the power of {minus}{numbers.whole(exponent.lstrip('-−'))}"
 
 
-def _cased(written: str, words: str) -> str:
-    return words.capitalize() if written[0].isupper() else words
+_WORDS_TOO = frozenset("art app ex sec ste".split())
+_ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?)[ ,:\"']+$")
+
+
+def _label(match: re.Match[str]) -> Readings:
+    """`No. 7`, unless the full stop ends a sentence: "He said no. 3 men left.\""""
+    short, before = match[1].lower(), match.string[: match.start()]
+    if match[1].islower() and short == "no" and _ANSWERED.search(before):
+        return None
+    if match[1].islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
+        return None
+    words = _NUMBERED[short]
+    return f"{words.capitalize() if match[1][0].isupper() else words} "
 
 
 def _address(text: str) -> Readings:

@@ -51,7 +51,7 @@ class Dates:
             rule(
                 "date",
                 r"(?<![\w/.,-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|"
-                r"3[01])(?:T(?=\d))?(?![\w/-]|[.,]\d)",
+                r"3[01])(?:T(?=\d\d:)|(?![\w/-]|[.,]\d))",
                 self.numeric,
                 "-/.",
             ),
@@ -98,7 +98,7 @@ class Dates:
             ),
             rule(
                 "date",
-                rf"\b({'|'.join(_SHORT_DAYS)})\.(?=,|\s[A-Z\d\U000f0000-\U000ffffd])",
+                rf"\b({'|'.join(_SHORT_DAYS)})\.(?=,?\s(?:{_MONTH}|[\d\U000f0000-\U000ffffd]|(?:to|through)\s))",
                 lambda m: _SHORT_DAYS[m[1]],
                 "MTWFS",
             ),
@@ -112,7 +112,7 @@ class Dates:
             ),
             rule(
                 "years",
-                r"(?<![\w.,/-])(?P<a>1[5-9]\d{2}|20\d{2})/(?P<b>\d{2})(?![\w/-]|[.,]\d)",
+                r"(?<![\w.,/-])(?P<a>1[5-9]\d{2}|20\d{2})/(?P<b>20\d{2}|\d{2})(?![\w/-]|[.,]\d)",
                 self.span,
                 "/",
             ),
@@ -210,6 +210,8 @@ class Dates:
 
     def decade(self, match: re.Match[str]) -> Readings:
         text = match["n"]
+        if text in ("10", "100", "1000"):
+            return {"10": "tens", "100": "hundreds", "1000": "thousands"}[text]
         if len(text) == 4:
             return tuple(numbers.plural(one) for one in self.years(text))
         return tuple(numbers.plural(one) for one in numbers.readings(text)[:1])

@@ -25,13 +25,14 @@ class Measures(Numbers):
                 self.feet,
                 "'′f",
             ),
+            rule("measure", rf"{START}(\d{{1,2}})ft(\d{{1,2}})(?!\w)", self.feet, "f"),
             rule("measure", rf"{START}(\d{{1,2}})['′](\d{{1,2}})(?![\w'])", self.feet, "'′"),
             rule(
-                "measure",
-                rf"{START}({NUMBER})(′|'(?=\s(?:tall|long|wide|high|deep|by|x|×)\b)|″|\"(?=[^\w]|$)|''"
-                r"(?!\w))",
-                self.marks,
-                "'\"′″",
+                "fraction",
+                r"(?<![\w.,/])(?:(\d{1,3})\s?[- ]\s?)?(\d{1,3})/(\d{1,4})(?:ths?|rds?|nds?|sts?)?"
+                rf"(?:(?P<gap>[ -]?)(?P<unit>{units}|″|\"(?!\w))(?![\w/^]))?(?![\w/]|[.,]\d)",
+                self.fraction,
+                "/",
             ),
             rule(
                 "measure",
@@ -39,6 +40,12 @@ class Measures(Numbers):
                 r"\s?[\"″]\s?)?([NSEW]?)\b",
                 self.angle,
                 "°",
+            ),
+            rule(
+                "measure",
+                rf"{START}(?<!/)({NUMBER})(′|'(?![\w'])|″|\"(?!\w)|''(?!\w))",
+                self.marks,
+                "'\"′″",
             ),
             rule(
                 "temperature",
@@ -67,17 +74,10 @@ class Measures(Numbers):
                 "eE",
             ),
             rule(
-                "fraction",
-                r"(?<![\w.,/])(?:(\d{1,3})\s?[- ]\s?)?(\d{1,3})/(\d{1,4})(?:ths?|rds?|nds?|sts?)?"
-                r"(?![\w/]|[.,]\d)",
-                self.fraction,
-                "/",
-            ),
-            rule(
                 "measure",
-                rf"{MINUS}{START}(?:(?P<first>{NUMBER})(?P<dash>{DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|"
+                rf"{MINUS}{START}(?<![A-Za-z]-)(?:(?P<first>{NUMBER})(?P<dash>{DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|"
                 r"\d+,\d(?!\d))"
-                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>[²³]|\^[23])?(?:(?P<dot>\.(?=\s+[a-z]))|"
+                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>[²³]|\^[23])?(?:(?P<dot>\.(?=\s+[a-z\d]))|"
                 r"(?![\w^/'°]))",
                 self.measure,
             ),
@@ -86,6 +86,8 @@ class Measures(Numbers):
 
     def feet(self, match: re.Match[str]) -> Readings:
         feet, inches = self.number(match[1])[0], self.number(match[2])[0]
+        if float(match[2]) > 12:
+            return f"{feet} minute{'s' * (match[1] != '1')} {inches} seconds"
         half = " and a half" if match.re.groups > 2 and match[3] else ""
         long = f"{'foot' if match[1] == '1' else 'feet'} {inches}{half}"
         unit = "inch" if match[2] == "1" and not half else "inches"
@@ -96,7 +98,8 @@ class Measures(Numbers):
 
     def marks(self, match: re.Match[str]) -> Readings:
         """5′ and 12″ alone; a double quote that closes one is none."""
-        if match[2] == '"' and match.string[: match.start()].count('"') % 2:
+        quote = match[2][0]
+        if quote in "'\"" and len(re.findall(rf"(?<!\w){quote}", match.string[: match.start()])) % 2:
             return None
         single, many = ("foot", "feet") if match[2] in "'′" else ("inch", "inches")
         return combined(f"{{}} {single if match[1] == '1' else many}", self.number(match[1]))
@@ -149,7 +152,19 @@ class Measures(Numbers):
         )
 
     def fraction(self, match: re.Match[str]) -> Readings:
+        found = self._fraction(match)
+        if found is None or not match["unit"]:
+            return found
+        if match["gap"] and match["unit"] in _ATTACHED:
+            return None
+        symbol = "in" if match["unit"] in '″"' else match["unit"]
+        names = unit_words(symbol, not match[1], self.british)
+        return combined("{} {}", found, names)
+
+    def _fraction(self, match: re.Match[str]) -> Sequence[str] | None:
         whole, top, bottom = match[1], int(match[2]), int(match[3])
+        if re.match(r"\s?=", match.string[match.end() :]):
+            return combined("{} divided by {}", self.number(match[2]), self.number(match[3]))
         if bottom == 0 or (len(match[3]) > 3 and match[3] != "1000"):
             return combined("{} over {}", self.number(match[2]), self.number(match[3]))
         if whole:
@@ -202,6 +217,12 @@ class Measures(Numbers):
         number = (
             match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d", match["number"]) else match["number"]
         )
+        if unit == "s" and number.isdigit() and int(number) >= 100:
+            return None  # "the 747s"
+        if unit == "m" and re.match(
+            r"\s(?:people|users|copies|views|years|followers)\b", match.string[match.end() :]
+        ):
+            return combined("{} million", self.number(number))
         exponent = {"²": "square ", "^2": "square ", "³": "cubic ", "^3": "cubic "}.get(
             match["exponent"] or "", ""
         )
@@ -211,6 +232,9 @@ class Measures(Numbers):
             by = "by" if "x" in match["dash"] or "×" in match["dash"] else "to"
             counts = combined(f"{{}} {by} {{}}", self.number(match["first"]), counts)
         names = unit_words(unit, one or gap == "-", self.british)
+        if " per " in names[0] and exponent:
+            names = tuple(f"{name} {'squared' if exponent == 'square ' else 'cubed'}" for name in names)
+            exponent = ""
         return signed(match, [f"{count} {exponent}{name}" for name in names for count in counts][:LIMIT])
 
     def product(self, match: re.Match[str]) -> Readings:

@@ -16,7 +16,7 @@ from llasa_core.text.english.patterns import (
     plain_number,
     signed,
 )
-from llasa_core.text.english.units import MAGNITUDES
+from llasa_core.text.english.units import MAGNITUDES, UNITS, unit_words
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _MAGNITUDE = (
@@ -113,14 +113,7 @@ class Money(Numbers):
             single, many = f"{nation} {single}", f"{nation} {many}"
         first = plain_number(found["number"])
         scale = MAGNITUDES.get((found.get("magnitude") or "").lower(), found.get("magnitude") or "")
-        per = {
-            "/mo": " per month",
-            "/yr": " per year",
-            "/hr": " per hour",
-            "/h": " per hour",
-            "/wk": " per week",
-        }
-        after = per.get(found.get("per") or "", (found.get("per") or "").replace("/", " per "))
+        after = _per(found.get("per") or "")
         tail = (found.get("piece") or "").replace("-", " ")
         readings: Sequence[str]
         if second := found.get("number2"):
@@ -170,3 +163,13 @@ class Money(Numbers):
             *(f"{count} {oh}" for count in counts),
             *combined(f"{{}} {many}", numbers.readings(text, self.british)),
         ]
+
+
+_PERIODS = {"mo": "month", "yr": "year", "hr": "hour", "h": "hour", "wk": "week", "pp": "person"}
+
+
+def _per(written: str) -> str:
+    """`/mo` -> ` per month`, `/lb` -> ` per pound`."""
+    unit = written.lstrip("/")
+    name = _PERIODS.get(unit) or (unit_words(unit, True, False)[0] if unit in UNITS else unit)
+    return f" per {name}" if unit else ""

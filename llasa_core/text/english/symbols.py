@@ -2,6 +2,7 @@
 
 import re
 
+from llasa_core.text.english.dates import MONTHS
 from llasa_core.text.rules import Rule, pairs, rule
 
 _MARKED = r"[\w\U000f0000-\U000ffffd]"
@@ -20,15 +21,31 @@ _WORDS = pairs(
     &|and +|plus =|equals %|percent @|at ×|times ÷|divided_by ±|plus_or_minus ≈|approximately
     ≠|does_not_equal ≤|less_than_or_equal_to ≥|greater_than_or_equal_to ∞|infinity √|square_root_of
     −|minus §|section °|degrees ‰|per_thousand $|dollars £|pounds €|euros ¥|yen ₹|rupees ₩|won ₽|rubles
-    ₿|bitcoin ₺|lira ₴|hryvnias ₫|dong ¢|cents →|to
+    ₿|bitcoin ₺|lira ₴|hryvnias ₫|dong ¢|cents 
     """
 )
+_BEFORE = {
+    "~": ("about", "approximately", "around"),
+    "≈": ("about", "approximately"),
+    "±": ("plus or minus", "plus minus"),
+    "<": ("less than", "under"),
+    ">": ("greater than", "more than", "over"),
+    "≤": ("less than or equal to", "at most"),
+    "≥": ("greater than or equal to", "at least"),
+    "+": ("plus", "positive"),
+}
+"""Signs in front of a number, with other readings of them."""
 _COMPARED = {"<": "less than", ">": "greater than"}
 
 
 def rules() -> list[Rule]:
     words = "".join(re.escape(sign) for sign in _WORDS)
+    mark = "[\U000f0000-\U000ffffd]"
+    named = rf"(?:[A-Z][a-z]+day|{'|'.join(MONTHS)}|noon|midnight)"
     return [
+        rule("range", rf"(?<={mark}) ?[-–] ?(?={mark})", lambda m: "to", "-–"),
+        rule("range", rf"\b({named})[-–](?={named}\b|{mark})", lambda m: f"{m[1]} to", "-–"),
+        rule("sign", rf"(?<![\w)])[~≈±<>≤≥+]\s?(?={mark})", lambda m: _BEFORE[m.group().strip()], "~≈±<>≤≥+"),
         rule("sign", r"(?<=[\w\U000f0000-\U000ffffd])\+\+(?!\w)", lambda m: " plus plus", "+"),
         rule("sign", r"(?<=\b[A-G])#(?!\w)", lambda m: " sharp", "#"),
         rule("sign", r"(?<=\w)\^\+?(?=[\w\U000f0000-\U000ffffd-])", lambda m: " to the power of ", "^"),
@@ -50,6 +67,7 @@ def rules() -> list[Rule]:
         rule(
             "sign", r"(?<=[\U000f0000-\U000ffffd] )/(?= [\U000f0000-\U000ffffd])", lambda m: "divided by", "/"
         ),
+        rule("sign", r"(?<=\S) ?→ ?(?=\S)", lambda m: "to", "→"),
         rule("sign", rf"[{words}]", lambda m: _WORDS[m.group()]),
         rule("letter", rf"[{''.join(_GREEK)}{''.join(_GREEK).upper()}]", _greek),
     ]
@@ -76,7 +94,7 @@ _CLOSING = re.compile(r"(?<=\w)'+(?![\w\U000f0000-\U000ffffd])")
 _ELLIPSIS = re.compile(r"\s*(?:\.\s?){3,}|\s*…+")
 _DASHES = re.compile(r"\s*(?:--+|[—–]+|(?<=\s)-+(?=\s)|(?<=\s)-+$|^-+(?=\s))\s*")
 _JOINED = re.compile(rf"(?<={_MARKED})[-/\\_~|]+(?={_MARKED})|(?<={_MARKED})-(?=\s)|(?<=\s)-(?={_MARKED})")
-_DROPPED = re.compile(r"[\"`*_~^|\\/\[\]{}<>#′″]+")
+_DROPPED = re.compile(r"[\"`*_~^→|\\/\[\]{}<>#′″]+")
 
 
 def separate(text: str) -> str:

@@ -9,6 +9,12 @@ from llasa_core.text.rules import Readings, Rule, rule
 def rules() -> list[Rule]:
     return [
         rule(
+            "duration",
+            r"(?<![\w:.,])(\d{1,3})\s?h(?:rs?|ours?)?\s?(\d{1,2})(?:\s?m(?:ins?)?|(?<=\d\d))(?:\s?(\d{1,2})\s?s(?:ecs?)?)?(?!\w)",
+            _duration,
+            "h",
+        ),
+        rule(
             "time",
             r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4])[:.](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?\s?"
             r"(?P<half>[aApP]\.?\s?[mM]\b\.?)",
@@ -17,8 +23,8 @@ def rules() -> list[Rule]:
         ),
         rule(
             "time",
-            r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)"
-            r"(?P<hours>\s?(?:h|hrs|hours)\b|Z\b)?(?![\w:]|\.\d)",
+            r"(?:(?<![\w:.,])|(?<=\dT))(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)"
+            r"(?P<hours>\s?(?:h|hrs|hours)\b)?(?=Z\b|[^\w:]|$)(?!\.\d)",
             _time,
             ":",
         ),
@@ -35,6 +41,16 @@ def rules() -> list[Rule]:
             "'",
         ),
     ]
+
+
+def _duration(match: re.Match[str]) -> Readings:
+    """`3h 20m`, `1h30`."""
+    names = ("hour", "minute", "second")
+    return " ".join(
+        f"{numbers.cardinal(int(count))} {name if int(count) == 1 else name + 's'}"
+        for count, name in zip(match.groups(), names, strict=True)
+        if count
+    )
 
 
 def _time(match: re.Match[str]) -> Readings:

@@ -1,5 +1,7 @@
 """Units of measurement and magnitudes, as English reads them."""
 
+from llasa_core.text.rules import pairs
+
 MAGNITUDES = {
     "k": "thousand",
     "m": "million",
@@ -12,31 +14,33 @@ MAGNITUDES = {
     "trn": "trillion",
 }
 
-_TABLE = """
-m|meter,ms|millisecond,km|kilometer,cm|centimeter,mm|millimeter,nm|nanometer,μm|micrometer,mi|mile
-yd|yard,yds|yard,ft|foot,kg|kilogram,kgs|kilogram,g|gram,mg|milligram,μg|microgram,mcg|microgram
-lb|pound,lbs|pound,oz|ounce,l|liter,L|liter,ml|milliliter,mL|milliliter,cl|centiliter,dl|deciliter
-gal|gallon,qt|quart,pt|pint,tbsp|tablespoon,tsp|teaspoon,km/h|kilometer per hour,kmh|kilometer per hour
-kph|kilometer per hour,mph|mile per hour,m/s|meter per second,ft/s|foot per second
-km/s|kilometer per second,mpg|mile per gallon,rpm|revolution per minute,bpm|beat per minute
-fps|frame per second,Hz|hertz=,kHz|kilohertz=,MHz|megahertz=,GHz|gigahertz=,THz|terahertz=,W|watt
-kW|kilowatt,MW|megawatt,GW|gigawatt,kWh|kilowatt hour,MWh|megawatt hour,Wh|watt hour,V|volt,kV|kilovolt
-mV|millivolt,A|amp,mA|milliamp,mAh|milliamp hour,Ω|ohm,J|joule,kJ|kilojoule,MJ|megajoule,cal|calorie
-kcal|kilocalorie,N|newton,Pa|pascal,kPa|kilopascal,hPa|hectopascal,MPa|megapascal
-psi|pound per square inch,bar|bar,mbar|millibar,mmHg|millimeter of mercury,dB|decibel,lm|lumen,B|byte
-KB|kilobyte,kB|kilobyte,MB|megabyte,GB|gigabyte,TB|terabyte,PB|petabyte,GiB|gibibyte,MiB|mebibyte
-Kb|kilobit,Mb|megabit,Gb|gigabit,kbps|kilobit per second,Mbps|megabit per second
-Gbps|gigabit per second,MB/s|megabyte per second,GB/s|gigabyte per second,Mb/s|megabit per second
-s|second,sec|second,secs|second,min|minute,mins|minute,h|hour,hr|hour,hrs|hour,ns|nanosecond
-μs|microsecond,wk|week,wks|week,yr|year,yrs|year,mo|month,mos|month,sq ft|square foot
-sq. ft|square foot,sq m|square meter,sq mi|square mile,cu ft|cubic foot,ha|hectare,sqft|square foot
-cc|c c=,g/L|gram per liter,mg/dL|milligram per deciliter,mg/L|milligram per liter
-mg/kg|milligram per kilogram,kg/m|kilogram per meter,g/cm|gram per centimeter
-mmol/L|millimole per liter,mmol|millimole,mol|mole,in|inch,px|pixel,MP|megapixel,dpi|dot per inch
-ppm|part per million,IU|international unit,m2|square meter,km2|square kilometer,cm2|square centimeter
-m3|cubic meter,cm3|cubic centimeter
-"""
-UNITS = dict(entry.split("|") for line in _TABLE.split("\n") if line for entry in line.split(","))
+_TABLE = pairs(
+    """
+    m|meter ms|millisecond km|kilometer cm|centimeter mm|millimeter nm|nanometer μm|micrometer mi|mile
+    yd|yard yds|yard ft|foot kg|kilogram kgs|kilogram g|gram mg|milligram μg|microgram mcg|microgram
+    lb|pound lbs|pound oz|ounce l|liter L|liter ml|milliliter mL|milliliter cl|centiliter dl|deciliter
+    gal|gallon qt|quart pt|pint tbsp|tablespoon tsp|teaspoon km/h|kilometer_per_hour
+    kmh|kilometer_per_hour kph|kilometer_per_hour mph|mile_per_hour m/s|meter_per_second
+    ft/s|foot_per_second km/s|kilometer_per_second mpg|mile_per_gallon rpm|revolution_per_minute
+    bpm|beat_per_minute fps|frame_per_second Hz|hertz= kHz|kilohertz= MHz|megahertz= GHz|gigahertz=
+    THz|terahertz= W|watt kW|kilowatt MW|megawatt GW|gigawatt kWh|kilowatt_hour MWh|megawatt_hour
+    Wh|watt_hour V|volt kV|kilovolt mV|millivolt A|amp mA|milliamp mAh|milliamp_hour Ω|ohm J|joule
+    kJ|kilojoule MJ|megajoule cal|calorie kcal|kilocalorie N|newton Pa|pascal kPa|kilopascal
+    hPa|hectopascal MPa|megapascal psi|pound_per_square_inch bar|bar mbar|millibar
+    mmHg|millimeter_of_mercury dB|decibel lm|lumen KB|kilobyte kB|kilobyte MB|megabyte GB|gigabyte
+    TB|terabyte PB|petabyte GiB|gibibyte MiB|mebibyte Kb|kilobit Mb|megabit Gb|gigabit
+    kbps|kilobit_per_second Mbps|megabit_per_second Gbps|gigabit_per_second MB/s|megabyte_per_second
+    GB/s|gigabyte_per_second Mb/s|megabit_per_second s|second sec|second secs|second min|minute
+    mins|minute h|hour hr|hour hrs|hour ns|nanosecond μs|microsecond wk|week wks|week yr|year yrs|year
+    mo|month mos|month sq_ft|square_foot sq._ft|square_foot sq_m|square_meter sq_mi|square_mile
+    cu_ft|cubic_foot ha|hectare sqft|square_foot cc|c_c= g/L|gram_per_liter mg/dL|milligram_per_deciliter
+    mg/L|milligram_per_liter mg/kg|milligram_per_kilogram kg/m|kilogram_per_meter g/cm|gram_per_centimeter
+    mmol/L|millimole_per_liter mmol|millimole mol|mole in|inch px|pixel MP|megapixel dpi|dot_per_inch
+    ppm|part_per_million IU|international_unit m2|square_meter km2|square_kilometer cm2|square_centimeter
+    m3|cubic_meter cm3|cubic_centimeter
+    """
+)
+UNITS = {symbol.replace("_", " "): name for symbol, name in _TABLE.items()}
 """Symbol -> name of one; a name that ends in "=" has no plural."""
 _IRREGULAR = {"foot": "feet", "inch": "inches"}
 

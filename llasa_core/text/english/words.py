@@ -124,22 +124,25 @@ def rules(british: bool) -> list[Rule]:
             _counted,
             "ivx",
         ),
+        rule(
+            "roman number",
+            rf"\b({_ROMAN})(?:th|st|nd|rd)?(?=\s(?:century|centuries|Century)\b)",
+            _century,
+            "IVX",
+        ),
+        rule("roman number", r"\bWW(I{1,2})\b", lambda m: f"World War {numbers.cardinal(len(m[1]))}", "W"),
+        rule("roman number", r"\b(?i:pages?|p\.|pp\.) ([ivxl]+)(?!\w)", _page, "ivxl"),
         rule("roman number", rf"(?<![\w'.-])([A-Z][a-z]\w+\s)?({_ROMAN})(?![\w'-]|\.\w)", _bare_roman, "IVX"),
         rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
         rule("abbreviation", rf"\b({_BARE_TITLES}){before_name}", lambda m: _title(m[1], british)),
         rule(
             "abbreviation",
-            r"\b(?:Mrs|Mr|Ms|Dr)\b\.?(?=\s?(?:&|and\b))",
+            r"\b(?:Mrs|Mr|Ms)\b\.?(?=\s?(?:&|and\b))",
             lambda m: _title(m.group().rstrip("."), british),
         ),
         rule("abbreviation", r"(?<!\w)St\b\.?(?:'s)?", _saint_or_street, "S"),
-        rule(
-            "abbreviation",
-            r"(?<=[a-z\U000f0000-\U000ffffd]\s)Dr\b\.?(?!\w)",
-            lambda m: _ending(m, "Drive"),
-            "D",
-        ),
+        rule("abbreviation", r"(?<!\w)Dr\b\.?(?!\w)", _doctor_or_drive, "D"),
         rule("abbreviation", r"\b(?:Mount|Mt)\.(?=\s[A-Z])", lambda m: "Mount", "M"),
         rule("abbreviation", rf"\b({always})\.(?!\w)", _always, ".", re.IGNORECASE),
         rule("abbreviation", r"\b(?:vs|etc|approx)\b(?!\.)", lambda m: _ALWAYS[m.group()]),
@@ -181,7 +184,7 @@ def _ending(match: re.Match[str], words: str) -> str:
 def _always(match: re.Match[str]) -> Readings:
     short = match[1].lower()
     before = match.string[: match.start()]
-    if short in _NEEDS_CAPITAL and not re.search(r"(?:[A-Z\U000f0000-\U000ffffd][\w'&]*,?|&)\s$", before):
+    if short in _NEEDS_CAPITAL and not re.search(r"(?:[A-Z\U000f0000-\U000ffffd][\w'&.]*,?|&)\s$", before):
         return None
     if (
         short in ("co", "op", "temp", "min", "max", "para", "est", "sq", "ext", "co", "orig")
@@ -189,9 +192,23 @@ def _always(match: re.Match[str]) -> Readings:
         and _SENTENCE_END.match(match.string[match.end() :])
     ):
         return None
+    if short in ("max", "min") and match[1][0].isupper():
+        return None  # a name
     words = _ALWAYS[short]
     words = words.capitalize() if match[1][0].isupper() else words
+    if re.match(r"\s(?:Ltd|Inc|LLC|Corp)\b", match.string[match.end() :]):
+        return [words, match[1]]
     return [_ending(match, words), _ending(match, match[1])]
+
+
+def _doctor_or_drive(match: re.Match[str]) -> Readings:
+    """ "Dr. and Mrs. Hall", but "12 Elm Dr.\""""
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    if re.match(r"\s(?:and|&) (?:Mrs?|Ms|Dr|Prof)\b", after):
+        return ["Doctor", "Dr"]
+    if re.search(r"(?:[A-Z][a-z]+|[\U000f0000-\U000ffffd])\s$", before):
+        return [_ending(match, "Drive"), _ending(match, "Doctor")]
+    return [_ending(match, "Doctor"), _ending(match, "Dr")] if match.group().endswith(".") or after else None
 
 
 def _saint_or_street(match: re.Match[str]) -> Readings:
@@ -225,8 +242,9 @@ def _initials(match: re.Match[str]) -> Readings:
     stop = "." if written.endswith(".") and _SENTENCE_END.match(match.string[match.end() :]) else ""
     for ending in (plain, f"{plain}."):
         if ending in _INITIALISMS:
-            # "p.m." before a name is no end of a sentence; the stop of "e.g." never is one.
-            stop = "" if ending in ("e.g.", "i.e.") else stop
+            # The stop of "p.m." may end a sentence, those of the others only a text.
+            last = not match.string[match.end() :].strip("\"') ")
+            stop = stop if ending in ("a.m.", "p.m.") or (last and ending not in ("e.g.", "i.e.")) else ""
             return [one + stop for one in _INITIALISMS[ending]]
     tail = re.search(r"'?s$", written)
     letters = [c for c in (written[: tail.start()] if tail else written) if c.isalpha()]
@@ -249,7 +267,7 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
         )
     ):
         return None  # "said George I think" has no first George
-    if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC", "V") and number != "V":
+    if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC") or f"{name} {number}" == "Malcolm X":
         return None
     tail = "'s" if match.group().endswith("'s") else ""
     value = roman(number)
@@ -276,8 +294,22 @@ def _counted(match: re.Match[str]) -> Readings:
     return [f"{words} {numbers.cardinal(value)}", f"{words} the {numbers.ordinal(value)}"]
 
 
+def _century(match: re.Match[str]) -> Readings:
+    return numbers.ordinal(roman(match[1])) if len(match[1]) > 1 else None
+
+
+def _page(match: re.Match[str]) -> Readings:
+    if not re.fullmatch(_SMALL_ROMAN, match[1]):
+        return None
+    words = match.group()[: match.start(1) - match.start()].strip()
+    name = {"p.": "page", "pp.": "pages"}.get(words, words)
+    return f"{name} {numbers.cardinal(roman(match[1]))}"
+
+
 def _bare_roman(match: re.Match[str]) -> Readings:
     name, number = match[1] or "", match[2]
+    if len(number) > 3 and number[0] == "M" and 1500 <= roman(number) < 2100:
+        return [f"{name}{one}" for one in numbers.years(str(roman(number)))]
     if (
         len(number) < 2
         or not set(number) <= set("IVXL")
