@@ -1,8 +1,9 @@
 """Rules that turn what is written into words, and the record of what they did.
 
 A rule is a pattern and a function that gives the right readings of a match, the best one first, or None to
-leave it. A match that has been read is set aside behind one private-use character, so that no later rule can
-read it again.
+leave it. A reading that begins with "~" is loose: what a recogniser may have meant by writing this, though
+nobody would be asked to say it ("three nine" for 3-9). A match that has been read is set aside behind one
+private-use character, so that no later rule can read it again.
 """
 
 import re
@@ -29,11 +30,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is not spoken as it is written. readings: all right ones, the spoken one first."""
+    """One thing that is not spoken as it is written.
+
+    readings: all right ones, the spoken one first. loose: what a recogniser may have meant by it, too.
+    """
 
     kind: str
     written: str
     readings: tuple[str, ...]
+    loose: tuple[str, ...] = ()
 
     @property
     def spoken(self) -> str:
@@ -61,7 +66,9 @@ def apply(rules: Sequence[Rule], text: str, changes: list[Change]) -> str:
         if readings is None or len(changes) >= MARKS:
             return match.group()
         found = (readings,) if isinstance(readings, str) else tuple(dict.fromkeys(readings))
-        changes.append(Change(kind, restore(match.group(), changes).strip(), found))
+        right = tuple(one for one in found if not one.startswith("~"))
+        loose = tuple(one[1:] for one in found if one.startswith("~"))
+        changes.append(Change(kind, restore(match.group(), changes).strip(), right, loose))
         return chr(FIRST_MARK + len(changes) - 1)
 
     characters = set(text)

@@ -1,6 +1,6 @@
 """From what is written to what is spoken, with a record of every change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from llasa_core.text import chinese, english
@@ -114,7 +114,7 @@ def _expanded(change: Change, changes: list[Change]) -> Change:
         )
         if readings == change.readings:
             break
-        change = Change(change.kind, change.written, readings)
+        change = replace(change, readings=readings)
     return change
 
 

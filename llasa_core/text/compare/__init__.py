@@ -207,10 +207,10 @@ class _Equivalences:
         if other:
             found += [
                 (len(one), other.length, other.kind)
-                for one in other.readings
+                for one in other.loose
                 if one == tuple(self.expected[i : i + len(one)])
             ]
-        if mine and other and mine.readings & other.readings:
+        if mine and other and mine.readings & other.loose:
             found.append((mine.length, other.length, mine.kind))
         return found
 
@@ -259,13 +259,14 @@ class _Equivalences:
         elif (
             j + 1 < len(self.heard)
             and len(word.key) > 5
+            and word.key not in self.heard[j : j + 2]
             and sound_alike(word.key, self.heard[j] + self.heard[j + 1])
         ):
             found.append((1, 2, "homophone"))
         return found
 
     def _may_sound(self, word: Word) -> bool:
-        if len(word.key) < 2 or ("'" in word.text and not word.text.endswith("'s")):
+        if len(word.key) < 2 or word.kind or ("'" in word.text and not word.text.endswith("'s")):
             return False
         if word.key in self.names:
             return True

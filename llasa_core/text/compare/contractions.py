@@ -36,7 +36,11 @@ _TABLE: dict[str, tuple[str, ...]] = {
     "cos": ("because",),
     "cause": ("because",),
     "coz": ("because",),
+    "cuz": ("because",),
     "n": ("and",),
+    "o": ("oh",),
+    "already": ("all ready",),
+    "altogether": ("all together",),
     "til": ("till", "until"),
     "wouldn't've": ("would not have",),
     "couldn't've": ("could not have",),
@@ -57,6 +61,8 @@ def expansions(word: str) -> tuple[tuple[str, ...], ...]:
     """The words that a contraction stands for: `we'll` -> (we, will), (we, shall). Empty for other words."""
     if found := _TABLE.get(word):
         return tuple(tuple(one.split()) for one in found)
+    if word.endswith("in'"):
+        return ((f"{word[:-1]}g",),)
     for tail, words in _TAILS.items():
         if len(word) > len(tail) and word.endswith(tail):
             stem = word[: -len(tail)]

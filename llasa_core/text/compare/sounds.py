@@ -16,7 +16,12 @@ def sound_alike(first: str, second: str) -> bool:
     groups = _groups()
     if first in groups and second in groups:
         return bool(groups[first] & groups[second])
-    return len(first) > 1 and len(second) > 1 and sound_key(first) == sound_key(second)
+    if min(len(first), len(second)) < 2:
+        return False
+    if sound_key(first) == sound_key(second):
+        return True
+    # What is no word at all was spelled by ear: its weak vowels say nothing.
+    return second not in groups and len(first) > 4 and weak_key(first) == weak_key(second)
 
 
 @lru_cache(maxsize=1)
@@ -66,3 +71,14 @@ def sound_key(word: str) -> str:
     for pattern, put in _STEPS:
         word = pattern.sub(put, word)
     return word
+
+
+_WEAK = re.compile(r"(?<=[^aeiouAIOUY@])[aeiouAIOUY@]+")
+
+
+def weak_key(word: str) -> str:
+    """The rough pronunciation with every vowel but the first one as the same."""
+    key = sound_key(word)
+    first = re.match(r"[^aeiouAIOUY@]*[aeiouAIOUY@]+", key)
+    start = first.end() if first else 0
+    return key[:start] + _WEAK.sub("@", key[start:])

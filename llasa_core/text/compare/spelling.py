@@ -37,7 +37,7 @@ _STEMS = dict(pair.split("|") for pair in (
     "counsellor|counselor jeweller|jeweler traveller|traveler councillor|councilor tranquillity|"
     "tranquility chilli|chili vice|vise mollusc|mollusk almanack|almanac "
     "aluminium|aluminium woah|whoa hm|hmm mm|hmm mmm|hmm mhm|hmm ahh|ah ooh|oo ohh|oh aah|ah uhh|uh umm|"
-    "um ok|okay o|oh yeh|yeah "
+    "um ok|okay yeh|yeah thru|through tho|though "
     "mr|mister mrs|missus dr|doctor prof|professor jr|junior sr|senior vs|versus sgt|sergeant capt|"
     "captain etc|etcetera mcdonald|macdonald mt|mount "
     "snowplough|snowplow pedlar|peddler furore|furor liquorice|licorice cancelation|cancellation "

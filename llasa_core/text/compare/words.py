@@ -12,7 +12,9 @@ from llasa_core.text.language import base_language
 from llasa_core.text.rules import Change
 from llasa_core.text.spoken import stable_segments
 
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*(?:(?<=in)'(?!\w))?")
+_SPECIAL_TOKEN = re.compile(r"<\|[^<>|]*\|>")
+"""Of a recogniser: `<|notimestamps|>`."""
 _CHARACTER = re.compile(
     r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|"
     r"[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[a-z]+)?"
@@ -46,11 +48,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`length` words that were written in another way. readings: keys of all right ones."""
+    """`length` words that were written in another way.
+
+    readings: keys of all right ones. loose: of these and of what a recogniser may have meant by it.
+    """
 
     length: int
     kind: str
     readings: frozenset[tuple[str, ...]]
+    loose: frozenset[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,15 @@ def words_of(text: str, locale: str) -> Words:
     found: list[Word] = []
     spans: dict[int, Span] = {}
     ended = True
-    for segment in stable_segments(text, locale)[0]:
+    for segment in stable_segments(_SPECIAL_TOKEN.sub(" ", text), locale)[0]:
         start, kind = len(found), _kind(segment.change)
         for word, ends in _split(segment.text, chinese):
             found.append(Word(word.casefold(), key_of(word, chinese), word, ended, kind))
             ended = ends
         if segment.change and len(found) > start:
-            spans[start] = Span(len(found) - start, kind, _readings(segment.change, chinese))
+            right = _keys_of(segment.change.readings, chinese)
+            loose = right | _keys_of(segment.change.loose, chinese)
+            spans[start] = Span(len(found) - start, kind, right, loose)
     if not chinese:
         spans = {**_written_numbers(found, spans), **spans}
     return Words(tuple(found), spans)
@@ -125,9 +133,9 @@ def _kind(change: Change | None) -> str:
     return "abbreviation" if change.kind in _ABBREVIATIONS else "number"
 
 
-def _readings(change: Change, chinese: bool) -> frozenset[tuple[str, ...]]:
+def _keys_of(written: Sequence[str], chinese: bool) -> frozenset[tuple[str, ...]]:
     readings: dict[tuple[str, ...], None] = {}
-    for reading in change.readings:
+    for reading in written:
         keys = tuple(key_of(word, chinese) for word, _ in _split(reading, chinese))
         for variant in [keys] if chinese else variants(keys):
             readings[variant] = None
@@ -194,7 +202,8 @@ def _written_numbers(words: Sequence[Word], taken: dict[int, Span]) -> dict[int,
             while keys[0] == "and" or (keys[0] == "a" and keys[1] not in _LARGE):
                 keys, index = keys[1:], index + 1
             if len(keys) > 1:
-                spans[index] = Span(len(keys), "number", frozenset(variants(keys)))
+                found = frozenset(variants(keys))
+                spans[index] = Span(len(keys), "number", found, found)
         index = max(end, index + 1)
     return spans
 

@@ -101,4 +101,4 @@ class Amounts(Numbers):
         if first == second and len(first) == 2:
             return combined("{} {}", self.number(first), self.number(second))
         found = combined("{} to {}", self.number(first), self.number(second))
-        return signed(match, (*found[:16], *combined("{} {}", self.number(first), self.number(second))[:16]))
+        return signed(match, (*found[:16], *combined("~{} {}", self.number(first), self.number(second))[:16]))

@@ -239,13 +239,18 @@ class Codes:
         return [
             best,
             " dot ".join(numbers.whole(part) for part in parts),
-            " ".join(numbers.whole(part) for part in parts),
+            "~" + " ".join(numbers.whole(part) for part in parts),
         ]
 
     def version(self, match: re.Match[str]) -> Readings:
         if match.group()[0] == "V" and match.group()[1].isdigit() and "." not in match[1]:
             return combined("V {}", self.number(match[1]))
-        return [f"{name} {one}" for name in ("version", "v") for one in self.points(match[1])]
+        points = self.points(match[1])
+        return [
+            f"~{name} {one[1:]}" if one[0] == "~" else f"{name} {one}"
+            for name in ("version", "v")
+            for one in points
+        ]
 
     def nth(self, match: re.Match[str]) -> Readings:
         plain = match[1].replace(",", "")

@@ -135,7 +135,7 @@ class Dates:
             else [f" {one}" for one in _short(year)]
         )
         american = [f"{month} {nth}", f"{month} the {nth}", f"{month} {plain}"]
-        british = [f"the {nth} of {month}", f"{nth} of {month}", f"{nth} {month}", f"{plain} {month}"]
+        british = [f"the {nth} of {month}", f"~{nth} of {month}", f"~{nth} {month}", f"~{plain} {month}"]
         stems = [*british, *american] if self.british else [*american, *british]
         return [f"{stem}{end}" for end in ends or [""] for stem in stems]
 
@@ -151,7 +151,8 @@ class Dates:
         if not (1 <= month <= 12 and 1 <= day <= 31):
             return None
         before = found.get("before") or ""
-        return [f"{before}{one}" for one in self._date(MONTHS[month - 1], day, found["y"])]
+        dates = self._date(MONTHS[month - 1], day, found["y"])
+        return [f"~{before}{one[1:]}" if one[0] == "~" else f"{before}{one}" for one in dates]
 
     def month_first(self, match: re.Match[str]) -> Readings:
         day = int(match["day"])
@@ -190,11 +191,10 @@ class Dates:
         ends = (
             [f"{match['comma']} {one}" for one in self.years(match["y"])] if match["y"] else [match["comma"]]
         )
-        stems = [f"{the}{one} of {month}" for one in days] + [f"{one} of {month}" for one in days]
-        stems += [f"{one} {month}" for one in days] + [
-            f"{numbers.cardinal(day)} {month}",
-            f"{month} {numbers.ordinal(day)}",
-        ]
+        lost = "~" if match["the"] else ""
+        stems = [f"{the}{one} of {month}" for one in days] + [f"{lost}{one} of {month}" for one in days]
+        stems += [f"{lost}{one} {month}" for one in days]
+        stems += [f"~{numbers.cardinal(day)} {month}", f"~{month} {numbers.ordinal(day)}"]
         return [f"{stem}{end}" for end in ends for stem in stems]
 
     def month_year(self, match: re.Match[str]) -> Readings:
@@ -232,8 +232,8 @@ class Dates:
         )
         slash = "/" in match.group()
         return [
-            f"{one}{word}{end}"
-            for word in ((" ", " to ") if slash else (" to ", " "))
+            f"{loose}{one}{word}{end}"
+            for loose, word in ((("", " "), ("", " to ")) if slash else (("", " to "), ("~", " ")))
             for one in self.years(first)[:3]
             for end in ends[:5]
         ]

@@ -174,7 +174,7 @@ class Measures(Numbers):
                 f"and {one}"
                 for one in (
                     numbers.fraction(top, bottom)[1 if top == 1 else 0],
-                    *numbers.fraction(top, bottom),
+                    *(one for one in numbers.fraction(top, bottom) if not one.startswith("half")),
                 )
             ]
             return combined("{} {}", self.number(whole), half)

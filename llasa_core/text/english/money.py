@@ -132,7 +132,7 @@ class Money(Numbers):
             plain = after.replace(" per ", " an " if after[5:6] in "aeiou" or after == " per hour" else " a ")
             readings = [f"{one}{ending}" for ending in (after, plain) for one in readings]
         if found.get("minus2"):
-            readings = [f"minus {one}" for one in readings]
+            readings = [f"minus {one}" for one in readings if not one.startswith("~")]
         return signed(match, (f"{one}{tail}" for one in readings))
 
     def _sum(self, text: str, single: str, many: str, cents: str) -> Sequence[str]:
@@ -160,7 +160,7 @@ class Money(Numbers):
             f"{counts[0]} {name} {small} {coin}",
             f"{counts[0]} {name} {small}",
             f"{counts[0]} {name} and {small}",
-            *(f"{count} {oh}" for count in counts),
+            *(f"~{count} {oh}" for count in counts),
             *combined(f"{{}} {many}", numbers.readings(text, self.british)),
         ]
 

@@ -31,7 +31,11 @@ def signed(match: re.Match[str], found: Iterable[str]) -> tuple[str, ...]:
     found = tuple(found)
     if not match["minus"]:
         return found
-    return tuple(f"{word} {reading}" for word in ("minus", "negative") for reading in found)
+    return tuple(
+        f"~{word} {reading[1:]}" if reading.startswith("~") else f"{word} {reading}"
+        for word in ("minus", "negative")
+        for reading in found
+    )
 
 
 def plain_number(text: str) -> str:

@@ -100,7 +100,7 @@ def _time(match: re.Match[str]) -> Readings:
         ]
     if found["h"][0] == "0" and hour and not half:
         return [spoken, f"zero {spoken}", f"oh {spoken}"]
-    readings = [spoken, f"{words} {minutes}"]
+    readings = [spoken] if minute[0] != "0" else [spoken, f"{words} zero {minutes}"]
     if hour == 0:
         readings.append(spoken.replace("zero", "twelve", 1))
     if minute in ("15", "30", "45"):
@@ -111,4 +111,6 @@ def _time(match: re.Match[str]) -> Readings:
             "45": [f"quarter to {following}", f"a quarter to {following}"],
         }[minute]
     readings = [f"{one}{ending}" for one in readings]
+    if minute[0] == "0":
+        readings.append(f"~{words} {minutes}{ending}")
     return [f"{one} hours" for one in readings] + readings if found.get("hours") else readings

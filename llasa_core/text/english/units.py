@@ -47,11 +47,14 @@ _IRREGULAR = {"foot": "feet", "inch": "inches"}
 
 def unit_words(symbol: str, one: bool, british: bool) -> tuple[str, ...]:
     """The name of a unit behind a number, then the other number of it: "a five mile run", "five miles"."""
+    names: tuple[str, ...]
     single = UNITS[symbol].rstrip("=")
     many = single if UNITS[symbol].endswith("=") else _plural(single)
     names = (single, many) if one else (many, single)
     if british:
-        names = tuple(name.replace("meter", "metre").replace("liter", "litre") for name in names)  # type: ignore[assignment]
+        names = tuple(name.replace("meter", "metre").replace("liter", "litre") for name in names)
+    if " per " in names[0]:
+        names += tuple(name.replace(" per ", " an " if name.endswith("hour") else " a ") for name in names)
     return tuple(dict.fromkeys(names))
 
 

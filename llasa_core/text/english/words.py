@@ -273,7 +273,7 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
     value = roman(number)
     return [
         f"{name} the {numbers.ordinal(value)}{tail}",
-        f"{name} {numbers.ordinal(value)}{tail}",
+        f"~{name} {numbers.ordinal(value)}{tail}",
         f"{name} {numbers.cardinal(value)}{tail}",
     ]
 

@@ -1,12 +1,12 @@
-"""What is read in Chinese before the grammars of wetext: where those are wrong, and what is frequent."""
+"""Chinese percentages, money, measures, fractions, ranges and plain numbers."""
 
 import re
 
 from llasa_core.text.chinese import numbers
+from llasa_core.text.chinese.codes import TO
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
-_TO = r"\s?[-–—~～至]\s?"
 _MEASURES = (
     "个|只|人|位|条|张|本|件|次|年(?!级|代)|天|小时|分钟|周(?!岁)|岁|块|种|家|间|辆|台|部|座|口|句|份|杯|瓶|碗|双|对|群|批|项|场|倍|米|公里|千米|吨|点|万|亿|千|"
     "名|支|枝|头|匹|棵|朵|把|篇|首|册|排|道|扇|滴|股|盘|盒|包|袋|箱|桶|串|片|段|章|集|届|轮|枚|颗|粒|束|套|幅|根|艘|架|顿|门|星期|世纪|季|元|美元|欧元|英镑|"
@@ -32,102 +32,29 @@ _SIGNS = pairs(
     √|根号 ¥|元 $|美元 €|欧元 £|英镑 ‰|千分之 ∞|无穷大 →|到 §|节
     """
 )
-_WEB = pairs(
-    """
-    .|点 /|斜杠 -|杠 _|下划线 :|冒号 @|艾特 ?|问号 =|等于 &|和 #|井号 %|百分号 +|加 ~|波浪号
-    """
-)
+
+
+_MARK = "[\U000f0000-\U000ffffd]"
 
 
 def rules() -> list[Rule]:
-    """In the order in which they are tried."""
     units = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
     return [
         rule(
-            "address",
-            r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])",
-            lambda m: [
-                "点".join(numbers.digits(part, one) for part in m.group().split(".")) for one in ("一", "幺")
-            ],
-            ".",
-        ),
-        rule(
-            "date",
-            r"(?<![\d./-])(?P<y>[12]\d{3})(?P<sep>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]?\d|"
-            r"3[01])(?![\d./-])",
-            _date,
-            "-/.",
-        ),
-        rule(
-            "years",
-            rf"(?<!\d)([12]\d{{3}})年?{_TO}([12]\d{{3}}|\d{{2}})(?=年|学年|赛季|财年|届)",
-            lambda m: f"{numbers.digits(m[1])}到{numbers.digits(m[2])}",
-        ),
-        rule(
-            "year",
-            r"(?<!\d)(?:(?<=前)(\d{1,4})|([12]\d{3}|\d{2}))(?=年(?![级内之以前后纪龄薪]|代))(?!年(?:的)?(?:时间|经验|历史))",
-            lambda m: (
-                [numbers.number(m[1]), numbers.digits(m[1])]
-                if m[1]
-                else [numbers.digits(m[2]), numbers.number(m[2])]
-            ),
-            "年",
-        ),
-        rule(
-            "decade",
-            r"(?<!\d)(\d{2})(?=后(?:们|的|$|[，。、！？,.]|一代|年轻))",
-            lambda m: [numbers.digits(m[1])],
-            "后",
-        ),
-        rule(
-            "event",
-            r"(?<![\d.])(\d{1,2})[.·](\d{1,2})(?=事件|假期|劳动节|运动|地震|恐怖)",
-            lambda m: [numbers.digits(m[1] + m[2]), numbers.digits(m[1] + m[2], "幺")],
-        ),
-        rule("time", r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：])", _time, ":："),
-        rule(
-            "phone",
-            r"(?<![\d.-])\+\s?(\d{1,3})[ -]?(\d[\d -]{5,14}\d)(?!\d)",
-            lambda m: [f"加{numbers.digits(m[1], one)}{numbers.digits(m[2], one)}" for one in ("幺", "一")],
-            "+",
-        ),
-        rule(
-            "phone",
-            r"(?<![\d.])(?:1[3-9]\d{9}|1[3-9]\d[ -]\d{4}[ -]\d{4}|0\d{2,3}-?\d{7,8}|[48]00-?\d{3}-?\d{4})"
-            r"(?!\d)",
-            _phone,
-        ),
-        rule(
-            "phone",
-            "(?:(?<=拨打)|(?<=电话)|(?<=热线)|(?<=电话：)|(?<=拨)|(?<=打)|(?<=客服)|(?<=致电)|(?<=短信)|(?<=号码)|(?<=号码是)|"
-            r"(?<=号码为))\s?(\d{3,12})(?![\d.年月日次个万亿元分])",
-            lambda m: [numbers.digits(m[1], one) for one in ("幺", "一")],
-        ),
-        rule(
-            "phone",
-            r"(?<!\d)(\d{3,6})(?=热线|客服|急救|报警)",
-            lambda m: [numbers.digits(m[1], one) for one in ("幺", "一")],
-        ),
-        rule(
-            "code",
-            "(?:(?<=编号)|(?<=房间号)|(?<=房间)|(?<=邮编)|(?<=邮政编码)|(?<=密码)|(?<=密码是)|(?<=学号)|(?<=车牌)|(?<=航班)|"
-            r"(?<=验证码)|(?<=验证码是)|(?<=代码))[:：]?\s?(\d{3,})(?![\d.])",
-            lambda m: [numbers.digits(m[1], one) for one in ("一", "幺")],
-        ),
-        rule(
-            "code",
-            r"(?<!\d)(\d{3,4})(?=房间|室|号房|教室|航班)",
-            lambda m: [numbers.digits(m[1]), numbers.digits(m[1], "幺"), numbers.number(m[1])],
+            "subtraction",
+            rf"(?<![\d.])({_NUMBER})-({_NUMBER})(?==)",
+            lambda m: f"{numbers.number(m[1])}减{numbers.number(m[2])}",
+            "=",
         ),
         rule(
             "percent",
-            rf"(?P<minus>[-−])?(?<![\d.])(?P<a>{_NUMBER})%?(?:{_TO}(?P<b>{_NUMBER}))?(?P<sign>[%‰])",
+            rf"(?P<minus>[-−])?(?<![\d.])(?P<a>{_NUMBER})%?(?:{TO}(?P<b>{_NUMBER}))?(?P<sign>[%‰])",
             _percent,
             "%‰",
         ),
         rule(
             "money",
-            rf"(?P<sign>(?:US|HK)?[¥￥$£€₩₽₹])\s?(?P<a>{_NUMBER})(?:{_TO}[¥￥$£€]?(?P<b>{_NUMBER}))?"
+            rf"(?P<sign>(?:US|HK)?[¥￥$£€₩₽₹])\s?(?P<a>{_NUMBER})(?:{TO}[¥￥$£€]?(?P<b>{_NUMBER}))?"
             "(?P<scale>[万亿千百])?",
             _money,
             "¥￥$£€₩₽₹",
@@ -141,10 +68,11 @@ def rules() -> list[Rule]:
         rule("power", rf"(?<![\d.])(?P<a>{_NUMBER})\^(?P<n>[-−]?\d+)", _power, "^"),
         rule(
             "measure",
-            rf"(?P<minus>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?:(?P<b>{_NUMBER}){_TO})?(?P<a>{_NUMBER})"
+            rf"(?P<minus>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?:(?P<b>{_NUMBER}){TO})?(?P<a>{_NUMBER})"
             rf"\s?(?P<unit>{units})(?![A-Za-z\d^])",
             _measure,
         ),
+        rule("power", r"(?<=[A-Za-z])\^([23])(?!\d)", lambda m: "的平方" if m[1] == "2" else "的立方", "^"),
         rule(
             "fraction",
             r"(?<![\d./])(?:(\d{1,3})又)?(\d{1,3})/(\d{1,4})(?![\d/]|\.\d)",
@@ -161,14 +89,8 @@ def rules() -> list[Rule]:
             ":：",
         ),
         rule(
-            "version",
-            r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.])",
-            lambda m: "点".join(numbers.number(part) for part in m.group().split(".")),
-            ".",
-        ),
-        rule(
             "range",
-            rf"(?P<sign>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?P<a>{_NUMBER})(?:{_TO})(?P<b>{_NUMBER})"
+            rf"(?P<sign>(?<![\dA-Za-z])[-−])?(?<![\d.A-Za-z])(?P<a>{_NUMBER})(?:{TO})(?P<b>{_NUMBER})"
             r"(?![\d=]|-\d)",
             lambda m: (
                 f"{'负' if m['sign'] else ''}{_two(m['a'], m.string[m.end() :])}到"
@@ -181,9 +103,6 @@ def rules() -> list[Rule]:
             r"\b[Nn][Oo]\.\s?(\d+)",
             lambda m: [f"{numbers.number(m[1])}号", f"第{numbers.number(m[1])}"],
             ".",
-        ),
-        rule(
-            "code", r"(?<=[A-Za-z])-?(\d{4,})(?!\d)", lambda m: [numbers.digits(m[1]), numbers.number(m[1])]
         ),
         rule("number", r"(?<=[A-Za-z])-(\d{1,3})(?!\d)", lambda m: numbers.readings(m[1]), "-"),
         rule(
@@ -207,24 +126,13 @@ def rules() -> list[Rule]:
     ]
 
 
-def web() -> list[Rule]:
-    """Addresses of the web, with digits or without."""
-    return [
-        rule(
-            "url",
-            r"(?:[a-z]+://|www\.)[A-Za-z0-9./?=&_#%+~:@-]*[A-Za-z0-9/]|[A-Za-z0-9_.+-]+@"
-            r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|(?<![A-Za-z0-9.])(?:[A-Za-z0-9-]+\.)+(?:com|cn|org|net|"
-            r"edu|gov|io)\b(?:/[A-Za-z0-9./_-]*[A-Za-z0-9])?",
-            lambda m: _address(m.group()),
-            ".@",
-        ),
-    ]
-
-
 def signs() -> list[Rule]:
     """Signs that are left when everything else has been read."""
     return [
-        rule("sign", "[" + "".join(re.escape(sign) for sign in _SIGNS) + "]", lambda m: _SIGNS[m.group()])
+        rule("range", rf"(?<={_MARK})[-–—~～](?={_MARK})", lambda m: "到"),
+        rule("sign", rf"(?<={_MARK})\*(?={_MARK})", lambda m: "乘"),
+        rule("sign", r"(?<=[\u4e00-\u9fff\U000f0000-\U000ffffd])/(?=[\u4e00-\u9fff])", lambda m: "每"),
+        rule("sign", "[" + "".join(re.escape(sign) for sign in _SIGNS) + "]", lambda m: _SIGNS[m.group()]),
     ]
 
 
@@ -233,35 +141,6 @@ def _two(text: str, after: str) -> str:
     if text == "2" and re.match(rf"\s?(?:{_MEASURES})", after):
         return "两"
     return numbers.number(text)
-
-
-def _date(match: re.Match[str]) -> Readings:
-    month, day = (numbers.cardinal(int(match[part])) for part in "md")
-    stem = f"{numbers.digits(match['y'])}年{month}月{day}"
-    return [f"{stem}日", f"{stem}号"]
-
-
-def _time(match: re.Match[str]) -> Readings:
-    hour, minute = int(match[1]), match[2]
-    if hour > 24:
-        return f"{numbers.cardinal(hour)}比{numbers.number(str(int(minute)))}"
-    hours = ["两" if hour == 2 else numbers.cardinal(hour), numbers.cardinal(hour)]
-    minutes = (
-        "零" + numbers.cardinal(int(minute))
-        if minute[0] == "0" and minute != "00"
-        else numbers.cardinal(int(minute))
-    )
-    if match[3]:
-        shown = f"{minutes if minute != '00' else '零'}分{numbers.cardinal(int(match[3]))}秒"
-        return [f"{one}点{shown}" for one in hours]
-    if minute == "00":
-        return [*(f"{one}点" for one in hours), *(f"{one}点整" for one in hours)]
-    found = [f"{one}点{minutes}分" for one in hours] + [f"{one}点{minutes}" for one in hours]
-    return [*found, *(f"{one}点半" for one in hours)] if minute == "30" else found
-
-
-def _phone(match: re.Match[str]) -> Readings:
-    return [numbers.digits(match.group(), one) for one in ("幺", "一")]
 
 
 def _percent(match: re.Match[str]) -> Readings:
@@ -319,10 +198,3 @@ def _roman(match: re.Match[str]) -> Readings:
     from llasa_core.text.english.words import roman
 
     return numbers.cardinal(roman(match[1]))
-
-
-def _address(text: str) -> Readings:
-    words = []
-    for part in re.findall(r"[A-Za-z]+|\d+|[^\w\s]|_", text):
-        words.append(_WEB[part] if part in _WEB else numbers.digits(part) if part.isdigit() else f" {part} ")
-    return "".join(words)
