@@ -1,6 +1,7 @@
 """Language codes: every spelling of a code means the same everywhere."""
 
 import re
+from functools import lru_cache
 
 from llasa_core.errors import UserError
 
@@ -39,7 +40,14 @@ def language(code: str) -> str:
     >>> [language(code) for code in ("EN", "en_GB", "en-us", "eng", "zh-Hans-CN", "pt_br")]
     ['en-US', 'en-GB', 'en-US', 'en-US', 'zh-CN', 'pt-BR']
     """
-    if not isinstance(code, str) or not _CODE.fullmatch(code.strip()):
+    if not isinstance(code, str):
+        raise UserError(f'unknown language {code!r}: give a code such as "en", "en-GB" or "zh"')
+    return _canonical(code)
+
+
+@lru_cache(maxsize=256)
+def _canonical(code: str) -> str:
+    if not _CODE.fullmatch(code.strip()):
         raise UserError(f'unknown language {code!r}: give a code such as "en", "en-GB" or "zh"')
     first, *subtags = re.split(r"[-_ ]", code.strip())
     base, _, region = _NAMES.get(first.lower(), first.lower()).partition("-")

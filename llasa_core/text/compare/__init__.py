@@ -184,13 +184,18 @@ class _Equivalences:
         self.names = frozenset(key_of(part, self.chinese) for part in split)
         capitals = sum(word.raw[:1].isupper() for word in reference.words if not word.first)
         self.headline = 2 * capitals > len(reference.words) > 3
+        self.may_sound = [self.english and self._may_sound(word) for word in reference.words]
+        self.long_expected = [_expanded(word) for word in reference.words]
+        self.long_heard = [_expanded(word) for word in hypothesis.words]
 
     def at(self, i: int, j: int) -> list[Match]:
         found = self._spans(i, j)
         if self.expected[i] != self.heard[j] and self.english:
             found += self._joined(i, j)
-            found += self._contracted(i, j)
-            found += self._sounding(i, j)
+            if self.long_expected[i] or self.long_heard[j]:
+                found += self._contracted(i, j)
+            if self.may_sound[i]:
+                found += self._sounding(i, j)
         elif self.expected[i] != self.heard[j] and self.chinese:
             found += self._same_pinyin(i, j)
         return found
@@ -198,6 +203,8 @@ class _Equivalences:
     def _spans(self, i: int, j: int) -> list[Match]:
         mine, other = self.reference.spans.get(i), self.hypothesis.spans.get(j)
         found: list[Match] = []
+        if not (mine or other):
+            return found
         if mine:
             found += [
                 (mine.length, len(one), mine.kind)
@@ -233,16 +240,16 @@ class _Equivalences:
         return [(a, b, min(kinds, default="compound"))]
 
     def _contracted(self, i: int, j: int) -> list[Match]:
-        found = []
-        for words in expansions(self.reference.words[i].text):
-            keys = [key_of(word) for word in words]
-            if keys == self.heard[j : j + len(keys)]:
-                found.append((1, len(keys), "contraction"))
-        for words in expansions(self.hypothesis.words[j].text):
-            keys = [key_of(word) for word in words]
-            if keys == self.expected[i : i + len(keys)]:
-                found.append((len(keys), 1, "contraction"))
-        return found
+        found = [
+            (1, len(keys), "contraction")
+            for keys in self.long_expected[i]
+            if keys == self.heard[j : j + len(keys)]
+        ]
+        return found + [
+            (len(keys), 1, "contraction")
+            for keys in self.long_heard[j]
+            if keys == self.expected[i : i + len(keys)]
+        ]
 
     def _same_pinyin(self, i: int, j: int) -> list[Match]:
         expected, heard = self.expected[i], self.heard[j]
@@ -251,8 +258,6 @@ class _Equivalences:
 
     def _sounding(self, i: int, j: int) -> list[Match]:
         word = self.reference.words[i]
-        if not self._may_sound(word):
-            return []
         found: list[Match] = []
         if sound_alike(word.key, self.heard[j]):
             found.append((1, 1, "homophone"))
@@ -273,3 +278,8 @@ class _Equivalences:
         if word.raw[:1].isupper() and not word.first and not self.headline:
             return True
         return word.text not in common_words() and word.key not in common_words()
+
+
+def _expanded(word: Word) -> list[list[str]]:
+    """The keys of what a contraction stands for."""
+    return [[key_of(one) for one in words] for words in expansions(word.text)]

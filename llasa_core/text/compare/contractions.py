@@ -1,5 +1,7 @@
 """English contractions and what they stand for."""
 
+from functools import lru_cache
+
 _NOT = "do does did is are was were have has had would could should must need might may ought dare".split()
 _TABLE: dict[str, tuple[str, ...]] = {
     **{f"{verb}n't": (f"{verb} not",) for verb in _NOT},
@@ -57,6 +59,7 @@ _TAILS = {
 PLAIN = {"'em": "em", "'cause": "cause", "'til": "til"}
 
 
+@lru_cache(maxsize=16384)
 def expansions(word: str) -> tuple[tuple[str, ...], ...]:
     """The words that a contraction stands for: `we'll` -> (we, will), (we, shall). Empty for other words."""
     if found := _TABLE.get(word):
