@@ -85,7 +85,7 @@ class Dates:
             ),
             rule(
                 "date",
-                rf"\b(?P<month>{_MONTH})(?P<comma>,?)\s(?:of\s)?(?P<y>[12]\d{{3}})(?![\w,]*\d)(?:{_TO}"
+                rf"\b(?P<month>{_MONTH})(?P<comma>,?)\s(?P<of>of\s)?(?P<y>[12]\d{{3}})(?![\w,]*\d)(?:{_TO}"
                 rf"(?P<last>\d{{4}}|\d{{2}})(?!\d))?",
                 self.month_year,
                 "JFMASOND",
@@ -198,7 +198,7 @@ class Dates:
         return [f"{stem}{end}" for end in ends for stem in stems]
 
     def month_year(self, match: re.Match[str]) -> Readings:
-        stem = f"{month_name(match['month'])}{match['comma']}"
+        stem = f"{month_name(match['month'])}{match['comma']}{' of' if match['of'] else ''}"
         years: Sequence[str] = self.years(match["y"])
         if match["last"]:
             years = combined(
@@ -246,7 +246,7 @@ class Dates:
             plural = (
                 len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word not in _NOT_PLURAL
             )
-            if not "1100" <= text <= "2099" or plural or word in _PEOPLE:
+            if not "1100" <= text <= "2099" or plural or word in _PEOPLE or word.endswith("men"):
                 return None
         tail = "'s" if match["end"] else ""
         if match["era"]:

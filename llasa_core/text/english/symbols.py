@@ -48,7 +48,12 @@ def rules() -> list[Rule]:
         rule("sign", rf"(?<![\w)])[~≈±<>≤≥+]\s?(?={mark})", lambda m: _BEFORE[m.group().strip()], "~≈±<>≤≥+"),
         rule("sign", r"(?<=[\w\U000f0000-\U000ffffd])\+\+(?!\w)", lambda m: " plus plus", "+"),
         rule("sign", r"(?<=\b[A-G])#(?!\w)", lambda m: " sharp", "#"),
-        rule("sign", r"(?<=\w)\^\+?(?=[\w\U000f0000-\U000ffffd-])", lambda m: " to the power of ", "^"),
+        rule(
+            "sign",
+            r"(?:(?<=\b[A-Za-z])|(?<=[\U000f0000-\U000ffffd]))\^\+?(?=[\w\U000f0000-\U000ffffd-])",
+            lambda m: " to the power of ",
+            "^",
+        ),
         rule("sign", r"(?<!\S)#(?=[A-Za-z])", lambda m: "hashtag ", "#"),
         rule("sign", r"(?<=\s)[<>](?=\s?[\w\U000f0000-\U000ffffd.$-])", lambda m: _COMPARED[m.group()], "<>"),
         rule(

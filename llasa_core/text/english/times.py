@@ -10,10 +10,11 @@ def rules() -> list[Rule]:
     return [
         rule(
             "duration",
-            r"(?<![\w:.,])(\d{1,3})\s?h(?:rs?|ours?)?\s?(\d{1,2})(?:\s?m(?:ins?)?|(?<=\d\d))(?:\s?(\d{1,2})\s?s(?:ecs?)?)?(?!\w)",
+            r"(?<![\w:.,])(\d{1,3})\s?h(?:rs?)?\s?(\d{1,2})\s?m(?:ins?)?(?:\s?(\d{1,2})\s?s(?:ecs?)?)?(?!\w)",
             _duration,
             "h",
         ),
+        rule("duration", r"(?<![\w:.,])(\d{1,3})h(\d{2})()(?!\w)", _duration, "h"),
         rule(
             "time",
             r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4])[:.](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?\s?"

@@ -24,7 +24,7 @@ _TABLE = pairs(
     ft/s|foot_per_second km/s|kilometer_per_second mpg|mile_per_gallon rpm|revolution_per_minute
     bpm|beat_per_minute fps|frame_per_second Hz|hertz= kHz|kilohertz= MHz|megahertz= GHz|gigahertz=
     THz|terahertz= W|watt kW|kilowatt MW|megawatt GW|gigawatt kWh|kilowatt_hour MWh|megawatt_hour
-    Wh|watt_hour V|volt kV|kilovolt mV|millivolt A|amp mA|milliamp mAh|milliamp_hour Ω|ohm J|joule
+    Wh|watt_hour V|volt kV|kilovolt mV|millivolt mA|milliamp mAh|milliamp_hour Ω|ohm J|joule
     kJ|kilojoule MJ|megajoule cal|calorie kcal|kilocalorie N|newton Pa|pascal kPa|kilopascal
     hPa|hectopascal MPa|megapascal psi|pound_per_square_inch bar|bar mbar|millibar
     mmHg|millimeter_of_mercury dB|decibel lm|lumen KB|kilobyte kB|kilobyte MB|megabyte GB|gigabyte

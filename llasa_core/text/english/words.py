@@ -145,7 +145,7 @@ def rules(british: bool) -> list[Rule]:
         rule("abbreviation", r"(?<!\w)Dr\b\.?(?!\w)", _doctor_or_drive, "D"),
         rule("abbreviation", r"\b(?:Mount|Mt)\.(?=\s[A-Z])", lambda m: "Mount", "M"),
         rule("abbreviation", rf"\b({always})\.(?!\w)", _always, ".", re.IGNORECASE),
-        rule("abbreviation", r"\b(?:vs|etc|approx)\b(?!\.)", lambda m: _ALWAYS[m.group()]),
+        rule("abbreviation", r"(?<![\w/.])(?:vs|etc|approx)\b(?![./])", lambda m: _ALWAYS[m.group()]),
         rule("abbreviation", r"(?<![\w.])&c\b\.?", lambda m: _ending(m, "et cetera"), "&"),
         rule(
             "initials", r"(?<![\w.])(?:Ph\.\s?D|[A-Za-z](?:\.[A-Za-z])+)\b\.?(?:'?s\b)?(?!\w)", _initials, "."
@@ -258,14 +258,9 @@ def _initials(match: re.Match[str]) -> Readings:
 
 def _regnal(name: str, match: re.Match[str]) -> Readings:
     number = next(group for group in reversed(match.groups()) if group and re.fullmatch(_ROMAN, group))
-    if (
-        number == "I"
-        and re.match(r"\s(?:[a-z]|'m|'ve)", match.string[match.end() :])
-        and not re.match(rf"(?:{_HONOURS})\b", match.group())
-        and not re.match(
-            r"\s(?:of|was|and|to|in|is|ruled|died|reigned|became|had)\b", match.string[match.end() :]
-        )
-    ):
+    after = match.string[match.end() :]
+    ruler = re.match(rf"(?:{_HONOURS})\b", match.group()) or re.match(r"\s(?:of|and [A-Z])", after)
+    if number == "I" and re.match(r"\s\w", after) and not ruler:
         return None  # "said George I think" has no first George
     if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC") or f"{name} {number}" == "Malcolm X":
         return None
@@ -278,14 +273,14 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
     ]
 
 
+_NOT_A_PRONOUN = re.compile(r"\s(?:of|is|or|to|in|diabetes|errors?|[A-Z][a-z]+s)\b")
+"""Behind "World War I": what does not follow "the book I read"."""
+
+
 def _counted(match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
     if match[2].upper() == "I" and (
-        match[2] == "i"
-        or (
-            re.match(r"\s[a-z]", after)
-            and not re.match(r"\s(?:of|is|was|and|or|to|in|has|diabetes|error|errors)\b", after)
-        )
+        match[2] == "i" or (re.match(r"\s\w", after) and not _NOT_A_PRONOUN.match(after))
     ):
         return None
     value = roman(match[2])
@@ -327,6 +322,9 @@ def _bare_roman(match: re.Match[str]) -> Readings:
     ):
         return None
     value = roman(number)
+    person = re.search(r"(?<!\w)(?<!the )(?<!The )[A-Z][a-z]+ (?:[A-Z]\. )?$", match.string[: match.start()])
+    if name and person and number in ("II", "III", "IV"):
+        return [f"{name}the {numbers.ordinal(value)}", f"{name}{numbers.cardinal(value)}"]
     name = name.strip() and f"{name.strip()} "
     return [
         f"{name}{numbers.cardinal(value)}",
