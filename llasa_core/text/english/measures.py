@@ -102,7 +102,13 @@ class Measures(Numbers):
         if quote in "'\"" and len(re.findall(rf"(?<!\w){quote}", match.string[: match.start()])) % 2:
             return None
         single, many = ("foot", "feet") if match[2] in "'′" else ("inch", "inches")
-        return combined(f"{{}} {single if match[1] == '1' else many}", self.number(match[1]))
+        # "a 12″ pipe"
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        one = match[1] == "1" or (
+            re.search(r"\b(?:an?|the|his|her|my|this|our)\s$", before) and re.match(r"\s[a-z]", after)
+        )
+        names = (single, many) if one else (many, single)
+        return [f"{count} {name}" for name in names for count in self.number(match[1])]
 
     def angle(self, match: re.Match[str]) -> Readings:
         compass = {"N": " north", "S": " south", "E": " east", "W": " west", "": ""}[match[4]]

@@ -1,14 +1,20 @@
 """Length and alphabet: what is known of a text before it is spoken."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import llasa_core
+from llasa_core.audio import read_audio, seconds
 from llasa_core.text.alphabet import LLASA, NANO, unreadable
 from llasa_core.text.characters import clean
 from llasa_core.text.language import base_language, language
 from llasa_core.text.length import PACES, Pace, predict_seconds, syllables
+
+PROMPTS = Path(llasa_core.__file__).parent / "nano" / "prompts"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,18 @@ def test_longer_texts_take_longer_and_none_no_time():
     with pytest.raises(KeyError):
         predict_seconds(one, pace="fast")
     assert set(PACES) == {"llasa", "nano"}
+
+
+def test_the_packaged_prompts_last_about_as_long_as_predicted():
+    prompts = json.loads((PROMPTS / "prompts.json").read_text("utf-8"))
+    ratios = [
+        predict_seconds(prompt["text"], pace="nano") / seconds(read_audio(PROMPTS / prompt["file"]))
+        for prompt in prompts
+        if prompt["style"] == "neutral"
+    ]
+    assert len(ratios) >= 5
+    assert 0.9 < sum(ratios) / len(ratios) < 1.1
+    assert all(0.7 < ratio < 1.4 for ratio in ratios)
 
 
 @pytest.mark.parametrize(

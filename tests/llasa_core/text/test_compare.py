@@ -116,3 +116,15 @@ def test_errors_are_counted_for_any_two_texts(text, heard, locale):
     heard_words = sum(len(step.heard) for step in found.steps)
     assert heard_words == len(found.hypothesis)
     assert compare_prefix(text, heard, locale).errors <= len(found.hypothesis)
+
+
+@pytest.mark.parametrize(("locale", "written", "right"), [row for row in SPOKEN if row[0] != "zh-CN"])
+def test_a_wrong_word_anywhere_is_an_error(locale, written, right):
+    words = right[0].split()
+    for index in range(len(words)):
+        heard = " ".join([*words[:index], "window", *words[index + 1 :]])
+        assert not compare(written, heard, locale).equal
+
+
+def test_markers_of_a_recogniser_are_no_words():
+    assert compare("Hello there.", "<|notimestamps|> Hello there.<|endoftext|>").equal
