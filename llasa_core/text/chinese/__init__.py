@@ -9,7 +9,7 @@ from llasa_core.text.english import words
 from llasa_core.text.rules import Change, Rule, apply, rule
 
 _HAN = r"\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_LEFT = re.compile(r"[A-Za-z]*\d[\d.,:/A-Za-z%*^-]*")
+_LEFT = re.compile(r"[A-Za-z]*\d[\d.,:/A-Za-z%*^'-]*")
 
 
 @lru_cache(maxsize=1)

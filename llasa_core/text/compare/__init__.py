@@ -14,7 +14,7 @@ from typing import Any
 
 from llasa_core.text.chinese import same_pinyin, simplified
 from llasa_core.text.compare.alignment import Match, Step, align, best_prefix
-from llasa_core.text.compare.contractions import expansions
+from llasa_core.text.compare.contractions import expansions, is_short
 from llasa_core.text.compare.sounds import common_words, sound_alike
 from llasa_core.text.compare.words import Word, Words, key_of, words_of
 from llasa_core.text.language import base_language, language
@@ -240,16 +240,14 @@ class _Equivalences:
         return [(a, b, min(kinds, default="compound"))]
 
     def _contracted(self, i: int, j: int) -> list[Match]:
-        found = [
-            (1, len(keys), "contraction")
-            for keys in self.long_expected[i]
-            if keys == self.heard[j : j + len(keys)]
-        ]
-        return found + [
-            (len(keys), 1, "contraction")
-            for keys in self.long_heard[j]
-            if keys == self.expected[i : i + len(keys)]
-        ]
+        found: list[Match] = []
+        for keys in self.long_expected[i]:
+            if keys == self.heard[j : j + len(keys)]:
+                found.append((1, len(keys), _why(self.reference.words[i])))
+        for keys in self.long_heard[j]:
+            if keys == self.expected[i : i + len(keys)]:
+                found.append((len(keys), 1, _why(self.hypothesis.words[j])))
+        return found
 
     def _same_pinyin(self, i: int, j: int) -> list[Match]:
         expected, heard = self.expected[i], self.heard[j]
@@ -283,3 +281,7 @@ class _Equivalences:
 def _expanded(word: Word) -> list[list[str]]:
     """The keys of what a contraction stands for."""
     return [[key_of(one) for one in words] for words in expansions(word.text)]
+
+
+def _why(word: Word) -> str:
+    return "abbreviation" if is_short(word.text) else "contraction"

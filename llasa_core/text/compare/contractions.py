@@ -48,6 +48,33 @@ _TABLE: dict[str, tuple[str, ...]] = {
     "couldn't've": ("could not have",),
     "shouldn't've": ("should not have",),
 }
+_SHORT: dict[str, tuple[str, ...]] = {
+    "st": ("saint", "street"),
+    "ft": ("fort", "feet", "foot"),
+    "ave": ("avenue",),
+    "rd": ("road",),
+    "blvd": ("boulevard",),
+    "rev": ("reverend",),
+    "gen": ("general",),
+    "gov": ("governor",),
+    "sen": ("senator",),
+    "lt": ("lieutenant",),
+    "col": ("colonel",),
+    "vol": ("volume",),
+    "fig": ("figure",),
+    "inc": ("incorporated",),
+    "ltd": ("limited",),
+    "co": ("company",),
+    "kg": ("kilograms", "kilogram"),
+    "km": ("kilometers", "kilometer"),
+    "cm": ("centimeters", "centimeter"),
+    "mm": ("millimeters", "millimeter"),
+    "gb": ("gigabytes", "gigabyte"),
+    "mb": ("megabytes", "megabyte"),
+    "lbs": ("pounds",),
+    "mph": ("miles per hour", "miles an hour"),
+}
+"""Short forms without their full stop, as recognisers without punctuation write them."""
 _TAILS = {
     "'ll": ("will", "shall"),
     "'re": ("are",),
@@ -62,7 +89,7 @@ PLAIN = {"'em": "em", "'cause": "cause", "'til": "til"}
 @lru_cache(maxsize=16384)
 def expansions(word: str) -> tuple[tuple[str, ...], ...]:
     """The words that a contraction stands for: `we'll` -> (we, will), (we, shall). Empty for other words."""
-    if found := _TABLE.get(word):
+    if found := _TABLE.get(word) or _SHORT.get(word):
         return tuple(tuple(one.split()) for one in found)
     if word.endswith("in'"):
         return ((f"{word[:-1]}g",),)
@@ -71,3 +98,8 @@ def expansions(word: str) -> tuple[tuple[str, ...], ...]:
             stem = word[: -len(tail)]
             return tuple((*(expansions(stem)[0] if expansions(stem) else (stem,)), one) for one in words)
     return ()
+
+
+def is_short(word: str) -> bool:
+    """Whether the word is an abbreviation and no contraction."""
+    return word in _SHORT
