@@ -4,6 +4,7 @@ Unicode's compatibility forms (NFKC) decide what a full-width letter, a ligature
 stands for.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -35,6 +36,7 @@ _EXACT = {
     "∶": ":",
     "µ": "μ",
 }
+_APOSTROPHE = re.compile(r"(?<=[A-Za-z])[’＇](?=[A-Za-z])")
 _PLAIN_PUNCTUATION = SPOKEN_SYMBOLS | frozenset("–—…")
 
 
@@ -49,7 +51,7 @@ def clean(text: str, chinese: bool = False) -> tuple[str, tuple[str, ...]]:
     dropped: dict[str, None] = {}
     parts: list[str] = []
     raised = False
-    for character in unicodedata.normalize("NFC", text):
+    for character in _APOSTROPHE.sub("'", unicodedata.normalize("NFC", text)):
         if character in _SUPERSCRIPTS:
             parts.append(_SUPERSCRIPTS[character] if raised else f"^{_SUPERSCRIPTS[character]}")
             raised = True

@@ -17,7 +17,7 @@ _SPECIAL_TOKEN = re.compile(r"<\|[^<>|]*\|>")
 """Of a recogniser: `<|notimestamps|>`."""
 _CHARACTER = re.compile(
     r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|"
-    r"[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[a-z]+)?"
+    r"[^\W\d_\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+(?:'[A-Za-z]+)?"
 )
 _CONFUSED = frozenset("well were shell hell ill id wed shed".split())
 """Words that a contraction would become without its apostrophe."""
