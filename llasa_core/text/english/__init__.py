@@ -1,0 +1,42 @@
+"""English: the order in which rules read what is written."""
+
+import re
+from functools import lru_cache
+
+from llasa_core.text.english import symbols, times, words
+from llasa_core.text.english.amounts import Amounts
+from llasa_core.text.english.codes import Codes
+from llasa_core.text.english.dates import Dates
+from llasa_core.text.english.measures import Measures
+from llasa_core.text.english.money import Money
+from llasa_core.text.rules import Change, Rule, apply
+
+_GROUPS = re.compile(
+    r"(?<![\d.,+'_])(\d{1,3})((?: \d{3}){2,}|(?: 000)+|(?:'\d{3})+|(?:_\d{3})+)(?![\d,'_]|[.]\d)"
+)
+"""Thousands that are set apart by spaces, apostrophes or underscores."""
+
+
+@lru_cache(maxsize=2)
+def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    codes = Codes(british)
+    readers = (Dates(british), Money(british), Measures(british), Amounts(british))
+    digits = [
+        *codes.web(),
+        *codes.codes(),
+        *times.rules(),
+        *(one for reader in readers for one in reader.rules()),
+        *codes.plain(),
+    ]
+    plain = [*codes.web(), *words.rules(british), *symbols.rules()]
+    return tuple(digits), tuple(plain)
+
+
+def read(text: str, british: bool, changes: list[Change]) -> str:
+    """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
+    digits, plain = _rules(british)
+    text = words.plain_roman(text).replace("``", '"')
+    if any("0" <= character <= "9" for character in text):
+        text = _GROUPS.sub(lambda m: m[1] + re.sub("[ '_]", ",", m[2]), text)
+        text = apply(digits, text, changes)
+    return symbols.separate(apply(plain, text.replace("_", " "), changes))

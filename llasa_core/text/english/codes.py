@@ -1,0 +1,338 @@
+"""Written codes as English reads them: web addresses, phone and postal numbers, versions, plain numbers."""
+
+import re
+from collections.abc import Sequence
+
+from llasa_core.text.english import numbers
+from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
+from llasa_core.text.rules import Readings, Rule, pairs, rule
+
+_TOP = (
+    "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|"
+    "html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
+)
+_STATES = pairs(
+    """
+    AL|Alabama AK|Alaska AZ|Arizona AR|Arkansas CA|California CO|Colorado CT|Connecticut DE|Delaware
+    FL|Florida GA|Georgia HI|Hawaii ID|Idaho IL|Illinois IN|Indiana IA|Iowa KS|Kansas KY|Kentucky
+    LA|Louisiana ME|Maine MD|Maryland MA|Massachusetts MI|Michigan MN|Minnesota MS|Mississippi
+    MO|Missouri MT|Montana NE|Nebraska NV|Nevada NH|New_Hampshire NJ|New_Jersey NM|New_Mexico NY|New_York
+    NC|North_Carolina ND|North_Dakota OH|Ohio OK|Oklahoma OR|Oregon PA|Pennsylvania RI|Rhode_Island
+    SC|South_Carolina SD|South_Dakota TN|Tennessee TX|Texas UT|Utah VT|Vermont VA|Virginia WA|Washington
+    WV|West_Virginia WI|Wisconsin WY|Wyoming DC|D_C
+    """
+)
+_MARKS = {
+    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark",
+    "=": "equals", "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "@": "at",
+}  # fmt: skip
+_SPELLED = frozenset("http https ftp www html htm pdf txt csv php io ai uk us eu tv js py cn jp mp3".split())
+_LABELS = (
+    "chapter|part|section|episode|volume|season|level|lesson|unit|day|week|track|scene|act|book|verse|"
+    "page|figure|table|"
+    "step|question|exercise|version|phase|round|grade|line|item|room|gate|platform|number|no\\.|vol\\.|"
+    "ch\\.|ep\\.|fig\\.|article|floor"
+)
+_NUMBERED = pairs(
+    """
+    no|number nos|numbers vol|volume vols|volumes ch|chapter chap|chapter fig|figure figs|figures
+    sec|section eq|equation ep|episode art|article p|page pp|pages pg|page pgs|pages ex|exercise
+    tel|telephone ext|extension apt|apartment ste|suite rm|room app|appendix
+    """
+)
+_DIALLED = (
+    r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
+    r"tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
+)
+
+
+class Codes:
+    """The rules. Those of `codes` stand before amounts and dates, those of `plain` after them."""
+
+    def __init__(self, british: bool) -> None:
+        self.british = british
+
+    def web(self) -> list[Rule]:
+        """Addresses of the web, with digits or without."""
+        return [
+            rule(
+                "url",
+                rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b"
+                r"(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)",
+                lambda m: _address(m.group()),
+                ".:",
+            ),
+            rule(
+                "e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"
+            ),
+            rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
+        ]
+
+    def codes(self) -> list[Rule]:
+        return [
+            *self._named(),
+            rule(
+                "address",
+                r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?(?![\w]|\.\d)",
+                self.ip,
+                ".",
+            ),
+            rule("postal number", rf"\b({'|'.join(_STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
+            rule("postal number", r"\b([A-Z]{1,2})(\d{1,2})([A-Z]?)\s(\d)([A-Z]{2})\b", self.postcode),
+            rule(
+                "phone",
+                r"(?<![\w.,])\+\s?\d{1,3}(?:[\s.-]?\(?\d{1,5}\)?){1,6}(?![\w%°]|[.,]\d)",
+                lambda m: self.phone(m, plus=True),
+                "+",
+            ),
+            rule(
+                "phone",
+                r"(?<![\w.,])(?:1[- .])?\(\d{3}\)\s?\d{3}[-. ]\d{4}(?!\w)|(?<![\w.,-])(?:1[-. ])"
+                r"?\d{3}[-.]\d{3}[-.]\d{4}(?![\w-])",
+                self.phone,
+            ),
+            rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
+            rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,4}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
+            rule(
+                "phone",
+                rf"(?P<lead>\b(?:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
+                self.dialled,
+            ),
+            rule(
+                "code",
+                r"(?<![\w.,/-])(?!\d{4}-\d\d?-\d\d?(?!\d)|\d\d?-\d\d?-\d{4}|\d\d?-\d\d?-\d\d(?!\d))\d+"
+                r"(?:-\d+){2,}[xX]?(?![\w/-])",
+                lambda m: self.groups(m),
+                "-",
+            ),
+            rule(
+                "version",
+                r"(?<![\w.])(?:[Vv](?:er(?:sion)?)?\.?\s?)(?=\d)(\d+(?:\.\d+)*)(?![\w]|\.\d)",
+                self.version,
+                "vV",
+            ),
+            rule(
+                "version",
+                r"(?<![\w.,])(?!\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})(?!\d))"
+                r"(?![12]\d{3}\.[01]\d\.[0-3]\d(?!\d))(?!\d{1,3}(?:\.\d{3}){2,}"
+                r"(?![\d.]))\d+(?:\.\d+){2,}(?!\w|\.\d)",
+                lambda m: self.points(m.group()),
+                ".",
+            ),
+        ]
+
+    def _named(self) -> list[Rule]:
+        """Numbers that have a reading of their own."""
+        return [
+            rule("code", r"\b911(?= (?:call|operator|dispatch|emergency))", lambda m: "nine one one", "9"),
+            rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
+            rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
+            rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?!\d)", _aircraft, "BA"),
+            rule("code", r"(?<![\w.,-])\d{4}(?: \d{4}){2,}(?!\w)", self.groups, " "),
+        ]
+
+    def plain(self) -> list[Rule]:
+        number = r"[\d\U000f0000-\U000ffffd]"
+        return [
+            rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
+            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
+            rule(
+                "label",
+                rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)",
+                _label,
+                ".",
+            ),
+            rule("label", r"\bNo (?=\d)", lambda m: ("Number ", "No ") if self.british else None, "N"),
+            rule("label", r"\bca?\.\s?(?=\d{3,4}\b|[\U000f0000-\U000ffffd])", lambda m: "circa ", "."),
+            rule("label", r"(?<!\w)#(?=\d+[A-Za-z])", lambda m: "hashtag ", "#"),
+            rule("label", rf"(?<!\w)#\s?(?={number}(?!\d*[A-Za-z]))", lambda m: "number ", "#"),
+            rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
+            rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
+            rule(
+                "number",
+                rf"(?<![\w.,])(?P<minus>[-−]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
+                self.signed,
+                "-−",
+            ),
+            rule(
+                "number",
+                rf"{START}({NUMBER})\+(?![\w+])",
+                lambda m: combined("{} plus", self.number(m[1])),
+                "+",
+            ),
+            rule(
+                "plural",
+                r"(?<![\w.,])(\d+)'?s\b",
+                lambda m: [numbers.plural(one) for one in numbers.readings(m[1])[:4]],
+                "s",
+            ),
+            rule("number", rf"(?<![\d.,])(?P<n>{_POINTED_OR_NUMBER})", self.last),
+            rule("number", r"\d+", lambda m: numbers.spelled(m.group())),
+        ]
+
+    def number(self, text: str) -> tuple[str, ...]:
+        return numbers.readings(plain_number(text), self.british)
+
+    def ip(self, match: re.Match[str]) -> Readings:
+        parts = [part for part in match.groups()[:4]]
+        port = f" colon {numbers.digits(match[5])}" if match[5] else ""
+        spelled = " dot ".join(numbers.digits(part) for part in parts) + port
+        return [
+            spelled,
+            spelled.replace("zero", "oh"),
+            " dot ".join(numbers.whole(part) for part in parts) + port,
+            " point ".join(numbers.digits(part) for part in parts) + port,
+        ]
+
+    def zip(self, match: re.Match[str]) -> Readings:
+        digits = match[2] + (match[3] or "")
+        return [
+            f"{state} {one}"
+            for one in numbers.spelled(digits)
+            for state in (_STATES[match[1]], " ".join(match[1]), match[1])
+        ]
+
+    def postcode(self, match: re.Match[str]) -> Readings:
+        def letters(text: str) -> str:
+            return " ".join(text)
+
+        parts = [
+            letters(match[1]),
+            "{}",
+            *([letters(match[3])] if match[3] else []),
+            numbers.digits(match[4]),
+            letters(match[5]),
+        ]
+        return combined(" ".join(parts), (numbers.whole(match[2]), numbers.digits(match[2])))
+
+    def phone(self, match: re.Match[str], plus: bool = False) -> Readings:
+        text = match.group()
+        if plus and sum(c.isdigit() for c in text) < 7 and not re.search(r"\d[ -]\d", text):
+            return None
+        groups = re.findall(r"\d+", text)
+        found = [f"{'plus ' if plus else ''}{one}" for one in numbers.spelled("".join(groups))]
+        if "800" in groups:
+            found += [
+                one.replace("eight zero zero", "eight hundred").replace("eight oh oh", "eight hundred")
+                for one in found
+            ]
+        return found
+
+    def dialled(self, match: re.Match[str]) -> Readings:
+        if (
+            match["lead"].strip() in ("number is", "text", "ring")
+            and len(match["n"]) < 4
+            and match["n"] not in ("911", "999", "112")
+        ):
+            return None
+        if re.match(r"\s(?:people|men|women|\w+[^s\W]s)\b", match.string[match.end() :]):
+            return None  # "call 300 friends"
+        return [f"{match['lead']}{one}" for one in numbers.spelled(match["n"])]
+
+    def groups(self, match: re.Match[str]) -> Readings:
+        ending = " X" if match.group()[-1] in "xX" else ""
+        return [f"{one}{ending}" for one in numbers.spelled(match.group())]
+
+    def points(self, text: str) -> Sequence[str]:
+        parts = text.split(".")
+        best = " point ".join(numbers.whole(part) for part in parts)
+        return [
+            best,
+            " dot ".join(numbers.whole(part) for part in parts),
+            "~" + " ".join(numbers.whole(part) for part in parts),
+        ]
+
+    def version(self, match: re.Match[str]) -> Readings:
+        if match.group()[0] == "V" and match.group()[1].isdigit() and "." not in match[1]:
+            return combined("V {}", self.number(match[1]))
+        points = self.points(match[1])
+        return [
+            f"~{name} {one[1:]}" if one[0] == "~" else f"{name} {one}"
+            for name in ("version", "v")
+            for one in points
+        ]
+
+    def nth(self, match: re.Match[str]) -> Readings:
+        plain = match[1].replace(",", "")
+        if len(plain) > numbers.MAX_DIGITS:
+            return None
+        found = [numbers.ordinal(int(plain), self.british)]
+        if len(plain) == 4:
+            found += [numbers.to_ordinal(one) for one in numbers.years(plain)]
+        # "B2nd": a letter before starts another word.
+        return (
+            [f" {one}" for one in found]
+            if re.match(r"\w", match.string[match.start() - 1 : match.start()])
+            else found
+        )
+
+    def signed(self, match: re.Match[str]) -> Readings:
+        sign = match["minus"].strip()
+        behind = match.string[match.start() - 1 : match.start()]
+        if sign == "-" and (match["minus"] != sign or (behind and not re.match(r"[\s(\[=<>/\"']", behind))):
+            return None
+        words = ("minus", "negative")
+        return combined("{} {}", words, self.number(match["n"]))
+
+    def last(self, match: re.Match[str]) -> Readings:
+        return self.number(match["n"])
+
+
+_POINTED_OR_NUMBER = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{2,}}(?![\d.])|{NUMBER})"
+
+
+def _lines(match: re.Match[str]) -> Readings:
+    """Lines of a picture: `1080p`."""
+    found = numbers.readings(match[1])
+    pair = f"{numbers.whole(match[1][:-2])} {numbers.whole(match[1][-2:])}"
+    return [f"{one} {match[2]}" for one in (pair, *found)]
+
+
+def _aircraft(match: re.Match[str]) -> Readings:
+    letter = " A" if " A" in match.group() else ""
+    readings = numbers.readings(match[2] + match[3])
+    pair = f"{numbers.whole(match[2])} {'oh ' if match[3][0] == '0' else ''}{numbers.cardinal(int(match[3]))}"
+    return [f"{match[1]}{letter} {one}" for one in (pair, *readings)]
+
+
+def _power(match: re.Match[str]) -> Readings:
+    """The exponent of a letter: `x^2`."""
+    exponent = match[1]
+    if exponent in ("2", "3"):
+        return "squared" if exponent == "2" else "cubed"
+    minus = "minus " if exponent[0] in "-−" else ""
+    return f"to the power of {minus}{numbers.whole(exponent.lstrip('-−'))}"
+
+
+_WORDS_TOO = frozenset("art app ex sec ste".split())
+_ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?)[ ,:\"']+$")
+
+
+def _label(match: re.Match[str]) -> Readings:
+    """`No. 7`, unless the full stop ends a sentence: "He said no. 3 men left.\""""
+    short, before = match[1].lower(), match.string[: match.start()]
+    if match[1].islower() and short == "no" and _ANSWERED.search(before):
+        return None
+    if match[1].islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
+        return None
+    words = _NUMBERED[short]
+    return f"{words.capitalize() if match[1][0].isupper() else words} "
+
+
+def _address(text: str) -> Readings:
+    words = []
+    for part in re.findall(r"[A-Za-z]+\d*(?=\W|_|$)|[A-Za-z]+|\d+|[^\w\s]|_", text):
+        if part in _MARKS:
+            words.append(_MARKS[part])
+        elif part.isdigit():
+            words.append(numbers.whole(part) if len(part) < 4 else numbers.digits(part))
+        elif part.lower() in _SPELLED and (part.lower() != "us" or words):
+            words.append(" ".join(part.upper()) if part.isalpha() else "M P three")
+        elif part[-1].isdigit():
+            letters = part.rstrip("0123456789")
+            words.append(f"{letters} {numbers.whole(part[len(letters) :])}")
+        elif part.isalpha():
+            words.append(part)
+    full = " ".join(words)
+    bare = re.sub(r"^(?:H T T P S?|F T P) colon slash slash ", "", full)
+    return [full, bare, re.sub(r"^W W W dot ", "", bare), full.replace(" dash ", " hyphen ")]

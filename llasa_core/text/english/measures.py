@@ -1,0 +1,251 @@
+"""English measures: lengths, temperatures, angles, dimensions, powers and fractions."""
+
+import re
+from collections.abc import Sequence
+
+from llasa_core.text.english import numbers
+from llasa_core.text.english.patterns import DASH, LIMIT, MINUS, NUMBER, START, Numbers, combined, signed
+from llasa_core.text.english.units import UNITS, unit_words
+from llasa_core.text.rules import Readings, Rule, rule
+
+_ATTACHED = frozenset("A J N T B h s in".split())
+"""Units of one letter that are read only where they touch the number: "5 A" may be a grade."""
+
+
+class Measures(Numbers):
+    """The rules, for one side of the Atlantic."""
+
+    def rules(self) -> list[Rule]:
+        units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
+        return [
+            rule(
+                "measure",
+                rf"{START}(\d+)\s?(?:'|′|ft\.?)\s?(\d{{1,2}}(?:\.\d+)?|\d{{1,2}}(?= ?1/2))(?: ?(1/2))?\s?"
+                r"(?:\"|″|''|in\b\.?)",
+                self.feet,
+                "'′f",
+            ),
+            rule("measure", rf"{START}(\d{{1,2}})ft(\d{{1,2}})(?!\w)", self.feet, "f"),
+            rule("measure", rf"{START}(\d{{1,2}})['′](\d{{1,2}})(?![\w'])", self.feet, "'′"),
+            rule(
+                "fraction",
+                r"(?<![\w.,/])(?:(\d{1,3})\s?[- ]\s?)?(\d{1,3})/(\d{1,4})(?:ths?|rds?|nds?|sts?)?"
+                rf"(?:(?P<gap>[ -]?)(?P<unit>{units}|″|\"(?!\w))(?![\w/^]))?(?![\w/]|[.,]\d)",
+                self.fraction,
+                "/",
+            ),
+            rule(
+                "measure",
+                r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s?°\s?(\d{1,2})\s?['′]\s?(?:(\d{1,2}(?:\.\d+)?)"
+                r"\s?[\"″]\s?)?([NSEW]?)\b",
+                self.angle,
+                "°",
+            ),
+            rule(
+                "measure",
+                rf"{START}(?<!/)({NUMBER})(′|'(?![\w'])|″|\"(?!\w)|''(?!\w))",
+                self.marks,
+                "'\"′″",
+            ),
+            rule(
+                "temperature",
+                rf"{MINUS}(?<![\w.,'^])(?:(?P<first>{NUMBER})(?P<dash>{DASH}))?(?P<number>{NUMBER})"
+                r"\s?°\s?(?P<scale>[CFKNSEW]\b)?",
+                self.degrees,
+                "°",
+            ),
+            rule(
+                "dimension",
+                rf"{START}({NUMBER})\s?[x×]\s?({NUMBER})\s?[x×]\s?({NUMBER})(?!\w)",
+                self.product,
+                "x×",
+            ),
+            rule(
+                "power",
+                rf"{MINUS}{START}(?:(?P<factor>{NUMBER})\s?[x×*]\s?)?(?P<base>{NUMBER})(?:\^|\*\*)"
+                r"(?P<exponent>[-−+]?\d+)",
+                self.power,
+                "^*",
+            ),
+            rule(
+                "power",
+                rf"{MINUS}{START}(?P<factor>{NUMBER})[eE](?P<exponent>[-+−]?\d{{1,3}})(?![\w.])",
+                self.power,
+                "eE",
+            ),
+            rule(
+                "measure",
+                rf"{MINUS}{START}(?<![A-Za-z]-)(?:(?P<first>{NUMBER})(?P<dash>{DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|"
+                r"\d+,\d(?!\d))"
+                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>[²³]|\^[23])?(?:(?P<dot>\.(?=\s+[a-z\d]))|"
+                r"(?![\w^/'°]))",
+                self.measure,
+            ),
+            rule("dimension", rf"{START}({NUMBER})\s?([x×])\s?({NUMBER})(?!\w)", self.product, "x×"),
+        ]
+
+    def feet(self, match: re.Match[str]) -> Readings:
+        feet, inches = self.number(match[1])[0], self.number(match[2])[0]
+        if float(match[2]) > 12:
+            return f"{feet} minute{'s' * (match[1] != '1')} {inches} seconds"
+        half = " and a half" if match.re.groups > 2 and match[3] else ""
+        long = f"{'foot' if match[1] == '1' else 'feet'} {inches}{half}"
+        unit = "inch" if match[2] == "1" and not half else "inches"
+        foot = f"foot {inches}{half}"
+        return [
+            f"{feet} {one}" for one in (f"{long} {unit}", f"{foot} {unit}", long, foot, f"{inches}{half}")
+        ]
+
+    def marks(self, match: re.Match[str]) -> Readings:
+        """5′ and 12″ alone; a double quote that closes one is none."""
+        quote = match[2][0]
+        if quote in "'\"" and len(re.findall(rf"(?<!\w){quote}", match.string[: match.start()])) % 2:
+            return None
+        single, many = ("foot", "feet") if match[2] in "'′" else ("inch", "inches")
+        # "a 12″ pipe"
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        one = match[1] == "1" or (
+            re.search(r"\b(?:an?|the|his|her|my|this|our)\s$", before) and re.match(r"\s[a-z]", after)
+        )
+        names = (single, many) if one else (many, single)
+        return [f"{count} {name}" for name in names for count in self.number(match[1])]
+
+    def angle(self, match: re.Match[str]) -> Readings:
+        compass = {"N": " north", "S": " south", "E": " east", "W": " west", "": ""}[match[4]]
+        seconds = f" {self.number(match[3])[0]} seconds" if match[3] else ""
+        return f"{self.number(match[1])[0]} degrees {self.number(match[2])[0]} minutes{seconds}{compass}"
+
+    def degrees(self, match: re.Match[str]) -> Readings:
+        name = "degree" if match["number"] == "1" and not match["first"] else "degrees"
+        words = {
+            "C": "Celsius",
+            "F": "Fahrenheit",
+            "K": "Kelvin",
+            "N": "north",
+            "S": "south",
+            "E": "east",
+            "W": "west",
+        }
+        scale = f" {words[match['scale']]}" if match["scale"] else ""
+        counts = self.number(match["number"])
+        found = combined("{} to {}", self.number(match["first"]), counts) if match["first"] else counts
+        readings = combined(f"{{}} {name}{scale}", found)
+        if match["scale"] == "C":
+            readings = (*readings, *combined(f"{{}} {name} centigrade", found))
+        return signed(match, readings)
+
+    def power(self, match: re.Match[str]) -> Readings:
+        exponent = match["exponent"].lstrip("+")
+        base = match.groupdict().get("base") or "10"
+        value = self.number(exponent.lstrip("-−"))[0]
+        small = int(exponent.lstrip("-−")) if len(exponent) < 5 else 0
+        to = f"minus {value}" if exponent[0] in "-−" else value
+        word = {"2": "squared", "3": "cubed"}.get(exponent)
+        nth = numbers.to_ordinal(to)
+        endings = [
+            *([word] if word and base != "10" else []),
+            f"to the power of {to}",
+            f"to the {nth}",
+            f"to the {nth} power",
+            f"to the {to}",
+        ]
+        endings += [word] if word and base == "10" else []
+        if small > 10**4:
+            endings = endings[:1]
+        found = combined("{} {}", self.number(base), endings)
+        return signed(
+            match, combined("{} times {}", self.number(match["factor"]), found) if match["factor"] else found
+        )
+
+    def fraction(self, match: re.Match[str]) -> Readings:
+        found = self._fraction(match)
+        if found is None or not match["unit"]:
+            return found
+        if match["gap"] and match["unit"] in _ATTACHED:
+            return None
+        symbol = "in" if match["unit"] in '″"' else match["unit"]
+        names = unit_words(symbol, not match[1], self.british)
+        return combined("{} {}", found, names)
+
+    def _fraction(self, match: re.Match[str]) -> Sequence[str] | None:
+        whole, top, bottom = match[1], int(match[2]), int(match[3])
+        if re.match(r"\s?=", match.string[match.end() :]):
+            return combined("{} divided by {}", self.number(match[2]), self.number(match[3]))
+        if bottom == 0 or (len(match[3]) > 3 and match[3] != "1000"):
+            return combined("{} over {}", self.number(match[2]), self.number(match[3]))
+        if whole:
+            if top >= bottom:
+                return None
+            half = [
+                f"and {one}"
+                for one in (
+                    numbers.fraction(top, bottom)[1 if top == 1 else 0],
+                    *(one for one in numbers.fraction(top, bottom) if not one.startswith("half")),
+                )
+            ]
+            return combined("{} {}", self.number(whole), half)
+        if (top, bottom) in (
+            (9, 11),
+            (24, 7),
+            (7, 11),
+            (50, 50),
+            (20, 20),
+            (60, 40),
+            (80, 20),
+            (70, 30),
+            (30, 70),
+            (90, 10),
+        ):
+            return [f"{self.number(match[2])[0]} {self.number(match[3])[0]}"]
+        out_of = f"{self.number(match[2])[0]} out of {self.number(match[3])[0]}"
+        over = list(combined("{} over {}", self.number(match[2]), self.number(match[3])))
+        if top == bottom and bottom != 1:
+            return [out_of, *over]
+        if (top > bottom > 16) or bottom > 1000:
+            return [*over, out_of]
+        fraction = numbers.fraction(top, bottom, self.british)
+        rated = re.search(
+            r"(?:scored?|rat(?:ed|ing|e)|g[ai]ve (?:it|them|this)|got|grade[ds]?)(?: \w+){0,3} $",
+            match.string[: match.start()],
+        )
+        return (
+            [out_of, *fraction]
+            if rated and bottom in (5, 10, 20, 100)
+            else [*fraction, out_of, f"{self.number(match[2])[0]} slash {self.number(match[3])[0]}"]
+        )
+
+    def measure(self, match: re.Match[str]) -> Readings:
+        unit, gap = match["unit"], match["gap"]
+        if (gap and unit in _ATTACHED) or (gap == "-" and len(unit) == 1):
+            return None
+        if gap and len(unit) == 1 and re.match(r"\s[A-Z]", match.string[match.end() :]):
+            return None  # "100 W Main Street"
+        number = (
+            match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d", match["number"]) else match["number"]
+        )
+        if unit == "s" and number.isdigit() and int(number) >= 100:
+            return None  # "the 747s"
+        if unit == "m" and re.match(
+            r"\s(?:people|users|copies|views|years|followers)\b", match.string[match.end() :]
+        ):
+            return combined("{} million", self.number(number))
+        exponent = {"²": "square ", "^2": "square ", "³": "cubic ", "^3": "cubic "}.get(
+            match["exponent"] or "", ""
+        )
+        one = number == "1" and not match["first"]
+        counts: Sequence[str] = self.number(number)
+        if match["first"]:
+            by = "by" if "x" in match["dash"] or "×" in match["dash"] else "to"
+            counts = combined(f"{{}} {by} {{}}", self.number(match["first"]), counts)
+        names = unit_words(unit, one or gap == "-", self.british)
+        if " per " in names[0] and exponent:
+            names = tuple(f"{name} {'squared' if exponent == 'square ' else 'cubed'}" for name in names)
+            exponent = ""
+        return signed(match, [f"{count} {exponent}{name}" for name in names for count in counts][:LIMIT])
+
+    def product(self, match: re.Match[str]) -> Readings:
+        parts = [self.number(part)[0] for part in match.groups() if part not in ("x", "×")]
+        words = (
+            ("by", "times") if "x" in match.group() or len(parts) > 2 else ("times", "by", "multiplied by")
+        )
+        return [f" {word} ".join(parts) for word in words]

@@ -1,0 +1,59 @@
+"""Patterns of English numbers, and how the readings of their parts are combined."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice, product
+
+from llasa_core.text.english import numbers
+
+INTEGER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
+NUMBER = rf"(?:{INTEGER}(?:\.\d+)?|\.\d+)"
+START = r"(?<![\w.,'])"
+"""Nothing of a number or word before: "B2" and "1.5" are not read from their middle."""
+MINUS = r"(?:(?<![-–—\w)\]%°$£€¥'\"])(?P<minus>[-−–])(?=[\d.$£€¥]))?"
+DASH = r"\s?[-–—−~]\s?"
+DECIMAL_COMMA = r"\d{1,3}(?:\.\d{3})*,\d{2}(?!\d)"
+POINTED = r"\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
+"""`1.000.000`"""
+MARK = "\U000f0000-\U000ffffd"
+"""Of a character class: what an earlier rule has read."""
+LIMIT = 32
+"""Readings that are kept of one thing."""
+
+
+def combined(pattern: str, *parts: Sequence[str]) -> tuple[str, ...]:
+    """The pattern filled with each reading of each part, the best ones first, LIMIT at most."""
+    return tuple(islice((pattern.format(*chosen) for chosen in product(*parts)), LIMIT))
+
+
+def signed(match: re.Match[str], found: Iterable[str]) -> tuple[str, ...]:
+    """The readings with "minus" before them where the match has a minus sign; "negative" is as right."""
+    found = tuple(found)
+    if not match["minus"]:
+        return found
+    return tuple(
+        f"~{word} {reading[1:]}" if reading.startswith("~") else f"{word} {reading}"
+        for word in ("minus", "negative")
+        for reading in found
+    )
+
+
+def plain_number(text: str) -> str:
+    """A number with a decimal point: `1.200,50` and `1.000.000` have points for thousands."""
+    if re.fullmatch(DECIMAL_COMMA, text) or re.fullmatch(r"\d+,\d", text):
+        return text.replace(".", "").replace(",", ".")
+    return text.replace(".", "") if re.fullmatch(POINTED, text) else text
+
+
+class Numbers:
+    """What reads numbers for one side of the Atlantic."""
+
+    def __init__(self, british: bool) -> None:
+        self.british = british
+
+    def number(self, text: str) -> tuple[str, ...]:
+        """All readings of a number, the best first."""
+        return numbers.readings(plain_number(text), self.british)
+
+    def best(self, text: str) -> str:
+        return self.number(text)[0]
