@@ -20,7 +20,8 @@ MOST_WORDS = 20
 @dataclass(frozen=True)
 class RequestOptions:
     """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
-    language: of the text, ISO 639-1. emotion: a label. emotion_audio: speech with the emotion."""
+    language: code of the text. as_written: numbers and signs are not read as words. emotion: a label.
+    emotion_audio: speech with the emotion."""
 
     language: str = "en"
     prompt_audio: Path | None = None
@@ -30,6 +31,7 @@ class RequestOptions:
     emotion: str | None = None
     emotion_audio: Path | None = None
     seed: int = 0
+    as_written: bool = False
 
 
 def choose_voice(options: RequestOptions) -> VoicePrompt | None:
@@ -74,7 +76,26 @@ def build_request(options: RequestOptions, text: str) -> Request:
         seed=options.seed,
         emotion=options.emotion,
         emotion_audio=emotion,
+        as_written=options.as_written,
     )
+
+
+def announce_spoken(request: Request) -> None:
+    """One line on stderr on what is not spoken as it is written, in the text and in the prompt text."""
+    changes = (*request.spoken.changes, *request.spoken_prompt.changes)
+    told = dict.fromkeys(
+        f"{one.written} as {one.spoken or 'nothing'}"
+        for one in changes
+        if _letters(one.written) != _letters(one.spoken)
+    )
+    if told:
+        shown = list(told)[:MOST_WORDS]
+        more = f" and {len(told) - MOST_WORDS} more" if len(told) > MOST_WORDS else ""
+        say(f"spoken otherwise than written: {', '.join(shown)}{more}", error=True)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ class Asked(Schema):
     prompt_sha256: str | None
     emotion: str | None
     emotion_sha256: str | None
+    as_written: bool = False
 
 
 class Evidence(Schema):

@@ -19,7 +19,7 @@ from experiments.config import SearchOptions, Settings, check_emotion, choose_me
 from experiments.files import check_folder, write_whole
 from experiments.request_options import RequestOptions, announce_untrained_words, build_request
 from experiments.runs.actor_log import ActorLog
-from experiments.runs.dataset import Row, check_lengths, file_name, read_rows
+from experiments.runs.dataset import Row, check_texts, file_name, read_rows
 from experiments.runs.description import check_places, describe, prepare_folder
 from experiments.runs.records import Records
 from experiments.runs.remaining import remaining_rows
@@ -29,7 +29,7 @@ from experiments.terminal import Terminal, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
-from search.preflight import check_prompt, spoken_text
+from search.preflight import check_prompt
 from search.results.candidate import score_as_dict
 from search.results.result import SearchResult
 
@@ -83,7 +83,7 @@ def run(
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
     check_prompt(settings.generator_source, example)
-    check_lengths(rows, settings.generator_source)
+    check_texts(rows, settings.generator_source, settings.models.max_seconds)
     recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
     check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
     with interrupts.guarded(), Records(options.output) as records:
@@ -92,7 +92,7 @@ def run(
         announce(rows, missing, records)
         interrupted = None
         if missing:
-            texts = (spoken_text(Request(row.text, language=row.language)) for row in missing)
+            texts = (row.text_alone.spoken.spoken for row in missing)
             announce_untrained_words(settings.generator_source, texts)
             try:
                 Run(rows, missing, settings, records).speak(options.in_flight)

@@ -131,6 +131,12 @@ def describe_request(request: Request) -> dict[str, Any]:
         **_describe_audio("emotion", request.emotion_audio),
         "seed": request.seed,
         "id": request.id,
+        "as_written": request.as_written,
+        "spoken": request.spoken.spoken,
+        "changes": [
+            {"kind": change.kind, "written": change.written, "spoken": change.spoken}
+            for change in request.spoken.changes
+        ],
     }
 
 
