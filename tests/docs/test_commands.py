@@ -22,7 +22,9 @@ pytestmark = pytest.mark.models
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<reason>[^>]*) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL
+    r"(?:<!-- (?P<mark>not run|file): (?P<what>[^>]*) -->\n)?"
+    r"```(?P<language>\w+)\n(?P<text>.*?)```",
+    re.S,
 )
 NOT_RUN = {"needs a GPU and the hub", "needs GPUs and several machines", "minutes", "hours"}
 OTHERS = ("git clone", "pip install", "apt-get", "export ", "ray start", "cd ")
@@ -78,9 +80,7 @@ def test_what_a_page_says_works(page: Path, reader: Path, capsys: pytest.Capture
     for block in blocks(page):
         assert block.reason == "" or block.reason in NOT_RUN
         if block.file:
-            assert block.text == (ROOT / block.file).read_text("utf-8"), (
-                f"{page.name}: copy {block.file} again"
-            )
+            assert block.text == (ROOT / block.file).read_text("utf-8"), f"copy {block.file} again"
         if block.reason or block.file:
             continue
         if block.language == "python":
