@@ -24,7 +24,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
     r"(?:<!-- (?P<mark>not run|file): (?P<what>[^>]*) -->\n)?"
     r"```(?P<language>\w+)\n(?P<text>.*?)```",
-    re.S,
+    re.DOTALL,
 )
 NOT_RUN = {"needs a GPU and the hub", "needs GPUs and several machines", "minutes", "hours"}
 OTHERS = ("git clone", "pip install", "apt-get", "export ", "ray start", "cd ")
