@@ -17,7 +17,7 @@ def cluster() -> Iterator[None]:
     """With room for all actors of the tests, however many cores there are."""
     import ray
 
-    from search.backends.ray.options import NICENESS, OBJECT_STORE
+    from search.backends.ray.cluster import NICENESS, OBJECT_STORE
 
     os.environ.setdefault(NICENESS, "0")  # starved actors would count as hung
     ray.init(
