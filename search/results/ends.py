@@ -32,5 +32,8 @@ def lacks_the_end(score: Score) -> bool:
     reference, missed = score.evidence.get("reference"), score.evidence.get("missed")
     if not (score.usable and isinstance(reference, str) and missed):
         return False
-    position, expected = missed[-1]
-    return bool(position + len(str(expected).split()) >= len(reference.split()))
+    try:
+        position, expected = missed[-1]
+        return bool(position + len(expected.split()) >= len(reference.split()))
+    except (TypeError, ValueError, AttributeError, LookupError):
+        return False  # the evidence of another package may mean something else by these names

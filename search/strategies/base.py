@@ -99,6 +99,12 @@ class Strategy(ABC):
             )
 
     @property
+    def bounds(self) -> tuple[str, ...]:
+        """The constraints of the selection, such as "wer<=0"."""
+        rule = self.selection
+        return tuple(map(str, rule.constraints)) if isinstance(rule, ConstraintFirst) else ()
+
+    @property
     def most_candidates(self) -> int:
         """How many utterances a request holds at most; 0 where that is not known before it runs."""
         return 0
