@@ -202,9 +202,7 @@ class RequestSearch:
             return False
         if self.budget.flops is None:
             return True
-        needed = sum(
-            flops_between(self.session, len(beam.tokens), len(beam.tokens) + step) for beam in beams
-        )
+        needed = sum(flops_between(self.session, len(beam.tokens), len(beam.tokens) + step) for beam in beams)
         grown = min(len(beam.tokens) for beam in beams) + step
         needed += flops_between(self.session, grown, grown + more)
         return needed <= self.budget.flops - sum(self.session.ledger.flops.values())

@@ -64,9 +64,13 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
     if result.stopped:
         terminal.say(f"stopped: {result.stopped}")
     for end in result.ends:
-        terminal.say("no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end])
+        terminal.say(
+            "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
+        )
     if result.stepped_back:
-        terminal.say(f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}")
+        terminal.say(
+            f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
+        )
     terminal.say(cost_line(result))
 
 
@@ -114,6 +118,10 @@ def format_scores(scores: Sequence[Score]) -> list[str]:
         if len({f"{value:.{n}f}" for value in values}) == apart or n == MOST_DECIMALS
     )
     return [
-        f"{score.value:.{digits}f}" if score.usable else "- (too short)" if score.short else f"- ({score.reason})"
+        f"{score.value:.{digits}f}"
+        if score.usable
+        else "- (too short)"
+        if score.short
+        else f"- ({score.reason})"
         for score in scores
     ]

@@ -73,7 +73,11 @@ def test_a_metric_of_the_words_never_steps_back(kind: type[BaseVerifier], short:
     target = Target("no", reference=speechlike(1.0))
     verifier = kind(spec="loud", name="loud")
     scores = verifier.score([speechlike(0.4), speechlike(0.6), np.zeros(1600, np.float32)], target)
-    assert [(score.usable, score.short) for score in scores] == [(False, short), (True, False), (False, False)]
+    assert [(score.usable, score.short) for score in scores] == [
+        (False, short),
+        (True, False),
+        (False, False),
+    ]
 
 
 def test_nothing_to_judge_is_not_judged() -> None:
