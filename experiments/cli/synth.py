@@ -20,6 +20,7 @@ from experiments.terminal import say
 from llasa_core.errors import UserError
 from search.preflight import check_prompt, spoken_text
 
+EXIT_UNMET = 3
 LONGEST_TEXT = 100_000
 """Characters that are read from stdin: far more than any model can speak at once."""
 EXAMPLES = """\
@@ -40,8 +41,12 @@ EXAMPLES = """\
 @search()
 def command(
     text: str, files: Files, request: RequestOptions, search: SearchOptions, recipe: str | None
-) -> None:
-    """Speak a text: the strategy draws candidates, the verifiers choose the best."""
+) -> int:
+    """Speak a text: the strategy draws candidates, the verifiers choose the best.
+
+    Exit codes: 0 spoken; 2 bad input; 3 spoken, but no candidate meets the bounds that were asked for
+    (--select or select= with one, such as "wer<=0,sim", or a recipe with one).
+    """
     spoken = build_request(request, read_text(text))
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
@@ -51,7 +56,8 @@ def command(
     announce_untrained_words(settings.generator_source, [spoken_text(spoken)])
     settings.check_device()
     check_prompt(settings.generator_source, spoken)
-    speak(settings, spoken, files, inputs_of(request))
+    result = speak(settings, spoken, files, inputs_of(request))
+    return EXIT_UNMET if settings.bounds and not result.satisfied else 0
 
 
 def read_text(given: str) -> str:

@@ -52,6 +52,12 @@ def count(help: str, *, default: int, most: int = MOST_CANDIDATES) -> Any:
     return option(help, default=default, least=1, most=most)
 
 
+def wider() -> Any:
+    """The option `wide` of strategies that count candidates (`search.strategies.candidates.widened`)."""
+    help = "times n candidates where one or two words are wrong in all n (1: never)"
+    return option(help, default=4, least=1, most=64)
+
+
 def tokens(help: str, *, default: int = 25) -> Any:
     """An option that is a length, 25 tokens (0.5 s) as in the paper; no candidate is longer than the
     context."""
@@ -99,6 +105,12 @@ class Strategy(ABC):
             )
 
     @property
+    def bounds(self) -> tuple[str, ...]:
+        """The constraints of the selection, such as "wer<=0"."""
+        rule = self.selection
+        return tuple(map(str, rule.constraints)) if isinstance(rule, ConstraintFirst) else ()
+
+    @property
     def most_candidates(self) -> int:
         """How many utterances a request holds at most; 0 where that is not known before it runs."""
         return 0
@@ -135,7 +147,7 @@ class Strategy(ABC):
 
 
 @dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(field, option, count, tokens)
+    frozen_default=True, kw_only_default=True, field_specifiers=(field, option, count, tokens, wider)
 )
 def strategy(name: str) -> Callable[[S], S]:
     """Decorator: makes a frozen dataclass of a subclass of `Strategy` that goes by this name."""

@@ -19,7 +19,7 @@ SECONDS = 20.0
 """A draw that takes longer hangs."""
 WARM_UP = 120.0
 """The first draw of a process imports torch."""
-CODES = {0, 1, 2, 130}
+CODES = {0, 1, 2, 3, 130}
 WRITES = {"-o", "--output", "--json", "--trace", "--report", "--candidates"}
 """Options behind which the file stands that a command was asked to write."""
 LOADING = "models would be loaded now"

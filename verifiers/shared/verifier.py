@@ -46,6 +46,12 @@ class BaseVerifier:
     def needs(self) -> tuple[str, ...]:
         return self.needs_of(Spec.parse(self.spec))
 
+    @property
+    def steps_back(self) -> bool:
+        """Whether audio that is too short for this metric may still be good: not for one that compares with
+        the text, as what is too short to be heard says no word of it."""
+        return "text" not in self.needs
+
     @classmethod
     def check_spec(cls, spec: Spec) -> None:
         """As `verifiers.registry.VerifierClass.check_spec`."""
@@ -91,6 +97,7 @@ class BaseVerifier:
             self.worst,
             lambda waveforms: self.score_all(waveforms, target, partial),
             self.max_seconds,
+            steps_back=self.steps_back,
         )
 
     def check_target(self, target: Target) -> None:
