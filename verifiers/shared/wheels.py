@@ -96,10 +96,9 @@ class Wheel:
             self._refuse(f"has the SHA-256 {digest[:12]}, not {self.sha256[:12]}")
 
     def _refuse(self, why: str) -> NoReturn:
-        where = " and ".join(f"{part.path} of {part.package}" for part in self.parts)
+        where = " + ".join(part.package for part in self.parts)
         raise VerifierError(
-            f"{where} {why}, so it is not the file of {self.names} and is not read: "
-            f"{self.install.replace('install', 'install --force-reinstall', 1)}"
+            f"the file of {where} {why}: {self.install.replace('install', 'install --force-reinstall', 1)}"
         )
 
 

@@ -1,8 +1,9 @@
 """Human speech from the package moonshine-voice (MIT), and what faster-whisper hears in it.
 
-`python -m tests.verifiers.models.human_clips` wrote human_clips.json, with faster-whisper 1.2.1 and ctranslate2
-4.8.5 installed beside the project and the wheels of `verifiers.models.whisper_ct2.WHEELS`: greedy, in float32,
-without timestamps, each clip by itself.
+`python -m tests.verifiers.models.human_clips` wrote human_clips.json, with faster-whisper 1.2.1 and
+ctranslate2 4.8.5 installed beside the project and the wheels of `whisper_ct2.WHEELS`: greedy,
+in float32, without timestamps, each clip by itself and followed by silence up to 30 s, as openai-whisper pads
+it (faster-whisper would pad the log-mel features with zeros, which are no silence and change the last words).
 """
 
 import json
@@ -40,6 +41,7 @@ def heard() -> dict[str, dict[str, str]]:
 def listen() -> dict[str, dict[str, str]]:
     """As `heard`, anew."""
     from faster_whisper import WhisperModel
+    from whisper.audio import pad_or_trim
 
     found: dict[str, dict[str, str]] = {}
     for model, wheel in WHEELS.items():
@@ -54,7 +56,7 @@ def listen() -> dict[str, dict[str, str]]:
                 name: "".join(
                     segment.text
                     for segment in whisper.transcribe(
-                        read_clip(name),
+                        pad_or_trim(read_clip(name)),
                         language="en",
                         beam_size=1,
                         temperature=0.0,
