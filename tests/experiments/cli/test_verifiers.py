@@ -198,7 +198,9 @@ def test_what_would_be_fetched_is_told_from_what_cannot_be(
     assert constants.HF_HUB_OFFLINE is False
     (tmp_path / "whisper").mkdir()
     (tmp_path / "whisper" / "large-v3.pt").touch()
-    assert catalogue.release("whisper:large-v3") == catalogue.Release("whisper:large-v3", "MIT", True, "yes")
+    assert catalogue.release("whisper:large-v3") == catalogue.Release(
+        "whisper:large-v3", "MIT", True, "yes: openai-whisper's cache"
+    )
 
 
 def test_listing_imports_no_model_library() -> None:
