@@ -44,8 +44,8 @@ class GE2ESpeaker(Similarity):
 
     As Resemblyzer (github.com/resemble-ai/Resemblyzer, Apache-2.0) embeds an utterance, after its
     normalisation of the volume. Its `preprocess_wav` also cuts out long silences, by webrtcvad, which is not
-    done here. Trained on English telephone and audiobook voices; an utterance under 1.6 s is padded with
-    silence and so judged less reliably. A part of an utterance is judged like a whole one.
+    done here. An utterance under 1.6 s is padded with silence. A part of an utterance is judged like a whole
+    one.
     """
 
     about = About(

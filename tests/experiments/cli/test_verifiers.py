@@ -103,7 +103,7 @@ def test_every_built_in_kind_says_what_it_is(capsys: pytest.CaptureFixture[str])
     whisper = found["whisper"]
     assert (whisper["metric"], whisper["higher_is_better"], whisper["needs"]) == ("wer", False, ["text"])
     assert (whisper["min_seconds"], whisper["missing"], whisper["install"]) == (0.2, [], "")
-    assert whisper["released"] == [
+    assert [whisper["released"][0], whisper["released"][-1]] == [
         {"spec": "whisper:nano", "licence": "Apache-2.0", "here": True, "state": "yes: packaged"},
         {
             "spec": "whisper:large-v3",
