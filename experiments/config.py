@@ -55,7 +55,7 @@ class SearchOptions:
 class Settings:
     """What makes a searcher and a strategy. ray: how actors of Ray do the work; None: this process does.
 
-    bounds: the constraints that the caller asked for, such as "wer<=0"; those of a default selection are none.
+    bounds: the constraints that the caller asked for, such as "wer<=0"; not those of a default selection.
     """
 
     models: ModelSpec

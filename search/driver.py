@@ -17,7 +17,7 @@ from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Measure, Start
 from search.backends.base import Session
 from search.bounds import check_candidates, shown
 from search.cost.budget import NO_LIMIT, Budget, Spent
-from search.cost.reserve import flops_between, foremost, predicted_tokens, tokens_to_finish
+from search.reserve import flops_between, foremost, predicted_tokens, tokens_to_finish
 from search.results.candidate import Candidate
 from search.results.manifest import describe
 from search.results.result import SearchResult

@@ -19,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
     0: done. 1: a replayed result differs, or some texts of a run failed. 2: bad input, a full disk or too
-    little memory, with one line on stderr. 3: spoken, but not within the bounds that were asked for. 128 and its number: a signal (130: Ctrl-C).
+    little memory, with one line on stderr. 3: spoken, but not within the bounds that were asked for. 128 and
+    its number: a signal (130: Ctrl-C).
     """
     for library in ("TRANSFORMERS", "HF_HUB"):
         os.environ.setdefault(f"{library}_VERBOSITY", "error")

@@ -2,7 +2,7 @@
 
 from llasa_core.errors import UserError
 from search.asks import Beams, Choice, Work, branch, extend, start
-from search.strategies.base import Strategy, count, strategy, wider
+from search.strategies.base import WIDE, Strategy, count, strategy
 from search.strategies.candidates import Known, judged, widened
 from verifiers.selection.parse import ConstraintFirst
 
@@ -23,7 +23,7 @@ class Adaptive(Strategy):
 
     n: int = count("most candidates", default=16)
     first: int = count("candidates of the first round, doubled in each", default=1)
-    wide: int = wider()
+    wide: int = count(WIDE, default=4, most=64)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,6 +26,8 @@ from search.strategies.candidates import judged
 from verifiers.selection.parse import ConstraintFirst, Rule, Selection
 
 S = TypeVar("S", bound="type[Strategy]")
+WIDE = "times n candidates where one or two words are wrong in all n (1: never)"
+"""The option `wide` of strategies that count candidates (`search.strategies.candidates.widened`)."""
 
 
 def option(
@@ -50,12 +52,6 @@ def option(
 def count(help: str, *, default: int, most: int = MOST_CANDIDATES) -> Any:
     """An option that counts candidates or what they are made of: a whole number of at least 1."""
     return option(help, default=default, least=1, most=most)
-
-
-def wider() -> Any:
-    """The option `wide` of strategies that count candidates (`search.strategies.candidates.widened`)."""
-    help = "times n candidates where one or two words are wrong in all n (1: never)"
-    return option(help, default=4, least=1, most=64)
 
 
 def tokens(help: str, *, default: int = 25) -> Any:
@@ -147,7 +143,7 @@ class Strategy(ABC):
 
 
 @dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(field, option, count, tokens, wider)
+    frozen_default=True, kw_only_default=True, field_specifiers=(field, option, count, tokens)
 )
 def strategy(name: str) -> Callable[[S], S]:
     """Decorator: makes a frozen dataclass of a subclass of `Strategy` that goes by this name."""

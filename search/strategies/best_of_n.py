@@ -1,7 +1,7 @@
 """Best-of-N: N complete candidates, the verifiers keep the best (the paper's ORM, section 3.4)."""
 
 from search.asks import Beams, Choice, Work, branch, extend, start
-from search.strategies.base import Strategy, count, strategy, wider
+from search.strategies.base import WIDE, Strategy, count, strategy
 from search.strategies.candidates import Known, judged, widened
 
 
@@ -17,7 +17,7 @@ class BestOfN(Strategy):
     """
 
     n: int = count("candidates", default=16)
-    wide: int = wider()
+    wide: int = count(WIDE, default=4, most=64)
 
     @property
     def most_candidates(self) -> int:

@@ -126,8 +126,10 @@ def test_what_is_too_short_for_a_metric_goes_behind_the_last_that_is_as_good_by_
 
 @pytest.mark.parametrize(
     "spec",
-    ["wer,sim", "wer<=0,sim", "sim,wer", "ranks(sim,wer)", "weighted(sim=1,wer=1)", "pareto(wer,sim)"]
-    + ["wer<=0,ranks(sim)", "wer<=0,pareto(sim,wer)", "ranks(sim=9,wer)", "wer<=0.5,wer,sim"],
+    [
+        *("wer,sim", "wer<=0,sim", "sim,wer", "ranks(sim,wer)", "weighted(sim=1,wer=1)", "pareto(wer,sim)"),
+        *("wer<=0,ranks(sim)", "wer<=0,pareto(sim,wer)", "ranks(sim=9,wer)", "wer<=0.5,wer,sim"),
+    ],
 )
 def test_the_words_decide_where_similarity_cannot_judge(spec: str) -> None:
     """Two right readings that are too short for the similarity, three long ones that are wrong."""

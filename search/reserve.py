@@ -44,4 +44,5 @@ def foremost(beams: Beams, strategy: Strategy, partial: dict[str, dict[tuple[int
     if rule is None or not measured:
         return beams[0]
     scores = {metric: [partial[metric][beam.tokens] for beam in measured] for metric in rule.metrics}
-    return measured[rule.rank(scores).order[0]]
+    best: int = rule.rank(scores).order[0]
+    return measured[best]
