@@ -14,7 +14,7 @@ from search.bounds import LARGEST, shown
 from search.cost.budget import NO_LIMIT, Budget
 from search.models import MAX_SECONDS, ModelSpec
 from search.strategies.base import Strategy
-from search.strategies.registry import build
+from search.strategies.registry import build, read
 from verifiers import registry
 
 if TYPE_CHECKING:
@@ -53,12 +53,16 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Settings:
-    """What makes a searcher and a strategy. ray: how actors of Ray do the work; None: this process does."""
+    """What makes a searcher and a strategy. ray: how actors of Ray do the work; None: this process does.
+
+    bounds: the constraints that the caller asked for, such as "wer<=0"; not those of a default selection.
+    """
 
     models: ModelSpec
     strategy: Strategy
     budget: Budget = NO_LIMIT
     ray: RayOptions | None = None
+    bounds: tuple[str, ...] = ()
 
     @classmethod
     def from_options(cls, options: SearchOptions, request: Wanted) -> Settings:
@@ -82,7 +86,9 @@ class Settings:
             memory=None if options.memory is None else int(options.memory * 2**30),
         )
         strategy = build(options.strategy, choose_metrics(verifiers))
-        return cls(models, strategy, read_budget(options.budget), options.ray)
+        asked = read(options.strategy)[1].get("select") is not None
+        bounds = strategy.bounds if asked else ()
+        return cls(models, strategy, read_budget(options.budget), options.ray, bounds)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Settings:

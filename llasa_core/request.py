@@ -103,8 +103,8 @@ class Request:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What may spoil the result though it can be spoken: a clipped or very quiet voice prompt, or one with
-        silence around, which is left out."""
+        """What may spoil the result though it can be spoken: a voice prompt that is clipped, very quiet, or
+        has silence around, which is left out."""
         if self.prompt_audio is None:
             return ()
         found = []

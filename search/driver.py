@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from llasa_core.errors import LlasaError, UserError, first_line, nearest
@@ -16,6 +17,7 @@ from search.asks import Ask, Beam, Beams, Branch, Choice, Extend, Measure, Start
 from search.backends.base import Session
 from search.bounds import check_candidates, shown
 from search.cost.budget import NO_LIMIT, Budget, Spent
+from search.reserve import flops_between, foremost, predicted_tokens, tokens_to_finish
 from search.results.candidate import Candidate
 from search.results.manifest import describe
 from search.results.result import SearchResult
@@ -55,6 +57,7 @@ class RequestSearch:
         self.trace: list[Step] = []
         self._complete: dict[str, Beam] = {}  # by node
         self._running: Beams = ()  # left unfinished by the last extension
+        self._partial: dict[str, dict[tuple[int, ...], Score]] = {}  # by verifier, as last measured
         self._stopped = ""
         self._began = time.perf_counter()
         self._until = math.inf if budget.seconds is None else self._began + budget.seconds
@@ -160,7 +163,9 @@ class RequestSearch:
     def _answer(self, ask: Ask) -> Steps:
         if isinstance(ask, Extend) and self.budget != NO_LIMIT:
             return (yield from self._extend(ask))
-        if not isinstance(ask, Start | Branch):
+        if isinstance(ask, Measure):
+            if ask.partial and self._running and not self._room_beside_finishing(self._running, 0):
+                yield from self._finish("measure its beams")
             self._check_budget()
         return (yield from self._record(ask))
 
@@ -170,9 +175,9 @@ class RequestSearch:
         most = self.session.longest if ask.n_tokens is None else ask.n_tokens
         found = {node_id(beam): beam for beam in ask.beams if beam.finished}
         rest = [beam for beam in dict.fromkeys(ask.beams) if not beam.finished]
-        if ask.n_tokens is not None and self._affordable(most) < len(rest):
+        if ask.n_tokens is not None and rest and not self._room_beside_finishing(rest, most):
             self._running = tuple(rest)
-            raise Spent(f"the budget has no room for {len(rest)} beams to go on by {most} tokens")
+            yield from self._finish(f"grow {len(rest)} beams by {most} tokens")
         while rest:
             self._running = tuple(rest)
             self._check_budget()
@@ -187,6 +192,34 @@ class RequestSearch:
                 self._check_budget()
                 raise Spent("the budget was spent in the middle of a candidate")
         return tuple(found[node_id(beam)] for beam in ask.beams)
+
+    def _room_beside_finishing(self, beams: Sequence[Beam], step: int) -> bool:
+        """Whether the beams may grow by a step, and one of them to the longest predicted length after it."""
+        beams = tuple(beams)
+        more = tokens_to_finish(self.session, beams, self._predicted, step)
+        left = self._tokens_left()
+        if left is not None and left < len(beams) * step + more:
+            return False
+        if self.budget.flops is None:
+            return True
+        needed = sum(flops_between(self.session, len(beam.tokens), len(beam.tokens) + step) for beam in beams)
+        grown = min(len(beam.tokens) for beam in beams) + step
+        needed += flops_between(self.session, grown, grown + more)
+        return needed <= self.budget.flops - sum(self.session.ledger.flops.values())
+
+    @cached_property
+    def _predicted(self) -> int:
+        return predicted_tokens(self.request, self.session.longest)
+
+    def _finish(self, what: str) -> Steps:
+        """Finishes the best of the running beams with what was kept back; raises Spent."""
+        best = foremost(self._running, self.strategy, self._partial)
+        left, most = self._tokens_left(), self.budget.candidates
+        if left != 0 and (most is None or len(self._complete) < most):
+            yield from self._record(Extend((best,), left))
+            if self._running:
+                raise Spent("the budget was spent in the middle of a candidate")
+        raise Spent(f"the budget has no room to {what}: the best one was finished")
 
     def _tokens_left(self) -> int | None:
         ledger = self.session.ledger
@@ -215,6 +248,8 @@ class RequestSearch:
         if isinstance(ask, Extend):
             self._complete |= {node_id(beam): beam for beam in answer if beam.finished}
             self._running = tuple(beam for beam in answer if not beam.finished)
+        if isinstance(ask, Measure) and ask.partial:
+            self._partial[ask.verifier] = {b.tokens: s for b, s in zip(ask.beams, answer, strict=True)}
         return answer
 
     def _result(

@@ -78,7 +78,7 @@ def predicted_seconds(generator: str, request: Request) -> float:
 
 @lru_cache(maxsize=8)
 def alphabet_of(generator: str) -> Alphabet:
-    """What the model reads: the letters a to z if its tokenizer knows no Chinese, otherwise English and Chinese."""
+    """What the model reads: English and Chinese, or the letters a to z if its tokenizer drops Chinese."""
     tokenizer = load_tokenizer(generator)
     ids = tokenizer("字", add_special_tokens=False)["input_ids"]
     return LLASA if tokenizer.decode(ids, skip_special_tokens=True).strip() else NANO
@@ -99,7 +99,7 @@ def check_readable(generator: str, request: Request) -> None:
     if lost:
         named = ", ".join(str(one) for one in unreadable("".join(lost), alphabet))
         raise UserError(
-            f"the model cannot read {named}: write it in Latin letters, or choose a model that was trained on it"
+            f"the model cannot read {named}: write it in other letters, or use a model that was trained on it"
         )
 
 

@@ -39,12 +39,16 @@ class Score:
         breaks ties.
     usable: False if the audio could not be judged (silent, too short, not finite). Then `reason` says why and
         `value` is the worst that a verifier gives to speech.
+    short: True if the only reason is that the audio is shorter than this metric needs. The metric then says
+        nothing about the candidate and a selection leaves it to the others; audio that is unusable for any
+        other reason, or too short to hold words, comes last.
     """
 
     value: float
     evidence: Mapping[str, Any] = field(default_factory=dict)
     usable: bool = True
     reason: str = ""
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from experiments import interrupts
 
 EXIT_BAD_INPUT = 2
+LONGEST_LINE = 600
+"""Characters of an error; of a longer one the middle is left out: it repeats what was typed."""
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
@@ -17,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
     0: done. 1: a replayed result differs, or some texts of a run failed. 2: bad input, a full disk or too
-    little memory, with one line on stderr. 128 and its number: a signal (130: Ctrl-C).
+    little memory, with one line on stderr. 3: spoken, but not within the bounds that were asked for. 128 and
+    its number: a signal (130: Ctrl-C).
     """
     for library in ("TRANSFORMERS", "HF_HUB"):
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
@@ -141,8 +144,11 @@ def _usage(error: object) -> str:
 def _report(line: str) -> None:
     from experiments import terminal
 
+    line = " ".join(line.split())
+    if len(line) > LONGEST_LINE:
+        line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
     with suppress(OSError):  # nobody can be told
-        terminal.say(" ".join(line.split()), error=True)
+        terminal.say(line, error=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.table import Table
 from experiments.files import Outputs
 from experiments.terminal import STDOUT, Terminal, print_json
 from search.backends.base import Progress as Report
+from search.results.ends import ENDS, UNMET
 from search.results.result import SearchResult
 from verifiers.base import Score
 
@@ -62,8 +63,14 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
         terminal.say(f"heard:  {heard[0].strip()}")
     if result.stopped:
         terminal.say(f"stopped: {result.stopped}")
-    if not result.satisfied:
-        terminal.say("no candidate met all constraints: this one misses them least")
+    for end in result.ends:
+        terminal.say(
+            "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
+        )
+    if result.stepped_back:
+        terminal.say(
+            f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
+        )
     terminal.say(cost_line(result))
 
 
@@ -110,4 +117,11 @@ def format_scores(scores: Sequence[Score]) -> list[str]:
         for n in range(3, MOST_DECIMALS + 1)
         if len({f"{value:.{n}f}" for value in values}) == apart or n == MOST_DECIMALS
     )
-    return [f"{score.value:.{digits}f}" if score.usable else f"- ({score.reason})" for score in scores]
+    return [
+        f"{score.value:.{digits}f}"
+        if score.usable
+        else "- (too short)"
+        if score.short
+        else f"- ({score.reason})"
+        for score in scores
+    ]

@@ -65,6 +65,9 @@ def command(
     line, a .lst file is a meta.lst of seed-tts-eval (id|prompt_text|prompt_audio|text). The id (without one,
     the row's number) names the file and, with the seed, decides the randomness: a result depends on no other
     row.
+
+    Exit codes: 0 all done; 1 some failed; 2 bad input or a full disk; 3 all spoken, but some do not meet the
+    bounds that were asked for (--select or select= with one, such as "wer<=0,sim", or a recipe with one).
     """
     check_surroundings()
     return run(input, folder, request, search, recipe=recipe_path(recipe) if recipe else None)

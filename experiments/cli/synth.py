@@ -26,6 +26,7 @@ from experiments.terminal import say
 from llasa_core.errors import UserError
 from search.preflight import check_prompt, unread_letters
 
+EXIT_UNMET = 3
 LONGEST_TEXT = 100_000
 """Characters that are read from stdin: far more than any model can speak at once."""
 EXAMPLES = """\
@@ -46,8 +47,12 @@ EXAMPLES = """\
 @search()
 def command(
     text: str, files: Files, request: RequestOptions, search: SearchOptions, recipe: str | None
-) -> None:
-    """Speak a text: the strategy draws candidates, the verifiers choose the best."""
+) -> int:
+    """Speak a text: the strategy draws candidates, the verifiers choose the best.
+
+    Exit codes: 0 spoken; 2 bad input; 3 spoken, but no candidate meets the bounds that were asked for
+    (--select or select= with one, such as "wer<=0,sim", or a recipe with one).
+    """
     spoken = build_request(request, read_text(text))
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
@@ -60,7 +65,8 @@ def command(
     check_prompt(settings.generator_source, spoken, settings.models.max_seconds)
     if unread := unread_letters(settings.generator_source, spoken):
         say(f"warning: {unread}", error=True)
-    speak(settings, spoken, files, inputs_of(request))
+    result = speak(settings, spoken, files, inputs_of(request))
+    return EXIT_UNMET if settings.bounds and not result.satisfied else 0
 
 
 def read_text(given: str) -> str:

@@ -23,6 +23,7 @@ from experiments.report_page.tree import Node, Tree, read_tree
 from experiments.report_page.words import transcripts
 from llasa_core.codec.codec import CODES_PER_SECOND
 from search.results.candidate import Candidate, plain
+from search.results.ends import ENDS, UNMET
 from search.results.result import SearchResult
 from search.results.trace import Step
 from verifiers.base import Score
@@ -93,6 +94,7 @@ def render(
         directions=result.directions,
         digits=_digits(result),
         constraints=constraints_of(result),
+        ends=[ENDS[end] for end in result.ends if end != UNMET],
         judges_note=judges_note,
         ledger=result.ledger.as_dict(),
         manifest=json.dumps(plain(result.manifest), indent=2, ensure_ascii=False),

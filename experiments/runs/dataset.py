@@ -153,8 +153,8 @@ def read_rows(
 
 
 def check_texts(rows: Sequence[Row], generator: str, max_seconds: float) -> None:
-    """Raises UserError that names the rows whose text the model cannot read, or which will not fit: neither in
-    what text and voice prompt leave of the context, nor in `max_seconds`."""
+    """Raises UserError that names the rows whose text the model cannot read, or takes longer than
+    `max_seconds` or than text and voice prompt leave of the context."""
     problems: list[str] = []
     surely_fits = context_tokens(generator) - OVERHEAD
     for row in rows:

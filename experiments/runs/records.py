@@ -50,6 +50,7 @@ class Score(Schema):
     value: float | None
     usable: bool
     reason: str
+    short: bool = False
     evidence: Evidence
 
 
@@ -72,7 +73,10 @@ class Record(Schema):
 
 
 class Done(Record):
-    """A text that was spoken. audio: the file, relative to the folder; the hash is of its content."""
+    """A text that was spoken. audio: the file, relative to the folder; the hash is of its content.
+
+    ends: as `SearchResult.ends`; records of before have none.
+    """
 
     status: Literal["done"]
     audio: str
@@ -83,6 +87,8 @@ class Done(Record):
     satisfied: bool
     stopped: str
     cut_off: bool
+    ends: list[str] | None = None
+    stepped_back: list[str] = Field(default_factory=list)
     tokens: Count
     candidates: Count
     warnings: list[str]

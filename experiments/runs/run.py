@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
 from search.preflight import check_prompt
 from search.results.candidate import score_as_dict
+from search.results.ends import CUT_OFF, ENDS, NOTHING_COMPLETE, SHORTENED, UNMET
 from search.results.result import SearchResult
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Of failures, so many are listed."""
+EXIT_FAILED, EXIT_UNMET = 1, 3
 TRACEBACK_CHARACTERS = 4000
 
 
@@ -64,7 +66,8 @@ def run(
     *,
     recipe: Path | None = None,
 ) -> int:
-    """Exit code: 0 all texts are spoken, 1 some failed, 128 and the number of the signal that interrupted it.
+    """Exit code: 0 all texts are spoken, 1 some failed, 3 some do not meet the bounds that were asked for,
+    128 and the number of the signal that interrupted it.
 
     recipe: where the options came from, which the run must not write over. Raises UserError or VerifierError,
     before any model is loaded, for whatever cannot work; and for a disk that is full.
@@ -98,7 +101,7 @@ def run(
                 Run(rows, missing, settings, records).speak(options.in_flight)
             except interrupts.Interrupted as signal:
                 interrupted = signal
-        return conclude(records, rows, interrupted)
+        return conclude(records, rows, settings, interrupted)
 
 
 def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> None:
@@ -200,6 +203,8 @@ class Run:
                 "satisfied": result.satisfied,
                 "stopped": result.stopped,
                 "cut_off": winner.cut_off,
+                "ends": list(result.ends),
+                "stepped_back": list(result.stepped_back),
                 "tokens": len(winner.tokens),
                 "candidates": len(result.candidates),
                 "warnings": list(result.request.warnings),
@@ -235,7 +240,9 @@ def judge_metrics(specs: Sequence[str]) -> dict[str, bool]:
     return {spec: next(iter(choose_metrics((spec,)).values())) for spec in specs}
 
 
-def conclude(records: Records, rows: Sequence[Row], interrupted: interrupts.Interrupted | None) -> int:
+def conclude(
+    records: Records, rows: Sequence[Row], settings: Settings, interrupted: interrupts.Interrupted | None
+) -> int:
     """Prints what the run came to so far and writes the table; the exit code."""
     from experiments.runs.table import print_summary, summarize
 
@@ -246,8 +253,10 @@ def conclude(records: Records, rows: Sequence[Row], interrupted: interrupts.Inte
     print_summary(summary, terminal)
     status = statuses(records, rows)
     done, failed = status.count("done"), status.count("failed")
+    ends = ", ".join(counted_ends(summary.ends, settings.strategy.bounds))
     terminal.say(
-        f"{done} of {len(rows)} texts done, {failed} failed: {folder}/records.jsonl, audio/, {TABLE}"
+        f"{done} of {len(rows)} texts done, {failed} failed{'; ' if ends else ''}{ends}: "
+        f"{folder}/records.jsonl, audio/, {TABLE}"
     )
     for id, error in list(summary.failed.items())[:SHOWN]:
         terminal.say(f"failed: {id}: {error}")
@@ -258,4 +267,18 @@ def conclude(records: Records, rows: Sequence[Row], interrupted: interrupts.Inte
         return interrupted.exit_code
     if failed:
         terminal.say("--resume --retry-failed tries them again")
-    return 1 if failed else 0
+    if failed:
+        return EXIT_FAILED
+    return EXIT_UNMET if settings.bounds and summary.ends[UNMET] else 0
+
+
+def counted_ends(ends: Mapping[str, int], bounds: Sequence[str]) -> list[str]:
+    """`5 cut off`, `2 without a candidate that met wer<=0`: those that there are."""
+    unmet = f"without a candidate that met {', '.join(bounds)}" if bounds else "that could not be judged"
+    words = {
+        CUT_OFF: "cut off",
+        NOTHING_COMPLETE: "stopped before anything was complete",
+        SHORTENED: "without the end of the text",
+        UNMET: unmet,
+    }
+    return [f"{ends[name]} {words[name]}" for name in ENDS if ends[name]]

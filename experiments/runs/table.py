@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from search.results.ends import CUT_OFF, ENDS, UNMET
 from verifiers.stats import bootstrap_mean
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
 @dataclass(frozen=True)
 class Summary:
     """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, and the total of
-    what can be summed. corpus: figures of the run as a whole. failed: error by id."""
+    what can be summed. corpus: figures of the run as a whole. failed: error by id. ends: how many texts ended
+    in each way of `search.results.ends.ENDS`."""
 
     measures: pandas.DataFrame
     corpus: Mapping[str, float]
     failed: Mapping[str, str]
+    ends: Mapping[str, int]
 
     def as_csv(self) -> bytes:
         """The measures, then one line for each figure of the corpus."""
@@ -45,11 +48,13 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
 
     rows: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
+    ends: dict[str, Sequence[str]] = {}
     for record in records:
-        rows.pop(record["id"], None)
-        failed.pop(record["id"], None)
+        for found in (rows, failed, ends):
+            found.pop(record["id"], None)
         if record["status"] == "done":
             rows[record["id"]] = _row(record)
+            ends[record["id"]] = _ends(record)
         else:
             failed[record["id"]] = record["error"]
     # by id: the intervals shall not depend on which text was done first
@@ -62,7 +67,8 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
         ],
         columns=["measure", "n", "mean", "low", "high", "unusable", "total"],
     ).astype({"n": "Int64", "unusable": "Int64"})
-    corpus: dict[str, float] = {"utterances": len(rows), "failed": len(failed)}
+    counted = {name: sum(name in found for found in ends.values()) for name in ENDS}
+    corpus: dict[str, float] = {"utterances": len(rows), "failed": len(failed), **counted}
     for name in frame.columns:
         if name.startswith("errors "):
             # a long text weighs more in it than in the mean
@@ -72,7 +78,7 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
     corpus |= {"audio seconds": spoken, "wall seconds": wall}
     if spoken:
         corpus["real-time factor"] = wall / spoken
-    return Summary(measures, corpus, failed)
+    return Summary(measures, corpus, failed, counted)
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -113,6 +119,13 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "candidates": record["candidates"],
         "seconds": record["seconds"],
     }
+
+
+def _ends(record: Mapping[str, Any]) -> Sequence[str]:
+    """The ends that the record names. A record of an older version only tells two of them."""
+    if (ends := record.get("ends")) is not None:
+        return list(ends)
+    return [name for name, so in ((CUT_OFF, record["cut_off"]), (UNMET, not record["satisfied"])) if so]
 
 
 def _measure(frame: pandas.DataFrame, name: str) -> dict[str, Any]:

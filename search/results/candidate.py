@@ -62,6 +62,7 @@ def score_as_dict(score: Score) -> dict[str, Any]:
         "value": plain(score.value),
         "usable": score.usable,
         "reason": score.reason,
+        "short": score.short,
         "evidence": plain(score.evidence),
     }
 

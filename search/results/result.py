@@ -14,6 +14,7 @@ from llasa_core.request import Request
 from search.cost.ledger import Ledger
 from search.results.candidate import Candidate, plain, shown_scores
 from search.results.display import html
+from search.results.ends import ENDS, UNMET, ends_of
 from search.results.manifest import SCHEMA
 from search.results.trace import Step
 from verifiers.base import Score
@@ -48,6 +49,7 @@ class SearchResult:
     def _repr_html_(self) -> str:
         """The candidates and the winner's sound, for notebooks."""
         notes = [] if self.satisfied else ["No candidate met all constraints."]
+        notes += [f"{ENDS[end].capitalize()}." for end in self.ends if end != UNMET]
         notes += [f"Stopped: {self.stopped}."] if self.stopped else []
         return html(self.request.text, self.candidates, self.directions, notes)
 
@@ -70,6 +72,20 @@ class SearchResult:
             path.write_text(json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8")
         else:
             write_audio(path, self.waveform)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """What is amiss with the winner: names of `search.results.ends.ENDS`, none for a good end."""
+        winner = self.winner
+        stopped = bool(self.stopped) and all(candidate.cut_off for candidate in self.candidates)
+        return ends_of(
+            winner.scores, cut_off=winner.cut_off, satisfied=self.satisfied, nothing_complete=stopped
+        )
+
+    @property
+    def stepped_back(self) -> tuple[str, ...]:
+        """The metrics that had no part in choosing the winner, as it is too short for them."""
+        return tuple(name for name, score in self.scores.items() if score.short)
 
     @property
     def winner(self) -> Candidate:
@@ -96,6 +112,8 @@ class SearchResult:
             "winner": self.winner.number,
             "satisfied": self.satisfied,
             "stopped": self.stopped,
+            "ends": list(self.ends),
+            "stepped_back": list(self.stepped_back),
             "waveform_sha256": hashlib.sha256(self.waveform.tobytes()).hexdigest(),
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "directions": dict(self.directions),

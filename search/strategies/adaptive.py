@@ -2,8 +2,8 @@
 
 from llasa_core.errors import UserError
 from search.asks import Beams, Choice, Work, branch, extend, start
-from search.strategies.base import Strategy, count, strategy
-from search.strategies.candidates import Known, judged
+from search.strategies.base import WIDE, Strategy, count, strategy
+from search.strategies.candidates import Known, judged, widened
 from verifiers.selection.parse import ConstraintFirst
 
 
@@ -15,13 +15,15 @@ class Adaptive(Strategy):
 
     It stops after the round in which a candidate meets all constraints of the selection; of that round all
     compete, so the best of them wins. Candidates are those of best-of-N, in its order: if none ever passes,
-    the result is that of best-of-N of `n`. Larger first rounds cost tokens, smaller ones time.
+    the result is that of best-of-N of `n`, also for texts of one or two words, which get up to `wide` times
+    `n`. Larger first rounds cost tokens, smaller ones time.
 
     Raises UserError also for a selection without constraints: nothing could pass.
     """
 
     n: int = count("most candidates", default=16)
     first: int = count("candidates of the first round, doubled in each", default=1)
+    wide: int = count(WIDE, default=4, most=64)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,12 +41,13 @@ class Adaptive(Strategy):
         root = yield from start()
         beams: Beams = ()
         known: dict[str, Known] = {}
-        size = self.first
+        size, most = self.first, self.n
         while True:
-            new = yield from branch((root,), min(size, self.n - len(beams)), first=len(beams))
+            new = yield from branch((root,), min(size, most - len(beams)), first=len(beams))
             new = yield from extend(new)
             beams += new
             choice = yield from judged(beams, self.verifiers, self.selection, known)
-            if choice.satisfied or len(beams) == self.n:
+            most = widened(self.n, self.wide, choice)
+            if choice.satisfied or len(beams) >= most:
                 return choice
             size *= 2

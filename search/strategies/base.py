@@ -26,6 +26,8 @@ from search.strategies.candidates import judged
 from verifiers.selection.parse import ConstraintFirst, Rule, Selection
 
 S = TypeVar("S", bound="type[Strategy]")
+WIDE = "times n candidates where one or two words are wrong in all n (1: never)"
+"""The option `wide` of strategies that count candidates (`search.strategies.candidates.widened`)."""
 
 
 def option(
@@ -97,6 +99,12 @@ class Strategy(ABC):
                 f"nothing measures {', '.join(missing)}, which {self.selection.spec!r} selects by: "
                 "add a verifier"
             )
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The constraints of the selection, such as "wer<=0"."""
+        rule = self.selection
+        return tuple(map(str, rule.constraints)) if isinstance(rule, ConstraintFirst) else ()
 
     @property
     def most_candidates(self) -> int:

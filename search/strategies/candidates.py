@@ -5,9 +5,12 @@ from typing import TypeAlias
 
 from llasa_core.errors import UserError
 from search.asks import Beam, Beams, Choice, Work, measure
+from search.bounds import MOST_CANDIDATES
 from verifiers.base import Score
 from verifiers.selection.parse import Selection
 
+FEW_WORDS = 2
+"""A text of so few words is misheard, or said wrongly, as a whole: nothing around it helps."""
 Known: TypeAlias = dict[tuple[int, ...], Score]
 """By tokens: beams of the same tokens are the same audio, wherever they come from."""
 
@@ -34,6 +37,16 @@ def measured(
         scores = yield from measure(tuple(new.values()), verifier, partial=partial)
         known.update(zip(new, scores, strict=True))
     return tuple(known[beam.tokens] for beam in beams)
+
+
+def widened(n: int, wide: int, choice: Choice) -> int:
+    """How many candidates a search of `n` is worth going on to: `wide` times as many where a text of one or
+    two words has none that meets the constraints, otherwise `n`. One candidate alone is no search."""
+    evidence = (score.evidence.get("words") for scores in choice.scores.values() for score in scores)
+    words = max((count for count in evidence if isinstance(count, int)), default=0)
+    if choice.satisfied or n == 1 or not 0 < words <= FEW_WORDS:
+        return n
+    return max(n, min(n * wide, MOST_CANDIDATES))
 
 
 def judged(

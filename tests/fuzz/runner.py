@@ -19,7 +19,7 @@ SECONDS = 20.0
 """A draw that takes longer hangs."""
 WARM_UP = 120.0
 """The first draw of a process imports torch."""
-CODES = {0, 1, 2, 130}
+CODES = {0, 1, 2, 3, 130}
 WRITES = {"-o", "--output", "--json", "--trace", "--report", "--candidates"}
 """Options behind which the file stands that a command was asked to write."""
 LOADING = "models would be loaded now"
@@ -129,7 +129,7 @@ def verdict(code: int | None, stderr: str) -> str:
         return "a traceback"
     if code == 2 and len(errors) != 1:
         return f"{len(errors)} lines of error"
-    if code == 2 and (len(errors[0]) > 2000 or len(errors[0]) < 15):
+    if code == 2 and (len(errors[0]) > 650 or len(errors[0]) < 15):
         return f"an error of {len(errors[0])} characters"
     return ""
 

@@ -16,6 +16,7 @@ def test_a_spec_is_enough_and_metrics_are_those_of_the_loaded_verifiers() -> Non
         assert result.manifest["strategy"] == {
             "name": "best-of-n",
             "n": 2,
+            "wide": 4,
             "select": "wer",
             "verifiers": ["wer"],
         }

@@ -11,7 +11,7 @@ from llasa_core.audio import Waveform, is_silent
 from llasa_core.loading import check_device
 from llasa_core.text import base_language
 from verifiers.base import About, Target
-from verifiers.models import whisper_model
+from verifiers.models import whisper_ct2, whisper_model
 from verifiers.shared.isolation import isolated
 from verifiers.shared.recogniser import (
     LOWEST_LOGP,
@@ -23,6 +23,7 @@ from verifiers.shared.recogniser import (
     text_of,
 )
 from verifiers.shared.wer import is_chinese, seed_tts_eval
+from verifiers.shared.wheels import Wheel
 from verifiers.shared.windows import split_windows
 from verifiers.spec import Spec
 
@@ -56,7 +57,12 @@ class WhisperASR(Recogniser):
     about = About(
         measures="word error rate of what Whisper hears",
         needs=("text",),
-        released={"whisper:nano": "Apache-2.0", "whisper:large-v3": "MIT"},
+        released={
+            "whisper:nano": "Apache-2.0",
+            "whisper:tiny.en": "MIT",
+            "whisper:base": "MIT",
+            "whisper:large-v3": "MIT",
+        },
         min_seconds=MIN_SECONDS,
     )
     max_seconds = math.inf
@@ -72,7 +78,15 @@ class WhisperASR(Recogniser):
         self._window = model.dims.n_audio_ctx * 2 * 160
 
     @classmethod
-    def locate(cls, spec: Spec) -> Path | str:
+    def wheel(cls, spec: Spec) -> Wheel | None:
+        return whisper_ct2.WHEELS.get(spec.source) if whisper_model.is_official(spec.source) else None
+
+    @classmethod
+    def origin(cls, spec: Spec) -> str:
+        return "openai-whisper's cache" if isinstance(cls.locate(spec), str) else super().origin(spec)
+
+    @classmethod
+    def locate(cls, spec: Spec) -> Path | str | Wheel:
         found = whisper_model.find(spec.source)
         whisper_model.orthography(found)
         return found

@@ -3,14 +3,18 @@ text.
 
 A rule says which candidate is best: `Lexicographic`, `Weighted`, `Ranks`, `Pareto`. `ConstraintFirst` puts
 bounds in front of a rule. All of them order candidates that are equal by `evidence["logp"]` of the metrics in
-the order in which they are named (higher is better), then by position (lineage order); a candidate that any
-of the metrics could not judge comes after all that could be judged.
+the order in which they are named (higher is better), then by position (lineage order).
+
+A candidate that any of the metrics found unusable (silent, not finite, without words) comes last. A metric
+that a candidate is only too short for (`Score.short`) steps back for that candidate: it stands directly
+behind the last candidate that is at least as good by the other metrics, so that what could not be judged
+neither outweighs what could nor wins a tie. A bound on such a metric is not met, and not missed by anything.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -28,8 +32,8 @@ class Ranking:
     """order: indices of all candidates, best first.
 
     satisfied: the first one is usable and meets all constraints.
-    front: with `Pareto`, those that no other one beats (of those that the constraints leave), in their order;
-        with other rules none are named.
+    front: with `Pareto`, those that no other one beats (of those that the constraints leave, judged by all
+        metrics if any is), in their order; with other rules none are named.
     """
 
     order: tuple[int, ...]
@@ -239,23 +243,68 @@ def _rank(
 ) -> Ranking:
     """Groups of equal violation, each ordered by the rule; then what could not be judged."""
     count = _count(scores, metrics)
-    usable = [i for i in range(count) if all(_judged(scores[metric][i]) for metric in metrics)]
-    groups: dict[float, list[int]] = {}
-    for i in usable:
-        violation = math.fsum(c.violation(scores[c.metric][i].value) for c in constraints)
-        groups.setdefault(violation, []).append(i)
+    judges = {i: _judges(scores, metrics, i) for i in range(count)}
+    groups: dict[tuple[float, int], list[int]] = {}
+    for i in range(count):
+        if judges[i]:
+            known = [c for c in constraints if c.metric in judges[i]]
+            violation = math.fsum(c.violation(scores[c.metric][i].value) for c in known)
+            groups.setdefault((violation, len(constraints) - len(known)), []).append(i)
     order: list[int] = []
     front: tuple[int, ...] = ()
-    for violation in sorted(groups):
-        group = groups[violation]
-        values = np.array([[o.cost(scores[o.metric][i].value) for i in group] for o in rule.objectives])
-        ties = [tuple(-_logp(scores[metric][i]) for metric in metrics) for i in group]
-        keys = sorted(zip(rule.costs(values), ties, group, strict=True))
+    for violations in sorted(groups):
+        ordered, unbeaten = _ordered(groups[violations], judges, scores, rule)
         if not order and isinstance(rule, Pareto):
-            front = tuple(i for cost, _, i in keys if cost[0] == 0.0)
-        order += [i for _, _, i in keys]
-    order += sorted(set(range(count)) - set(usable))
-    return Ranking(tuple(order), bool(usable) and min(groups) == 0.0, front)
+            front = unbeaten
+        order += ordered
+    order += [i for i in range(count) if not judges[i]]
+    return Ranking(tuple(order), bool(groups) and min(groups) == (0.0, 0), front)
+
+
+def _ordered(
+    group: Sequence[int],
+    judges: Mapping[int, tuple[str, ...]],
+    scores: Mapping[str, Sequence[Score]],
+    rule: Rule,
+) -> tuple[list[int], tuple[int, ...]]:
+    """The group, best first, and those of the first level whose first cost is 0.
+
+    A level is the candidates that the same metrics judged, most metrics first. Each candidate of a later
+    level goes behind the last one that is at least as good by the metrics of its level.
+    """
+    levels: dict[tuple[str, ...], list[int]] = {}
+    for i in group:
+        levels.setdefault(judges[i], []).append(i)
+    order: list[int] = []
+    front: tuple[int, ...] = ()
+    for metrics in sorted(levels, key=lambda metrics: (-len(metrics), metrics)):
+        above = [i for i in order if set(metrics) <= set(judges[i])]
+        compared = [*above, *levels[metrics]]
+        costs = dict(zip(compared, _costs(rule, metrics, scores, compared), strict=True))
+        ties = {i: tuple(-_logp(scores[metric][i]) for metric in metrics) for i in compared}
+        level = sorted(levels[metrics], key=lambda i: (costs[i], ties[i], i))
+        if not order:
+            front = tuple(i for i in level if costs[i][:1] == (0.0,))
+        places = {i: (place, 0, 0) for place, i in enumerate(order, start=1)}
+        rest = sorted(above, key=lambda i: costs[i], reverse=True)
+        behind = 0
+        for number, i in enumerate(level):
+            while rest and costs[rest[-1]] <= costs[i]:
+                behind = max(behind, places[rest.pop()][0])
+            places[i] = (behind, 1, number)
+        order = sorted(places, key=lambda i: places[i])
+    return order, front
+
+
+def _costs(
+    rule: Rule, metrics: Sequence[str], scores: Mapping[str, Sequence[Score]], candidates: Sequence[int]
+) -> Costs:
+    """By those objectives of the rule that these metrics measure."""
+    objectives = tuple(o for o in rule.objectives if o.metric in metrics)
+    if not objectives:
+        return [()] * len(candidates)
+    values = np.array([[o.cost(scores[o.metric][i].value) for i in candidates] for o in objectives])
+    return replace(rule, objectives=objectives).costs(values)
 
 
 def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
@@ -268,6 +317,13 @@ def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int
     if len(counts) != 1:
         raise VerifierError("the verifiers scored different numbers of candidates: score all with each")
     return counts.pop()
+
+
+def _judges(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> tuple[str, ...]:
+    """The metrics that judged a candidate, which the others leave it to; none if it is unusable."""
+    judged = tuple(metric for metric in metrics if _judged(scores[metric][i]))
+    usable = all(metric in judged or scores[metric][i].short for metric in metrics)
+    return judged if usable else ()
 
 
 def _judged(score: Score) -> bool:

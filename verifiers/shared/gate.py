@@ -37,11 +37,13 @@ def gated(
     worst: float,
     judge: Callable[[list[Waveform]], list[Score]],
     max_seconds: float = math.inf,
+    *,
+    steps_back: bool = False,
 ) -> list[Score]:
     """Scores of the candidates in their order.
 
     Those that can be judged are, by `judge` in one call (as contiguous float32); the others are unusable and
-    have the value `worst`.
+    have the value `worst`. steps_back: sound audio that is only too short has a score that is `short`.
     """
     reasons = [refusal(waveform, min_seconds, max_seconds) for waveform in candidates]
     heard = [
@@ -50,4 +52,9 @@ def gated(
         if not reason
     ]
     scores = iter(judge(heard) if heard else [])
-    return [Score(worst, {}, False, reason) if reason else next(scores) for reason in reasons]
+    return [
+        Score(worst, {}, False, reason, steps_back and not refusal(waveform, 0.0, max_seconds))
+        if reason
+        else next(scores)
+        for waveform, reason in zip(candidates, reasons, strict=True)
+    ]

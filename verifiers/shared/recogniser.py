@@ -52,14 +52,14 @@ class Transcribed:
 
 
 class Recogniser(BaseVerifier):
-    """A verifier that transcribes. Metric "wer" ("cer" with `unit=character`): the share of words that are wrong.
+    """A verifier that transcribes. Metric "wer" ("cer" with `unit=character`): the share of wrong words.
 
     normalizer: "spoken", by which a transcript is right if it says what the text says, however it is written
     (`llasa_core.text.compare`); "seed-tts-eval", the benchmark's; "whisper". pinyin: whether characters that
     are pronounced the same are equal in Chinese ("spoken" only).
 
-    Evidence: the alignment (`verifiers.shared.wer`), with the equivalences that were used (`equivalent`), what
-    the recogniser adds, and logp: how likely the text is given the audio, per unit of the recogniser.
+    Evidence: the alignment (`verifiers.shared.wer`), the equivalences that were used (`equivalent`), what the
+    recogniser adds, and logp: how likely the text is given the audio, per unit of the recogniser.
     """
 
     higher_is_better = False

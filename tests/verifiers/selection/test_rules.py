@@ -97,6 +97,80 @@ def test_what_could_not_be_judged_is_last_and_changes_nothing_else(
         assert ranking == Ranking(tuple(range(len(rows))), satisfied=False)
 
 
+TOO_SHORT = Score(-1.0, {}, False, "too short", short=True)
+
+
+@given(SPEC, ROWS, st.data())
+def test_what_is_too_short_for_a_metric_goes_behind_the_last_that_is_as_good_by_the_others(
+    spec: str, rows: Rows, data: st.DataObject
+) -> None:
+    """The others keep their order, and the metric that stepped back decides nothing."""
+    short = frozenset(data.draw(st.sets(st.integers(0, len(rows) - 1))))
+    values = scores(rows)
+    values["sim"] = [TOO_SHORT if i in short else score for i, score in enumerate(values["sim"])]
+    selection = read(spec)
+    ranking = selection.rank(values)
+    assert sorted(ranking.order) == list(range(len(rows)))
+    kept = [i for i in range(len(rows)) if i not in short]
+    if kept:
+        alone = selection.rank(scores([rows[i] for i in kept]))
+        assert [i for i in ranking.order if i in kept] == [kept[i] for i in alone.order]
+    if selection.metrics == ("sim",):
+        assert not short or set(ranking.order[len(kept) :]) == short
+    if "mos" in selection.metrics or "wer" in selection.metrics:
+        for i in short:
+            for other in kept:
+                if rows[i][0] == rows[other][0] and rows[i][2] == rows[other][2] and "sim>=" not in spec:
+                    assert ranking.order.index(other) < ranking.order.index(i), "judged before unjudged"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("wer,sim", "wer<=0,sim", "sim,wer", "ranks(sim,wer)", "weighted(sim=1,wer=1)", "pareto(wer,sim)"),
+        *("wer<=0,ranks(sim)", "wer<=0,pareto(sim,wer)", "ranks(sim=9,wer)", "wer<=0.5,wer,sim"),
+    ],
+)
+def test_the_words_decide_where_similarity_cannot_judge(spec: str) -> None:
+    """Two right readings that are too short for the similarity, three long ones that are wrong."""
+    wrong = [Score(1.0), Score(3.0), Score(2.0)]
+    values = {"wer": [wrong[0], Score(0.0), wrong[1], Score(0.0, {"logp": -0.1}), wrong[2]]}
+    values["sim"] = [Score(0.9), TOO_SHORT, Score(0.8), TOO_SHORT, Score(0.95)]
+    ranking = read(spec).rank(values)
+    assert ranking.order[:2] == (3, 1)
+    assert ranking.satisfied
+    values["wer"][4] = Score(0.0)
+    assert read(spec).rank(values).order[:3] == (4, 3, 1), "judged by both, and as good by the words"
+    values["wer"][4] = Score(0.0, {}, False, "silent")
+    assert read(spec).rank(values).order[-1] == 4
+
+
+def test_a_bound_that_could_not_be_checked_is_not_met_and_loses_to_no_miss() -> None:
+    values = {"wer": [Score(1.0), Score(0.0), Score(0.0)], "sim": [Score(0.9), TOO_SHORT, Score(0.1)]}
+    ranking = read("wer<=0,sim>=0.5,sim").rank(values)
+    assert (ranking.order, ranking.satisfied) == ((1, 2, 0), False)
+    values["sim"][2] = Score(0.5)
+    ranking = read("wer<=0,sim>=0.5,sim").rank(values)
+    assert (ranking.order, ranking.satisfied) == ((2, 1, 0), True)
+
+
+def test_what_is_too_short_for_the_words_or_for_all_metrics_is_last() -> None:
+    """No recogniser says `short`: what it cannot hear has no words."""
+    silent = Score(1.0, {}, False, "too short")
+    values = {"wer": [silent, Score(2.0), Score(3.0)], "sim": [TOO_SHORT, TOO_SHORT, Score(-0.5)]}
+    assert read("wer,sim").rank(values).order == (1, 2, 0)
+    alone = {"sim": [TOO_SHORT, Score(-0.9), TOO_SHORT]}
+    assert read("sim").rank(alone) == Ranking((1, 0, 2), satisfied=True)
+    assert read("sim>=0.5,sim").rank({"sim": [TOO_SHORT] * 2}) == Ranking((0, 1), satisfied=False)
+
+
+def test_thousands_that_are_too_short_are_ranked_in_no_time() -> None:
+    values = {"wer": [Score(i % 7 / 7) for i in range(4096)]}
+    values["sim"] = [TOO_SHORT if i % 2 else Score(i / 4096) for i in range(4096)]
+    order = read("wer<=0.5,ranks(wer,sim)").rank(values).order
+    assert sorted(order) == list(range(4096))
+
+
 @given(SPEC, st.integers(2, 6))
 def test_equal_candidates_keep_their_order_unless_one_is_likelier(spec: str, count: int) -> None:
     metric = read(spec).metrics[0]

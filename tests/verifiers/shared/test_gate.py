@@ -1,5 +1,7 @@
 """Audio that no model should hear, windows and batches."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 
 from llasa_core.audio import Waveform
 from tests.verifiers.tiny_verifiers import speechlike
-from verifiers.base import Score
+from verifiers.base import About, Score, Target
 from verifiers.shared.gate import gated, refusal
+from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.windows import equal_lengths, split_windows
 
 BAD: list[tuple[np.ndarray, str]] = [
@@ -45,6 +48,36 @@ def test_only_good_audio_is_judged_and_the_order_is_kept() -> None:
     assert [score.usable for score in found] == [False, True, False, True]
     assert [bool(score.reason) for score in found] == [True, False, True, False]
     assert all(waveform.dtype == np.float32 for waveform in seen)
+
+
+def test_sound_audio_that_is_only_too_short_is_told_apart() -> None:
+    waveforms: list[Any] = [one for one, _ in BAD] + [speechlike(0.05), np.zeros(800, np.float32)]
+    judge = lambda heard: [Score(1.0) for _ in heard]
+    found = gated(waveforms, 0.2, -1.0, judge, steps_back=True)
+    assert [score.short for score in found] == [False, True, *[False] * 6, True, False]
+    assert not any(score.usable for score in found)
+    assert not any(score.short for score in gated(waveforms, 0.2, -1.0, judge))
+
+
+class Loud(BaseVerifier):
+    about = About(measures="loudness", needs=("reference",), min_seconds=0.5)
+    score_one = staticmethod(lambda waveform, target, partial: Score(1.0))  # type: ignore[assignment]
+
+
+class Heard(Loud):
+    about = About(measures="words", needs=("text",), min_seconds=0.5)
+
+
+@pytest.mark.parametrize(("kind", "short"), [(Loud, True), (Heard, False)])
+def test_a_metric_of_the_words_never_steps_back(kind: type[BaseVerifier], short: bool) -> None:
+    target = Target("no", reference=speechlike(1.0))
+    verifier = kind(spec="loud", name="loud")
+    scores = verifier.score([speechlike(0.4), speechlike(0.6), np.zeros(1600, np.float32)], target)
+    assert [(score.usable, score.short) for score in scores] == [
+        (False, short),
+        (True, False),
+        (False, False),
+    ]
 
 
 def test_nothing_to_judge_is_not_judged() -> None:

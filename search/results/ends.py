@@ -1,0 +1,39 @@
+"""How a text ended that was not simply spoken: what `run` counts, and what results, records and pages say."""
+
+from collections.abc import Mapping
+
+from verifiers.base import Score
+
+CUT_OFF, UNMET, NOTHING_COMPLETE, SHORTENED = "cut off", "unmet", "nothing complete", "shortened"
+ENDS = {
+    CUT_OFF: "the speech is cut off: the model had not ended it",
+    NOTHING_COMPLETE: "the budget was spent before any candidate was complete",
+    SHORTENED: "the end of the text is missing",
+    UNMET: "no candidate met all constraints",
+}
+"""By name, in the order in which they are told: what it means."""
+
+
+def ends_of(
+    scores: Mapping[str, Score], *, cut_off: bool, satisfied: bool, nothing_complete: bool
+) -> tuple[str, ...]:
+    """The names of what is true of a winner with these scores."""
+    found = {
+        CUT_OFF: cut_off,
+        NOTHING_COMPLETE: nothing_complete,
+        SHORTENED: any(lacks_the_end(score) for score in scores.values()),
+        UNMET: not satisfied,
+    }
+    return tuple(name for name in ENDS if found[name])
+
+
+def lacks_the_end(score: Score) -> bool:
+    """Whether a recogniser heard nothing of the last words of the text."""
+    reference, missed = score.evidence.get("reference"), score.evidence.get("missed")
+    if not (score.usable and isinstance(reference, str) and missed):
+        return False
+    try:
+        position, expected = missed[-1]
+        return bool(position + len(expected.split()) >= len(reference.split()))
+    except (TypeError, ValueError, AttributeError, LookupError):
+        return False  # the evidence of another package may mean something else by these names
