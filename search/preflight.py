@@ -103,7 +103,9 @@ def check_readable(generator: str, request: Request) -> None:
         )
 
 
-def unread_letters(generator: str, request: Request) -> str:
-    """One line on letters of the text that the model leaves out, "" if it reads them all."""
-    found = unreadable(request.spoken.spoken, alphabet_of(generator))
-    return f"the model cannot read {', '.join(map(str, found))}" if found else ""
+def unread_letters(generator: str, texts: Iterable[str]) -> str:
+    """One line on letters of the spoken texts that the model leaves out, "" if it reads them all."""
+    alphabet = alphabet_of(generator)
+    letters = dict.fromkeys(letter for text in texts for letter in text if not alphabet.reads(letter))
+    found = unreadable("".join(letters), alphabet)
+    return f"the model leaves out what it cannot read: {', '.join(map(str, found))}" if found else ""

@@ -63,7 +63,7 @@ def command(
     announce_untrained_words(settings.generator_source, [spoken.spoken.spoken])
     settings.check_device()
     check_prompt(settings.generator_source, spoken, settings.models.max_seconds)
-    if unread := unread_letters(settings.generator_source, spoken):
+    if unread := unread_letters(settings.generator_source, [spoken.spoken.spoken]):
         say(f"warning: {unread}", error=True)
     result = speak(settings, spoken, files, inputs_of(request))
     return EXIT_UNMET if settings.bounds and not result.satisfied else 0
