@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Packages of which only files are read: the weights of `ge2e`, and human speech for tests.
+DATA := resemblyzer==0.1.4 moonshine-voice==0.1.5
 PACKAGES := llasa_core verifiers search experiments
 TEXT ?= The morning train is late again.
 
@@ -17,7 +19,8 @@ help:  ## this list
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev,train]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev,ears,train]'
+	$(BIN)/pip install --quiet --no-deps $(DATA)
 	touch $@
 
 install: $(STAMP)  ## create the virtual environment with the exact versions of constraints.txt

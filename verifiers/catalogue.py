@@ -11,7 +11,6 @@ from llasa_core import hub
 from llasa_core.errors import one_line
 from verifiers import registry
 from verifiers.base import About
-from verifiers.shared.loading import NANO
 from verifiers.spec import Spec
 
 
@@ -102,12 +101,15 @@ def _state(spec: str, parsed: Spec, missing: tuple[str, ...]) -> tuple[bool, str
     """What the kind's own check says, without a hub and with one."""
     if missing:
         return False, f"no: needs {', '.join(missing)}"
+    built_in = registry.built_in(parsed.kind)
     if not _refusal(spec, fetching=False):
-        packaged = parsed.source == "nano" and (NANO / parsed.kind).is_dir()
-        return True, "yes: packaged" if packaged else "yes"
+        origin = built_in.origin(parsed) if built_in else ""
+        return True, f"yes: {origin}" if origin else "yes"
     if reason := _refusal(spec, fetching=True):
         return False, f"no: {reason}"
-    return False, "no: the hub is switched off" if hub.is_off() else "no: fetched when first loaded"
+    wheel = built_in.wheel(parsed) if built_in else None
+    state = "no: the hub is switched off" if hub.is_off() else "no: fetched when first loaded"
+    return False, f"{state}; or {wheel.install}" if wheel else state
 
 
 def _refusal(spec: str, *, fetching: bool) -> str:

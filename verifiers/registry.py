@@ -6,7 +6,7 @@ Another package adds a kind through an entry point of the group `llasa_search.ve
 
 from collections.abc import Mapping
 from importlib import import_module, metadata
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from llasa_core.errors import LlasaError, nearest, one_line
 from verifiers.base import About, Verifier
@@ -14,11 +14,15 @@ from verifiers.errors import VerifierError
 from verifiers.plugins import Plugin
 from verifiers.spec import Spec
 
+if TYPE_CHECKING:
+    from verifiers.shared.verifier import BaseVerifier
+
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
     "dnsmos": "verifiers.models.dnsmos:DNSMOS",
     "ecapa": "verifiers.models.ecapa:EcapaSpeaker",
     "emotion2vec": "verifiers.models.emotion2vec:Emotion2vec",
+    "ge2e": "verifiers.models.ge2e:GE2ESpeaker",
     "hubert-ctc": "verifiers.models.hubert_ctc:HubertCTC",
     "paraformer": "verifiers.models.paraformer:Paraformer",
     "signal": "verifiers.models.signal:SignalChecks",
@@ -105,3 +109,8 @@ def find(kind: str) -> VerifierClass:
             f"cannot import the verifier {kind!r} from {targets[kind]}: {one_line(error)}"
         ) from error
     return cast(VerifierClass, found) if kind in BUILT_IN else Plugin(kind, targets[kind], found)
+
+
+def built_in(kind: str) -> "type[BaseVerifier] | None":
+    """The class of a kind of this package, or None for that of another one."""
+    return cast("type[BaseVerifier]", find(kind)) if kind in BUILT_IN else None

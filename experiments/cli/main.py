@@ -10,6 +10,8 @@ from contextlib import suppress
 from experiments import interrupts
 
 EXIT_BAD_INPUT = 2
+LONGEST_LINE = 600
+"""Characters of an error; of a longer one the middle is left out: it repeats what was typed."""
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
@@ -142,8 +144,11 @@ def _usage(error: object) -> str:
 def _report(line: str) -> None:
     from experiments import terminal
 
+    line = " ".join(line.split())
+    if len(line) > LONGEST_LINE:
+        line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
     with suppress(OSError):  # nobody can be told
-        terminal.say(" ".join(line.split()), error=True)
+        terminal.say(line, error=True)
 
 
 if __name__ == "__main__":

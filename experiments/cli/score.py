@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +23,7 @@ from experiments.files import Destination, check_outputs
 from experiments.terminal import STDOUT
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
+from llasa_core.paths import user_path
 from llasa_core.presets import find_preset
 from llasa_core.text import check_text, spell_numbers
 from verifiers import registry
@@ -201,7 +203,7 @@ def read_texts(path: Path) -> dict[Path, str]:
             raise UserError(
                 f"--texts {path}, line {number}: write path|text, as in 'a.wav|the train is late'"
             )
-        file = path.parent / Path(name.strip()).expanduser()
+        file = path.parent / user_path(name.strip(), f"--texts {path}, line {number}: audio file")
         if file in texts:
             raise UserError(f"--texts {path}, line {number}: {name.strip()} is there twice: leave one out")
         texts[file] = text
@@ -210,10 +212,10 @@ def read_texts(path: Path) -> dict[Path, str]:
 
 def text_of(file: Path, texts: Mapping[Path, str], source: Path, language: str) -> str:
     """The text of a file in the list, however its path is written. Raises UserError if it has none."""
-    by_place = {path.resolve(): text for path, text in texts.items()}
-    if file.resolve() not in by_place:
+    by_place = {os.path.realpath(path): text for path, text in texts.items()}
+    if (place := os.path.realpath(file)) not in by_place:
         raise UserError(f"{source} has no text for {file}: add a line {file.name}|its text")
-    return spoken(by_place[file.resolve()], language)
+    return spoken(by_place[place], language)
 
 
 def spoken(text: str, language: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from experiments import interrupts
 from experiments.config import Settings
 from experiments.files import Destination, Outputs, check_outputs
-from experiments.terminal import STDOUT, print_json
+from experiments.terminal import STDOUT, print_json, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import UserError
 from llasa_core.request import Request
@@ -97,7 +97,13 @@ def _write(result: SearchResult, files: Files, outputs: Outputs, searcher: Searc
     interrupts.check()
     outputs.publish()
     if files.candidates is not None:
-        for path in files.candidates.iterdir():
-            if CANDIDATE_PATTERN.fullmatch(path.name) and path.name not in kept:
-                with suppress(OSError):
-                    path.unlink()
+        older = [path for path in files.candidates.iterdir() if CANDIDATE_PATTERN.fullmatch(path.name)]
+        older = [path for path in older if path.name not in kept]
+        for path in older:
+            with suppress(OSError):
+                path.unlink()
+        if older:
+            say(
+                f"note: {len(older)} candidates of an earlier search were removed from {files.candidates}",
+                error=True,
+            )

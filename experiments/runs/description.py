@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -74,6 +75,11 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     }
 
 
+def real(path: Path) -> str:
+    """The path without links; a loop of links stays as it is, and is refused where it is opened."""
+    return os.path.realpath(path)
+
+
 def check_places(folder: Path, rows: Sequence[Row], inputs: Mapping[str, Path | None]) -> None:
     """Raises UserError if a run into the folder would write over its inputs, or files of another origin."""
     option = "-o"
@@ -82,11 +88,11 @@ def check_places(folder: Path, rows: Sequence[Row], inputs: Mapping[str, Path | 
         f"the recording of {row.where}": path
         for row in rows
         for path in (row.prompt_audio, row.emotion_audio)
-        if path is not None and path.parent.resolve() in (folder.resolve(), (folder / "audio").resolve())
+        if path is not None and real(path.parent) in (real(folder), real(folder / "audio"))
     }
-    read = {path.resolve(): name for name, path in {**inputs, **recordings}.items() if path is not None}
+    read = {real(path): name for name, path in {**inputs, **recordings}.items() if path is not None}
     for name in names:
-        if name_read := read.get((folder / name).resolve()):
+        if name_read := read.get(real(folder / name)):
             raise UserError(
                 f"{option} {shown(folder)}: {name} would write over {name_read}: choose another folder"
             )

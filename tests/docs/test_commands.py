@@ -1,7 +1,7 @@
 """Every command and Python snippet of README.md and docs/ is run, in the order in which a reader meets it.
 
 A block after `<!-- not run: REASON -->` is not run; the reasons are listed here, so that no reason is added
-unseen.
+unseen. A block after `<!-- file: PATH -->` shows that file, which other tests run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.models
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<reason>[^>]*) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL
+    r"(?:<!-- (?P<mark>not run|file): (?P<what>[^>]*) -->\n)?"
+    r"```(?P<language>\w+)\n(?P<text>.*?)```",
+    re.DOTALL,
 )
 NOT_RUN = {"needs a GPU and the hub", "needs GPUs and several machines", "minutes", "hours"}
 OTHERS = ("git clone", "pip install", "apt-get", "export ", "ray start", "cd ")
@@ -31,16 +33,20 @@ OTHERS = ("git clone", "pip install", "apt-get", "export ", "ray start", "cd ")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page; `reason`: why it is not run, or ""."""
+    """A fenced block of a page. reason: why it is not run, or "". file: the file that it shows, or ""."""
 
     language: str
     text: str
     reason: str
+    file: str
 
 
 def blocks(page: Path) -> list[Block]:
-    found = BLOCK.finditer(page.read_text("utf-8"))
-    return [Block(one["language"], one["text"], one["reason"] or "") for one in found]
+    found = []
+    for one in BLOCK.finditer(page.read_text("utf-8")):
+        marks = {"not run": "", "file": "", one["mark"]: one["what"]}
+        found.append(Block(one["language"], one["text"], marks["not run"], marks["file"]))
+    return found
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -73,7 +79,9 @@ def test_what_a_page_says_works(page: Path, reader: Path, capsys: pytest.Capture
     ray = "--ray" in page.read_text("utf-8")
     for block in blocks(page):
         assert block.reason == "" or block.reason in NOT_RUN
-        if block.reason:
+        if block.file:
+            assert block.text == (ROOT / block.file).read_text("utf-8"), f"copy {block.file} again"
+        if block.reason or block.file:
             continue
         if block.language == "python":
             exec(compile(block.text, str(page), "exec"), {"__name__": "snippet"})  # noqa: S102

@@ -129,7 +129,7 @@ def verdict(code: int | None, stderr: str) -> str:
         return "a traceback"
     if code == 2 and len(errors) != 1:
         return f"{len(errors)} lines of error"
-    if code == 2 and (len(errors[0]) > 2000 or len(errors[0]) < 15):
+    if code == 2 and (len(errors[0]) > 650 or len(errors[0]) < 15):
         return f"an error of {len(errors[0])} characters"
     return ""
 

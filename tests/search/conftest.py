@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search.engine import Searcher
-from tests.search.backends.ray.helpers import JUDGES, far, wait_until_ready
+from tests.search.backends.ray.helpers import JUDGES, far, trouble_folder, wait_until_ready
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def cluster() -> Iterator[None]:
     """With room for all actors of the tests, however many cores there are."""
     import ray
 
-    from search.backends.ray.options import NICENESS, OBJECT_STORE
+    from search.backends.ray.cluster import NICENESS, OBJECT_STORE
 
     os.environ.setdefault(NICENESS, "0")  # starved actors would count as hung
     ray.init(
@@ -43,7 +43,11 @@ def nano() -> Searcher:
 def two_actors(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
     """They may be made to fail (see kinds.py), are killed when they hang for six seconds, have at most three
     tasks, and give up a task of which two of them have died."""
-    verifiers = ("whisper:nano", "wavlm-sv:nano", f"trouble:{tmp_path_factory.mktemp('trouble')}")
+    verifiers = (
+        "whisper:nano",
+        "wavlm-sv:nano",
+        f"trouble:{trouble_folder(tmp_path_factory.mktemp('trouble'))}",
+    )
     with far(2, verifiers, units=3, timeout=6.0, attempts=2) as found:
         yield found
 

@@ -37,6 +37,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "wavlm-large-sv": tiny_wavlm_large.write_wavlm_large,
     "ecapa": tiny_ecapa.write_ecapa,
     "emotion2vec": tiny_emotion2vec.write_emotion2vec,
+    "ge2e": tiny_speech.write_ge2e,
     "dnsmos": tiny_speech.write_dnsmos,
     "utmos": tiny_speech.write_utmos,
     "signal": lambda path: None,
@@ -50,6 +51,7 @@ OPTIONS = {
     "wavlm-large-sv": ("", "?reference=resynthesis"),
     "ecapa": ("", "?reference=resynthesis&batch=2"),
     "emotion2vec": ("", "?measure=label", "?measure=label&name=joy&batch=2"),
+    "ge2e": ("", "?reference=resynthesis&batch=2"),
     "dnsmos": ("", "?name=quality"),
     "utmos": ("", "?batch=2"),
     "signal": ("", "?max_pause=0.5"),
@@ -63,7 +65,12 @@ CASES = [f"{kind}{options}" for kind, some in OPTIONS.items() for options in som
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The source of a tiny model of each kind, or "" for those without a model."""
     root = tmp_path_factory.mktemp("models")
-    files = {"wavlm-large-sv": "wavlm_large_finetune.pth", "dnsmos": "sig_bak_ovr.onnx", "utmos": "utmos.jit"}
+    files = {
+        "wavlm-large-sv": "wavlm_large_finetune.pth",
+        "ge2e": "pretrained.pt",
+        "dnsmos": "sig_bak_ovr.onnx",
+        "utmos": "utmos.jit",
+    }
     paths = {kind: root / files.get(kind, kind) for kind in MAKERS}
     for kind, make in MAKERS.items():
         make(paths[kind])

@@ -81,7 +81,7 @@ def test_what_is_no_spec_is_refused(text: str) -> None:
         ("wavlm-sv:./nowhere", "not found"),
         ("hubert-ctc:nowhere", "not found"),
         ("wavlm-sv:microsoft/not-in-the-cache", "not in the local cache"),
-        ("whisper:tiny.en", "downloads are switched off"),
+        ("whisper:small.en", "downloads are switched off"),
     ],
 )
 def test_bad_specs_are_answered_before_anything_is_loaded(

@@ -15,8 +15,15 @@ from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.isolation import isolated
 from verifiers.shared.verifier import BaseVerifier
+from verifiers.shared.wheels import Part, Wheel, without_source
 from verifiers.spec import Readers, Spec, positive_int
 
+WHEEL = Wheel(
+    (Part("speechmos", "0.0.1.1", "speechmos/dnsmos_models/sig_bak_ovr.onnx"),),
+    1_157_965,
+    "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd",
+)
+"""The model in Microsoft's own package (MIT)."""
 WINDOW_SECONDS = 9.01
 WINDOW = int(WINDOW_SECONDS * SAMPLE_RATE)
 INPUT = "input_1"
@@ -48,7 +55,10 @@ class DNSMOS(BaseVerifier):
     about = About(
         measures="speech quality: DNSMOS P.835 overall opinion score, 1 to 5",
         needs=(),
-        released={"dnsmos:sig_bak_ovr.onnx": "CC BY 4.0 (github.com/microsoft/DNS-Challenge, DNSMOS/DNSMOS)"},
+        released={
+            "dnsmos": "MIT (Microsoft's speechmos)",
+            "dnsmos:sig_bak_ovr.onnx": "CC BY 4.0 (github.com/microsoft/DNS-Challenge, DNSMOS/DNSMOS)",
+        },
         min_seconds=0.5,
         extra="mos",
         modules=("onnxruntime",),
@@ -65,16 +75,21 @@ class DNSMOS(BaseVerifier):
         self._batch = self._fixed or batch
 
     @classmethod
-    def locate(cls, spec: Spec) -> Path:
-        return locate(spec.source)
+    def wheel(cls, spec: Spec) -> Wheel | None:
+        return None if without_source(spec).source else WHEEL
+
+    @classmethod
+    def locate(cls, spec: Spec) -> Path | Wheel:
+        return locate(without_source(spec).source)
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "DNSMOS":
-        """`dnsmos:FILE?batch=&name=`; FILE: sig_bak_ovr.onnx, or the folder that it is in."""
-        options, file = cls.read(spec), cls.locate(spec)
+        """`dnsmos:FILE?batch=&name=`; FILE: sig_bak_ovr.onnx, or the folder that it is in; without a file
+        that of the package speechmos."""
+        options, found = cls.read(spec), cls.locate(spec)
         with isolated():
-            session = open_session(file, device)
-        return cls(session, spec=str(spec), **options)
+            session = open_session(found, device)
+        return cls(session, spec=str(without_source(spec)), **options)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         windows = [split(waveform) for waveform in waveforms]
@@ -119,20 +134,23 @@ def opinion(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(a * raw**2 + b * raw + c)
 
 
-def locate(source: str) -> Path:
-    """The ONNX file of a source. Raises VerifierError."""
+def locate(source: str) -> Path | Wheel:
+    """The ONNX file of a source, "" for that of speechmos. Raises VerifierError."""
+    if not source:
+        WHEEL.check()
+        return WHEEL
     found = user_path(source, "dnsmos model", error=VerifierError)
     file = found / "sig_bak_ovr.onnx" if found.is_dir() else found
     if not file.is_file():
-        what = "no DNSMOS is packaged" if source == "nano" else f"{file} does not exist"
         raise VerifierError(
-            f"{what}: give sig_bak_ovr.onnx from DNSMOS/DNSMOS of github.com/microsoft/DNS-Challenge, as in "
+            f"{file} does not exist: write dnsmos alone, or give sig_bak_ovr.onnx from "
+            "DNSMOS/DNSMOS of github.com/microsoft/DNS-Challenge, as in "
             "dnsmos:sig_bak_ovr.onnx"
         )
     return file
 
 
-def open_session(file: Path, device: str) -> Any:
+def open_session(found: Path | Wheel, device: str) -> Any:
     """onnxruntime.InferenceSession on cpu or cuda, with as many threads as the caller lets torch have.
 
     Raises VerifierError for a device that is not there and for a model with other inputs and outputs.
@@ -141,6 +159,7 @@ def open_session(file: Path, device: str) -> Any:
     import torch
 
     check_device(device)
+    file, model = (found.names, found.read()) if isinstance(found, Wheel) else (str(found), str(found))
     kind, _, number = device.partition(":")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -154,7 +173,7 @@ def open_session(file: Path, device: str) -> Any:
             )
         provider = ("CUDAExecutionProvider", {"device_id": int(number or 0)})
     try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=[provider])
+        session = onnxruntime.InferenceSession(model, options, providers=[provider])
     except Exception as error:
         # onnxruntime's exceptions have no common class below Exception.
         raise VerifierError(
@@ -170,7 +189,7 @@ def _fixed_rows(session: Any) -> int:
     return shape[0] if shape and isinstance(shape[0], int) else 0
 
 
-def _check_signature(session: Any, file: Path) -> None:
+def _check_signature(session: Any, file: str) -> None:
     """Names, and what becomes of one window (or as many as the model insists on)."""
     inputs = session.get_inputs()
     takes = ", ".join(f"{entry.name} {entry.shape}" for entry in inputs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llasa_core.audio import Waveform, is_silent
 from llasa_core.loading import check_device
 from verifiers.base import About, Target
-from verifiers.models import whisper_model
+from verifiers.models import whisper_ct2, whisper_model
 from verifiers.shared.isolation import isolated
 from verifiers.shared.recogniser import (
     LOWEST_LOGP,
@@ -22,6 +22,7 @@ from verifiers.shared.recogniser import (
     text_of,
 )
 from verifiers.shared.wer import base_language, is_chinese, seed_tts_eval
+from verifiers.shared.wheels import Wheel
 from verifiers.shared.windows import split_windows
 from verifiers.spec import Spec
 
@@ -55,7 +56,12 @@ class WhisperASR(Recogniser):
     about = About(
         measures="word error rate of what Whisper hears",
         needs=("text",),
-        released={"whisper:nano": "Apache-2.0", "whisper:large-v3": "MIT"},
+        released={
+            "whisper:nano": "Apache-2.0",
+            "whisper:tiny.en": "MIT",
+            "whisper:base": "MIT",
+            "whisper:large-v3": "MIT",
+        },
         min_seconds=MIN_SECONDS,
     )
     max_seconds = math.inf
@@ -71,7 +77,15 @@ class WhisperASR(Recogniser):
         self._window = model.dims.n_audio_ctx * 2 * 160
 
     @classmethod
-    def locate(cls, spec: Spec) -> Path | str:
+    def wheel(cls, spec: Spec) -> Wheel | None:
+        return whisper_ct2.WHEELS.get(spec.source) if whisper_model.is_official(spec.source) else None
+
+    @classmethod
+    def origin(cls, spec: Spec) -> str:
+        return "openai-whisper's cache" if isinstance(cls.locate(spec), str) else super().origin(spec)
+
+    @classmethod
+    def locate(cls, spec: Spec) -> Path | str | Wheel:
         found = whisper_model.find(spec.source)
         whisper_model.orthography(found)
         return found

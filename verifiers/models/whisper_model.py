@@ -1,4 +1,5 @@
-"""Whisper models as openai-whisper defines them: from a folder, a `.pt` file, or by official name."""
+"""Whisper models as openai-whisper defines them: from a folder, a `.pt` file, or by official name (from
+openai-whisper's cache, an installed package that holds the weights, or its makers)."""
 
 import os
 from dataclasses import fields
@@ -9,7 +10,9 @@ from llasa_core import hub
 from llasa_core.errors import first_line, nearest
 from llasa_core.paths import user_path
 from verifiers.errors import VerifierError
+from verifiers.models.whisper_ct2 import WHEELS, convert
 from verifiers.shared.loading import check_shapes, locate, read_checkpoint, read_json
+from verifiers.shared.wheels import Wheel
 
 OFFICIAL = {
     **{
@@ -29,17 +32,25 @@ MEL_BANDS = (80, 128)
 FILES = ("config.json", "model.safetensors")
 
 
-def find(source: str) -> Path | str:
-    """The folder or file of a source, or an official name. Raises VerifierError; loads nothing.
+def find(source: str) -> Path | str | Wheel:
+    """The folder or file of a source, an official name, or the installed package that holds an official
+    model. Raises VerifierError; loads nothing.
 
-    Without a hub (HF_HUB_OFFLINE) an official model has to be in openai-whisper's cache.
+    An official model comes from openai-whisper's cache, else from an installed package, else it is fetched;
+    without a hub (HF_HUB_OFFLINE) it has to be in one of the first two.
     """
-    if source in OFFICIAL and not Path(source).exists():
-        cached = _cache() / OFFICIAL[source]
-        if hub.is_off() and not cached.is_file():
+    if is_official(source):
+        cached, wheel = cache_file(source), WHEELS.get(source)
+        if cached.is_file():
+            return source
+        if wheel is not None and wheel.installed:
+            wheel.check()
+            return wheel
+        if hub.is_off():
+            brought = f"{wheel.install}, " if wheel else ""
             raise VerifierError(
-                f"Whisper {source} is not at {cached} and downloads are switched off: unset HF_HUB_OFFLINE, "
-                "put the file there, or give a folder"
+                f"Whisper {source} is not at {cached} and downloads are switched off: {brought}unset "
+                "HF_HUB_OFFLINE, put the file there, or give a folder"
             )
         return source
     if source != "nano" and not user_path(source, "whisper model", error=VerifierError).exists():
@@ -55,7 +66,17 @@ def find(source: str) -> Path | str:
     return found
 
 
-def orthography(found: Path | str) -> str:
+def is_official(source: str) -> bool:
+    """Whether the source is a name of openai-whisper's and no path."""
+    return source in OFFICIAL and not Path(source).exists()
+
+
+def cache_file(name: str) -> Path:
+    """Where openai-whisper keeps an official model."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper" / OFFICIAL[name]
+
+
+def orthography(found: Path | str | Wheel) -> str:
     """How the model writes: "plain" (lower case, no punctuation) if config.json says so, or "written"."""
     if isinstance(found, Path) and found.is_dir():
         style = read_json(found / "config.json").get("orthography", "written")
@@ -67,7 +88,7 @@ def orthography(found: Path | str) -> str:
     return "written"
 
 
-def load(found: Path | str, device: str) -> Any:
+def load(found: Path | str | Wheel, device: str) -> Any:
     """`whisper.model.Whisper` in float32 and evaluation mode. found: as from `find`.
 
     Raises VerifierError unless the file holds exactly the weights of its dimensions.
@@ -82,16 +103,23 @@ def load(found: Path | str, device: str) -> Any:
             raise VerifierError(
                 f"cannot load Whisper {found} ({first_line(error)}): check the network, or give a folder"
             ) from error
-    dims, state = _read_folder(found) if found.is_dir() else _read_pt(found)
-    model = whisper.model.Whisper(_dimensions(dims, found))
+    where = found.names if isinstance(found, Wheel) else str(found)
+    dims, state = _read(found)
+    model = whisper.model.Whisper(_dimensions(dims, where))
     check_shapes(
-        str(found),
+        where,
         {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()},
         {name: tuple(tensor.shape) for name, tensor in state.items()},
     )
     # Copying into the float32 parameters also turns bf16 and fp16 files into float32.
     model.load_state_dict(state)
     return model.to(device).eval()
+
+
+def _read(found: Path | Wheel) -> tuple[Any, dict[str, Any]]:
+    if isinstance(found, Wheel):
+        return convert(found.read(), found.names)
+    return _read_folder(found) if found.is_dir() else _read_pt(found)
 
 
 def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -114,7 +142,7 @@ def _read_pt(file: Path) -> tuple[Any, dict[str, Any]]:
     return checkpoint["dims"], checkpoint["model_state_dict"]
 
 
-def _dimensions(dims: Any, where: Path) -> Any:
+def _dimensions(dims: Any, where: str) -> Any:
     from whisper.model import ModelDimensions
 
     names = [entry.name for entry in fields(ModelDimensions)]
@@ -132,7 +160,3 @@ def _dimensions(dims: Any, where: Path) -> Any:
             f"80 or 128 and at least {SMALLEST_VOCABULARY}"
         )
     return ModelDimensions(**dims)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"

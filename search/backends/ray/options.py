@@ -29,7 +29,7 @@ class RayOptions:
     restarts: times in a row, without an answer in between, that an actor may die before it is given up.
     split: fewest candidates of one utterance that are worth an actor of their own.
     units: pieces of work that an actor has at a time at most.
-    imports: modules that each actor imports first, such as one that adds verifiers.
+    imports: modules that this process and each actor import first, such as one that adds verifiers.
 
     Raises UserError for invalid numbers.
     """

@@ -142,4 +142,9 @@ def test_replay_refuses_what_has_changed(
     assert "its content has changed" in capsys.readouterr().err
     manifest.write_text("{}")
     assert cli.main(["replay", str(manifest)]) == 2
-    assert "no manifest" in capsys.readouterr().err
+    assert "the manifest lacks request" in capsys.readouterr().err
+    found["manifest"]["models"]["codec"] = {"source": str(voice_file.parent), "sha256": "0" * 64}
+    manifest.write_text(json.dumps(found))
+    for trust, answer in (([], "if you trust where it comes from"), (["--trust"], "has no config.json")):
+        assert cli.main(["replay", str(manifest), *trust]) == 2
+        assert answer in capsys.readouterr().err

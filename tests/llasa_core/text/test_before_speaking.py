@@ -120,6 +120,7 @@ def test_language_codes(codes, one):
     assert {base_language(code) for code in codes} == {one[:2]}
 
 
+@pytest.mark.processes
 def test_text_needs_no_model_library():
     code = (
         "import sys, llasa_core.text.compare; "

@@ -358,7 +358,7 @@ def test_a_request_that_is_given_up_before_it_began_is_cancelled_without_a_word(
     generator: SpeechLM, codec: Codec, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An error in a callback of a future would be logged with its traceback."""
-    backend = LocalBackend(generator, codec, {"wer": Crossings("crossings")}, threads=0)
+    backend = LocalBackend(generator, codec, {"wer": Crossings("crossings")}, executor="inline")
     answer = backend.open(Request("A bird.")).answer(Start())
     backend.drop()
     assert answer.cancelled() and not caplog.records

@@ -168,7 +168,6 @@ def test_other_torchscript_files_are_refused(jit_file: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("dnsmos", "no DNSMOS is packaged: give sig_bak_ovr.onnx"),
         ("dnsmos:./nowhere.onnx", "nowhere.onnx does not exist"),
         ("utmos", "no UTMOS is packaged"),
         ("utmos:./nowhere.jit", "nowhere.jit does not exist"),

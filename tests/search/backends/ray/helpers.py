@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,14 @@ from search.strategies.registry import build
 
 METRICS = {"wer": False, "sim": True}
 TROUBLED = {"wer": False, "trouble": True}
+
+
+def trouble_folder(folder: Path) -> Path:
+    """The folder as a source of the verifier `trouble`: like one of a model, it is not empty."""
+    (folder / "about.txt").write_text("kills, hangs and failures are noted here\n", "utf-8")
+    return folder
+
+
 JUDGES = ("hubert-ctc:nano",)
 TEXTS = (
     "the morning train is late again",

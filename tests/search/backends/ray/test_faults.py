@@ -24,6 +24,7 @@ from tests.search.backends.ray.helpers import (
     requests,
     run,
     strategy,
+    trouble_folder,
     wait_until,
     wait_until_ready,
 )
@@ -111,7 +112,7 @@ def test_idle_actors_that_die_are_replaced(pair: Searcher) -> None:
 
 def test_when_all_actors_are_gone_every_request_says_so(cluster: None, tmp_path: Path) -> None:
     """One that may not be started again."""
-    with far(1, ("whisper:nano", f"trouble:{tmp_path}"), restarts=0) as searcher:
+    with far(1, ("whisper:nano", f"trouble:{trouble_folder(tmp_path)}"), restarts=0) as searcher:
         found = run(searcher, BEST_OF, ["birds of poison", *TEXTS[:3]], 2, TROUBLED)
         assert len(found) == 4
         for outcome in found.values():
