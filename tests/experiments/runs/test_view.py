@@ -95,6 +95,8 @@ def record(id: str, wer: float | None, errors: int, words: int, **more: Any) -> 
         "ledger": {"tokens_generated": 100},
         "candidates": 2,
         "seconds": 1.5,
+        "satisfied": True,
+        "cut_off": False,
         **more,
     }
 
@@ -119,6 +121,7 @@ def test_the_table_has_means_intervals_and_sums() -> None:
     assert summary.corpus == {
         "utterances": 3,
         "failed": 1,
+        **dict.fromkeys(("cut off", "nothing complete", "shortened", "unmet"), 0),
         "corpus wer": 0.1,
         "audio seconds": 4.5,
         "wall seconds": 9.0,
