@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from llasa_core.audio import SAMPLE_RATE, Waveform, write_audio
 from tests.plain_verifiers import plain_kinds
@@ -23,6 +24,10 @@ from tests.tiny import build_codec, build_generator
 from verifiers.instances import unload
 
 __all__ = ["plain_kinds"]
+
+# What an example may take depends on what else the machine does.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 HEAVY = {"ray", "models", "processes", "slow"}
 PLACES = {

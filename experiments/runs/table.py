@@ -122,7 +122,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ends(record: Mapping[str, Any]) -> Sequence[str]:
-    """Those of the record; of one of before what it tells."""
+    """The ends that the record names. A record of an older version only tells two of them."""
     if (ends := record.get("ends")) is not None:
         return list(ends)
     return [name for name, so in ((CUT_OFF, record["cut_off"]), (UNMET, not record["satisfied"])) if so]

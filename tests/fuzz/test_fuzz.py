@@ -54,7 +54,7 @@ def test_a_mutation_changes_something_and_leaves_the_original() -> None:
         (2, "", "0 lines of error"),
         (2, "error: one thing or so\nerror: another thing\n", "2 lines of error"),
         (2, f"error: {'a' * 3000}\n", "an error of 3007 characters"),
-        (3, "", "exit code 3"),
+        (4, "", "exit code 4"),
         (None, "", "exit code None"),
         (1, "Traceback (most recent call last):\n", "a traceback"),
     ],

@@ -95,8 +95,8 @@ def record(id: str, wer: float | None, errors: int, words: int, **more: Any) -> 
         "ledger": {"tokens_generated": 100},
         "candidates": 2,
         "seconds": 1.5,
-        "satisfied": True,
         "cut_off": False,
+        "satisfied": True,
         **more,
     }
 
@@ -106,9 +106,9 @@ def test_the_table_has_means_intervals_and_sums() -> None:
     failed = {"id": "d", "status": "failed", "error": "too long"}
     found = [
         {"id": "b", "status": "failed", "error": "at first"},
-        record("a", 0.5, 1, 2),
+        record("a", 0.5, 1, 2, satisfied=False),
         record("b", 0.0, 0, 8),
-        record("c", 1.0, 0, 0),
+        record("c", 1.0, 0, 0, cut_off=True, ends=["cut off", "shortened"]),
         record("d", 0.0, 0, 9),
         failed,
     ]
@@ -121,7 +121,10 @@ def test_the_table_has_means_intervals_and_sums() -> None:
     assert summary.corpus == {
         "utterances": 3,
         "failed": 1,
-        **dict.fromkeys(("cut off", "nothing complete", "shortened", "unmet"), 0),
+        "cut off": 1,
+        "nothing complete": 0,
+        "shortened": 1,
+        "unmet": 1,
         "corpus wer": 0.1,
         "audio seconds": 4.5,
         "wall seconds": 9.0,
