@@ -105,7 +105,7 @@ def _spell(match: re.Match[str]) -> str:
 
 def _spell_money(sign: str, whole: str, decimals: str | None) -> str:
     unit, _ = _CURRENCIES[sign]
-    words = f"{_words(whole)} {unit if int(whole) == 1 else unit + 's'}"
+    words = f"{_words(whole)} {unit if whole.lstrip('0') == '1' else unit + 's'}"
     if decimals and len(decimals) == 2:
         return words if int(decimals) == 0 else f"{words} {_words(decimals.lstrip('0'))}"
     if decimals:
