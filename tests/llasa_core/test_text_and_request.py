@@ -84,3 +84,10 @@ def test_clipped_and_quiet_prompts_are_announced():
 def test_a_typographic_apostrophe_in_a_word_is_an_apostrophe():
     # seed-tts-eval deletes the one and keeps the other, so "it's" would be counted as an error
     assert check_text("it\u2019s \u2018here\u2019") == "it's \u2018here\u2019"
+
+
+@pytest.mark.parametrize("written", ["{}", "${}", "£{}", "€{}.50", "{}%", "{}th", "{},000", "1.{}", "0{}:00"])
+def test_numbers_of_any_length_are_spelled(written: str) -> None:
+    """Python refuses to read more than 4,300 digits as a number."""
+    spelled = spell_numbers(written.format("9" * 5000))
+    assert not any(character.isdigit() for character in spelled) and spelled.count("nine") >= 5000

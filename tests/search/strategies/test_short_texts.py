@@ -1,7 +1,11 @@
 """Texts of one or two words: candidates that are too short for the similarity, and a wider search."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from experiments.cli.main import main
 from llasa_core.lm.lineage import Lineage
 from search.asks import Beam
 from search.cost.budget import Budget
@@ -82,3 +86,23 @@ def test_it_ends_where_one_is_right_and_where_the_budget_does() -> None:
     never = TreeWorld(lambda lineage: 20, lambda *_: Score(0.5, {"words": 1}))
     result = searched(never, build("best-of-n?n=2", METRICS), Budget(tokens=100))
     assert len(result.candidates) == 5 and result.stopped and result.ledger.tokens_generated == 100
+
+
+@pytest.mark.models
+def test_no_is_said_as_no(tmp_path: Path) -> None:
+    """With the shipped models: the right ones last under half a second."""
+    arguments = [
+        "synth",
+        "No.",
+        "-n",
+        "8",
+        "-o",
+        str(tmp_path / "no.wav"),
+        "--json",
+        str(tmp_path / "no.json"),
+    ]
+    assert main(arguments) == 0
+    result = json.loads((tmp_path / "no.json").read_text())
+    winner = result["candidates"][result["winner"]]
+    assert winner["scores"]["wer"]["value"] == 0 and result["satisfied"]
+    assert result["stepped_back"] == ["sim"] and result["ends"] == []
