@@ -90,20 +90,11 @@ def build_request(options: RequestOptions, text: str) -> Request:
 
 def announce_spoken(request: Request) -> None:
     """One line on stderr on what is not spoken as it is written, in the text and in the prompt text."""
-    changes = (*request.spoken.changes, *request.spoken_prompt.changes)
-    told = dict.fromkeys(
-        f"{one.written} as {one.spoken or 'nothing'}"
-        for one in changes
-        if _letters(one.written) != _letters(one.spoken)
-    )
+    readings = dict.fromkeys((*request.spoken.readings, *request.spoken_prompt.readings))
+    told = [f"{one.written} as {one.spoken or 'nothing'}" for one in readings]
     if told:
-        shown = list(told)[:MOST_WORDS]
         more = f" and {len(told) - MOST_WORDS} more" if len(told) > MOST_WORDS else ""
-        say(f"spoken otherwise than written: {', '.join(shown)}{more}", error=True)
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text)).casefold()
+        say(f"spoken otherwise than written: {', '.join(told[:MOST_WORDS])}{more}", error=True)
 
 
 def warn_of_prompts(searcher: Searcher, requests: Iterable[Request]) -> None:

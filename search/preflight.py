@@ -62,7 +62,8 @@ def check_prompt(generator: str, request: Request, max_seconds: float | None = N
     context = room / CODES_PER_SECOND
     longest = context if max_seconds is None else min(context, max_seconds)
     if (predicted := predicted_seconds(generator, request)) > SURE * longest:
-        more = "" if longest == context else f", or allow more with --max-seconds (at most {context:.1f})"
+        fits = predicted <= SURE * context
+        more = f", or allow more with --max-seconds (at most {context:.1f})" if fits else ""
         raise UserError(
             f"the text takes about {predicted:.1f} s to say, and there is room for {longest:.1f} s: "
             f"split it{more}"

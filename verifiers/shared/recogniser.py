@@ -95,8 +95,8 @@ class Recogniser(BaseVerifier):
     def metric(cls, spec: Spec) -> tuple[str, bool]:
         """(name, higher_is_better): another unit or normaliser measures something else."""
         default = "cer" if spec.options.get("unit") == "character" else "wer"
-        if spec.options.get("normalizer") == "whisper":
-            default += "-whisper"
+        if (normalizer := spec.options.get("normalizer", SPOKEN)) != SPOKEN:
+            default += f"-{normalizer}"
         if spec.options.get("pinyin") == "yes":
             default += "-pinyin"
         return spec.options.get("name", default), False
