@@ -27,11 +27,11 @@ from experiments.nano.data.texts import held_out_sentences
 from experiments.programs import COUNT, guarded, numbers
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError, nearest
-from llasa_core.presets import find_preset
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
 from search.results.result import SearchResult
+from search.roles import roles
 from search.strategies.registry import build
 from verifiers.registry import directions
 from verifiers.stats import bootstrap_mean, paired_difference
@@ -127,7 +127,7 @@ class Options:
 @click.option("--in-flight", type=COUNT, default=8, help="Sentences searched at once (8).")
 @click.option("--table", is_flag=True, help="Only print the table of the records so far.")
 def study(out: Path, widths: list[int], only: tuple[str, ...], table: bool, **options: Any) -> None:
-    judge = find_preset(options["preset"]).judges[0]
+    judge = roles(options["preset"]).judges[0]
     for width in widths:
         if width not in BEAMS:
             raise UserError(f"--widths {width}: there are {', '.join(map(str, BEAMS))}")
@@ -165,10 +165,12 @@ def requests(count: int, seed: int) -> list[Request]:
 def run(path: Path, options: Options) -> Iterator[Record]:
     """The records that are missing."""
     done = {(record.spec, record.text, record.seed) for record in read(path)}
-    preset = find_preset(options.preset)
-    searcher = Searcher.from_preset(options.preset, judges=preset.judges, device=options.device)
+    found = roles(options.preset)
+    searcher = Searcher.from_preset(
+        options.preset, verifiers=found.verifiers, judges=found.judges[:1], device=options.device
+    )
     transcribe = pocketsphinx()
-    metrics = directions(*preset.verifiers)
+    metrics = directions(*found.verifiers)
     for width in options.widths:
         for name, spec in specs_at(width).items():
             if options.only and not {name, name.split()[0]} & set(options.only):

@@ -25,6 +25,9 @@ TOLERANCE = 1e-5
 TRAIN = "The morning train is late again."
 SHIP = "The old king saw a ship on the river."
 BIRDS = "Seven green birds sit on the old wall."
+VERIFIERS = ["--verifier", "whisper:nano", "--verifier", "wavlm-sv:nano"]
+JUDGE = ["--judge", "hubert-ctc:nano"]
+"""Those that searched and judged when the searches were recorded."""
 
 SEARCHES: dict[str, list[str]] = {
     "best-of-n": [TRAIN, "-n", "4"],
@@ -68,7 +71,9 @@ def carry_out(arguments: list[str], main: str, more: list[str]) -> dict[str, Any
     """One search by the command line: what of its result must not change."""
     with tempfile.TemporaryDirectory() as folder:
         result, page = Path(folder, "result.json"), Path(folder, "page.html")
-        command = [sys.executable, "-m", main, "synth", *arguments, *more]
+        named = [] if "--verifier" in arguments else VERIFIERS
+        named = named if "--no-judge" in arguments else [*named, *JUDGE]
+        command = [sys.executable, "-m", main, "synth", *arguments, *named, *more]
         command += ["-o", f"{folder}/out.wav", "--json", str(result), "--report", str(page)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
