@@ -30,6 +30,7 @@ from llasa_core.errors import UserError, nearest
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
+from search.results.display import ears
 from search.results.result import SearchResult
 from search.roles import roles
 from search.strategies.registry import build
@@ -65,7 +66,7 @@ def specs_at(width: int) -> dict[str, str]:
 
 class Record(Schema):
     """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the
-    judges.
+    judges. ears: as `SearchResult.ears`.
     """
 
     strategy: str
@@ -79,6 +80,7 @@ class Record(Schema):
     tokens: int
     gflops: float
     seconds: float
+    ears: str = ""
     pocketsphinx: float | None = None
 
 
@@ -164,8 +166,9 @@ def requests(count: int, seed: int) -> list[Request]:
 
 def run(path: Path, options: Options) -> Iterator[Record]:
     """The records that are missing."""
-    done = {(record.spec, record.text, record.seed) for record in read(path)}
     found = roles(options.preset)
+    own = ears(found.verifiers, found.judges[:1])
+    done = {(record.spec, record.text, record.seed) for record in read(path) if record.ears == own}
     searcher = Searcher.from_preset(
         options.preset, verifiers=found.verifiers, judges=found.judges[:1], device=options.device
     )
@@ -208,6 +211,7 @@ def record_of(
         tokens=ledger.tokens_generated,
         gflops=sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
         seconds=sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
+        ears=result.ears,
         pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
     )
 
@@ -255,6 +259,8 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
+    for heard in sorted({record.ears for record in records if record.ears}):
+        console.print(heard)
     for table in (quality, cost):
         console.print(table, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))

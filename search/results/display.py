@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from llasa_core.audio import wav_bytes
 from search.results.candidate import Candidate
@@ -17,12 +16,9 @@ _ARROWS = {True: " \N{UPWARDS ARROW}", False: " \N{DOWNWARDS ARROW}", None: ""}
 """Where a metric is better."""
 
 
-def ears(models: Mapping[str, Any]) -> str:
-    """`searched by whisper:tiny.en, wavlm-sv:nano; judged by ge2e, which did not search`, of a manifest's
-    models; "" if it names none."""
-    searched, judged = (
-        ", ".join(one["spec"] for one in models.get(role, ())) for role in ("verifiers", "judges")
-    )
+def ears(verifiers: Iterable[str], judges: Iterable[str]) -> str:
+    """`searched by whisper:tiny.en, wavlm-sv:nano; judged by ge2e, held out of the search`; "" for none."""
+    searched, judged = ", ".join(verifiers), ", ".join(judges)
     if not searched:
         return ""
     return f"searched by {searched}" + (f"; judged by {judged}, held out of the search" if judged else "")

@@ -86,7 +86,8 @@ class SearchResult:
     @property
     def ears(self) -> str:
         """Which verifiers searched and which judges did not, by spec."""
-        return ears(self.manifest.get("models", {}))
+        models = self.manifest.get("models", {})
+        return ears(*([one["spec"] for one in models.get(role, ())] for role in ("verifiers", "judges")))
 
     @property
     def stepped_back(self) -> tuple[str, ...]:
