@@ -47,8 +47,8 @@ def command() -> None:
 
 
 def preset_parts(preset: Preset) -> list[Part]:
-    """Generator, codec, verifiers and judges of a preset, what stands in for those that are not installed, and
-    the verifiers that are used if named."""
+    """Generator, codec, verifiers and judges of a preset, what stands in for those that are not installed,
+    and the verifiers that are used if named."""
     parts = [
         Part(preset.name, role, source, describe(source_status(source)), licence)
         for role, source, licence in (

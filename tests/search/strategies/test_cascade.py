@@ -20,6 +20,7 @@ from verifiers.selection.parse import parse_selection
 METRICS = {"wer": False, "sim": True, "cheap": False}
 Row = tuple[float, float, float]
 """wer, sim, cheap of a candidate."""
+TWO = {"wer": False, "sim": True}
 VALUE = st.integers(0, 4).map(lambda n: n / 4)
 ROWS = st.lists(st.tuples(VALUE, VALUE, VALUE), min_size=1, max_size=10)
 RULES = ("wer<=0,sim", "wer<=0.25,ranks(wer,sim)", "wer,sim", "sim>=0.5,wer")
@@ -30,7 +31,7 @@ def strategy(name: str, select: str) -> Strategy:
 
 
 def options(name: str) -> dict[str, str]:
-    return dict(pair.split("=") for pair in name.partition("?")[2].split("&") if pair)
+    return dict(pair.split("=", 1) for pair in name.partition("?")[2].split("&") if pair)
 
 
 def world_of(rows: list[Row]) -> TreeWorld:
@@ -197,7 +198,9 @@ def test_every_strategy_ends_in_a_cascade(name: str) -> None:
 
     def heard(select: str) -> tuple[Any, int]:
         world = TreeWorld(length=lambda lineage: 9, value=value)
-        result = searched(world, strategy(name, select))
+        result = searched(
+            world, build({"name": name.partition("?")[0], **options(name), "select": select}, TWO)
+        )
         asks = [a for a in world.asks if isinstance(a, Measure) and a.verifier == "wer" and not a.partial]
         return result, sum(len(ask.beams) for ask in asks)
 

@@ -38,27 +38,16 @@ def model() -> Any:
 def positions(verifier: WhisperASR, waveform: Waveform) -> int:
     """Those that the encoder computed for it."""
     found: list[int] = []
-    hooks = [one.encoder.register_forward_hook(note(found)) for one in models(verifier)]
-    try:
-        verifier.score([waveform], TARGET)  # may cut the model for the first time
-        for hook in hooks:
-            hook.remove()
-        hooks = [one.encoder.register_forward_hook(note(found)) for one in models(verifier)]
-        found.clear()
-        verifier.score([waveform], TARGET)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    verifier.score([waveform], TARGET)  # cuts the model
+    hooks = [
+        model.encoder.register_forward_hook(lambda module, inputs, output: found.append(output.shape[1]))
+        for model in (verifier._model, *verifier._cut.values())
+    ]
+    verifier.score([waveform], TARGET)
+    for hook in hooks:
+        hook.remove()
     (one,) = found
     return one
-
-
-def models(verifier: WhisperASR) -> list[Any]:
-    return [verifier._model, *verifier._cut.values()]
-
-
-def note(found: list[int]) -> Any:
-    return lambda module, inputs, output: found.append(output.shape[1])
 
 
 def test_a_cut_model_shares_its_weights_and_hears_the_beginning(model: Any) -> None:
