@@ -113,7 +113,7 @@ def print_summary(summary: Summary, console: Console) -> None:
 def measured_by(record: Mapping[str, Any]) -> dict[str, str]:
     """By measure, the spec of the verifier that searched by it, or of the judge."""
     found = {f"judge {spec}": spec for spec in record["judged"]}
-    for one in record["manifest"].get("models", {}).get("verifiers", ()):
+    for one in record.get("manifest", {}).get("models", {}).get("verifiers", ()):
         with suppress(LlasaError):  # a kind that is not installed any more
             found |= {name: one["spec"] for name in registry.directions(one["spec"])}
     return found
