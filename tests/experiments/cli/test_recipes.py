@@ -167,7 +167,7 @@ def test_a_value_of_another_kind_is_one_line_that_names_it(
         shown = capsys.readouterr()
         assert shown.out == "" and shown.err.count("\n") == 1 and shown.err.startswith("error: "), value
         assert key in shown.err or key.replace("_", "-") in shown.err, (value, shown.err)
-        assert len(shown.err) < 500
+        assert len(shown.err) - len(str(tmp_path)) < 500
 
 
 def test_a_contradiction_within_a_recipe_is_still_one(
