@@ -195,6 +195,6 @@ def _plain(match: re.Match[str]) -> Readings:
 
 
 def _roman(match: re.Match[str]) -> Readings:
-    from llasa_core.text.english.words import roman
+    from llasa_core.text.english.roman import roman
 
     return numbers.cardinal(roman(match[1]))

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from llasa_core.text.english import symbols, times, words
+from llasa_core.text.english import roman, symbols, times, web, words
 from llasa_core.text.english.amounts import Amounts
 from llasa_core.text.english.codes import Codes
 from llasa_core.text.english.dates import Dates
@@ -18,24 +18,23 @@ _GROUPS = re.compile(
 
 
 @lru_cache(maxsize=2)
-def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...]]:
     codes = Codes(british)
     readers = (Dates(british), Money(british), Measures(british), Amounts(british))
     digits = [
-        *codes.web(),
         *codes.codes(),
         *times.rules(),
         *(one for reader in readers for one in reader.rules()),
         *codes.plain(),
     ]
-    plain = [*codes.web(), *words.rules(british), *symbols.rules()]
-    return tuple(digits), tuple(plain)
+    plain = [*roman.rules(), *words.rules(british), *symbols.rules()]
+    return tuple(web.rules()), tuple(digits), tuple(plain)
 
 
 def read(text: str, british: bool, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
-    digits, plain = _rules(british)
-    text = words.plain_roman(text).replace("``", '"')
+    addresses, digits, plain = _rules(british)
+    text = apply(addresses, roman.plain_roman(text).replace("``", '"'), changes)
     if any("0" <= character <= "9" for character in text):
         text = _GROUPS.sub(lambda m: m[1] + re.sub("[ '_]", ",", m[2]), text)
         text = apply(digits, text, changes)
