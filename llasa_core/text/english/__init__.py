@@ -20,7 +20,7 @@ _GROUPS = re.compile(
 @lru_cache(maxsize=2)
 def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...]]:
     codes = Codes(british)
-    readers = (Dates(british), Money(british), Measures(british), Amounts(british))
+    readers = (Money(british), Dates(british), Measures(british), Amounts(british))
     digits = [
         *codes.codes(),
         *times.rules(),

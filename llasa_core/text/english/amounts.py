@@ -6,6 +6,16 @@ from llasa_core.text.english.patterns import DASH, MINUS, NUMBER, START, Numbers
 from llasa_core.text.english.units import MAGNITUDES
 from llasa_core.text.rules import Readings, Rule, rule
 
+_SCRIPTURE = (
+    "John|Matthew|Matt|Mark|Luke|Genesis|Gen|Exodus|Exod|Leviticus|Lev|Numbers|Deuteronomy|Deut|Joshua|Judges|"
+    "Ruth|Samuel|Sam|Kings|Chronicles|Chron|Ezra|Nehemiah|Esther|Job|Psalms?|Ps|Proverbs|Prov|Ecclesiastes|Eccl|"
+    "Isaiah|Isa|Jeremiah|Jer|Lamentations|Ezekiel|Ezek|Daniel|Dan|Hosea|Joel|Amos|Obadiah|Jonah|Micah|Nahum|"
+    "Habakkuk|Zephaniah|Haggai|Zechariah|Malachi|Acts|Romans|Rom|Corinthians|Cor|Galatians|Gal|Ephesians|Eph|"
+    "Philippians|Phil|Colossians|Col|Thessalonians|Thess|Timothy|Tim|Titus|Philemon|Hebrews|Heb|James|Peter|Pet|"
+    "Jude|Revelation|Rev|Koran|Quran|Qur'an|Sura|Surah"
+)
+"""Books whose chapters and verses are read as two numbers."""
+
 
 class Amounts(Numbers):
     """The rules, for one side of the Atlantic."""
@@ -18,6 +28,16 @@ class Amounts(Numbers):
                 r"\d+,\d+)\s?(?P<sign>%|‰)",
                 self.percent,
                 "%‰",
+            ),
+            rule(
+                "rating",
+                r"(?<![\w.,])(\d+\.\d+)\s?/\s?(5|10|20|100)(?![\w/]|[.,]\d)",
+                lambda m: [
+                    one
+                    for word in ("out of", "over", "slash")
+                    for one in combined(f"{{}} {word} {{}}", self.number(m[1]), self.number(m[2]))
+                ],
+                "/",
             ),
             rule("ratio", r"(?<![\w.,:])(\d+):(\d+)(?::(\d+))?(?![\w:]|\.\d)", self.ratio, ":"),
             rule(
@@ -67,9 +87,7 @@ class Amounts(Numbers):
     def ratio(self, match: re.Match[str]) -> Readings:
         parts = [self.number(part) for part in match.groups() if part]
         if re.search(
-            r"\b(?:John|Matthew|Mark|Luke|Genesis|Exodus|Psalms?|Romans|Isaiah|Proverbs|Corinthians|Acts|"
-            "Hebrews|James|Peter|Revelation|Job|Ephesians|Philippians|Galatians|Jeremiah|Ezekiel|Daniel)"
-            " $",
+            rf"\b(?:{_SCRIPTURE})\.? $",
             match.string[: match.start()],
         ):
             return combined(" ".join(["{}"] * len(parts)), *parts)

@@ -28,9 +28,11 @@ _NUMBERED = pairs(
     """
     no|number nos|numbers vol|volume vols|volumes ch|chapter chap|chapter fig|figure figs|figures
     sec|section eq|equation ep|episode art|article p|page pp|pages pg|page pgs|pages ex|exercise
-    tel|telephone ext|extension apt|apartment ste|suite rm|room app|appendix
+    tel|telephone ext|extension apt|apartment ste|suite rm|room app|appendix op|opus hwy|highway rte|route
+    rt|route bk|book pt|part pts|parts min|minimum max|maximum est|established avg|average para|paragraph
     """
 )
+_LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
 _DIALLED = (
     r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
     r"tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
@@ -66,11 +68,19 @@ class Codes:
                 r"?\d{3}[-.]\d{3}[-.]\d{4}(?![\w-])",
                 self.phone,
             ),
-            rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
-            rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,4}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
             rule(
                 "phone",
-                rf"(?P<lead>\b(?:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
+                r"(?<![\w.,-])(?:(1)-)?(8)(?:00|(\d\d))-(?=[A-Z]{2,})",
+                lambda m: " ".join(
+                    [*(["one"] if m[1] else []), "eight", numbers.whole(m[3]) if m[3] else "hundred", ""]
+                ),
+                "8",
+            ),
+            rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
+            rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,6}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
+            rule(
+                "phone",
+                rf"(?P<lead>\b(?i:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
                 self.dialled,
             ),
             rule(
@@ -102,14 +112,21 @@ class Codes:
             rule("code", r"\b911(?= (?:call|operator|dispatch|emergency))", lambda m: "nine one one", "9"),
             rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
             rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
-            rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?!\d)", _aircraft, "BA"),
+            rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?:-(\d)00)?(?!\d)", _aircraft, "BA"),
             rule("code", r"(?<![\w.,-])\d{4}(?: \d{4}){2,}(?!\w)", self.groups, " "),
         ]
 
     def plain(self) -> list[Rule]:
         number = r"[\d\U000f0000-\U000ffffd]"
+        year = r"(?=(?:[12]\d{3}\b|c(?:a|irca)?\.?\s|[\U000f0000-\U000ffffd]))"
         return [
             rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
+            rule(
+                "charge",
+                r"(?:(?<=[A-Z])|(?<=[A-Z][a-z])|(?<=[A-Z]\d))\^(\d?)([-+−])(?!\w)",
+                lambda m: f" {numbers.whole(m[1]) if m[1] else ''} {'plus' if m[2] == '+' else 'minus'}",
+                "^",
+            ),
             rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
             rule(
                 "label",
@@ -118,6 +135,7 @@ class Codes:
                 ".",
             ),
             rule("label", r"\bNo (?=\d)", lambda m: ("Number ", "No ") if self.british else None, "N"),
+            rule("label", rf"(?<![\w.])([bdr]|fl)\.\s?{year}", lambda m: f"{_LIVED[m[1]]} ", "."),
             rule("label", r"\bca?\.\s?(?=\d{3,4}\b|[\U000f0000-\U000ffffd])", lambda m: "circa ", "."),
             rule("label", r"(?<!\w)#(?=\d+[A-Za-z])", lambda m: "hashtag ", "#"),
             rule("label", rf"(?<!\w)#\s?(?={number}(?!\d*[A-Za-z]))", lambda m: "number ", "#"),
@@ -267,7 +285,8 @@ def _aircraft(match: re.Match[str]) -> Readings:
     letter = " A" if " A" in match.group() else ""
     readings = numbers.readings(match[2] + match[3])
     pair = f"{numbers.whole(match[2])} {'oh ' if match[3][0] == '0' else ''}{numbers.cardinal(int(match[3]))}"
-    return [f"{match[1]}{letter} {one}" for one in (pair, *readings)]
+    kind = f" {numbers.cardinal(int(match[4]))} hundred" if match[4] else ""
+    return [f"{match[1]}{letter} {one}{kind}" for one in (pair, *readings)]
 
 
 def _power(match: re.Match[str]) -> Readings:

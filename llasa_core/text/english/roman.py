@@ -101,7 +101,14 @@ def roman(text: str) -> int:
 def _regnal(name: str, match: re.Match[str]) -> Readings:
     number = next(group for group in reversed(match.groups()) if group and re.fullmatch(_ROMAN, group))
     after = match.string[match.end() :]
-    ruler = re.match(rf"(?:{_HONOURS})\b", match.group()) or re.match(r"\s(?:of|and [A-Z])", after)
+    begins = not match.string[: match.start()].rstrip() or match.string[: match.start()].rstrip()[-1] in ".!?"
+    ruler = (
+        re.match(rf"(?:{_HONOURS})\b", match.group())
+        or re.match(r"\s(?:of|and [A-Z]|is|has|reigns|rules|dies|marries)\b", after)
+        or (
+            begins and re.match(r"\s(?:was|had|became|died|reigned|ruled|married|granted|succeeded)\b", after)
+        )
+    )
     if number == "I" and re.match(r"\s\w", after) and not ruler:
         return None  # "said George I think" has no first George
     if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC") or f"{name} {number}" == "Malcolm X":
@@ -115,14 +122,21 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
     ]
 
 
-_NOT_A_PRONOUN = re.compile(r"\s(?:of|is|or|to|in|diabetes|errors?|[A-Z][a-z]+s)\b")
+_NOT_A_PRONOUN = re.compile(
+    r"\s(?:of|is|or|to|in|diabetes|errors?|listed (?:building|church|house)s?|[A-Z][a-z]+s)\b"
+)
+_NEVER_A_PRONOUN = ("World War", "Super Bowl", "Star Wars", "Rocky", "Apollo", "Saturn", "Olympiad")
+_LETTERED = frozenset("C D L M".split())
 """Behind "World War I": what does not follow "the book I read"."""
 
 
 def _counted(match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
+    if match[2] in _LETTERED:
+        return None  # "Grade C", "Appendix D"
     if match[2].upper() == "I" and (
-        match[2] == "i" or (re.match(r"\s\w", after) and not _NOT_A_PRONOUN.match(after))
+        match[2] == "i"
+        or (re.match(r"\s\w", after) and match[1] not in _NEVER_A_PRONOUN and not _NOT_A_PRONOUN.match(after))
     ):
         return None
     value = roman(match[2])

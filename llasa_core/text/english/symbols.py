@@ -47,7 +47,19 @@ def rules() -> list[Rule]:
         rule("range", rf"\b({named})[-–](?={named}\b|{mark})", lambda m: f"{m[1]} to", "-–"),
         rule("sign", rf"(?<![\w)])[~≈±<>≤≥+]\s?(?={mark})", lambda m: _BEFORE[m.group().strip()], "~≈±<>≤≥+"),
         rule("sign", r"(?<=[\w\U000f0000-\U000ffffd])\+\+(?!\w)", lambda m: " plus plus", "+"),
-        rule("sign", r"(?<=\b[A-G])#(?!\w)", lambda m: " sharp", "#"),
+        rule(
+            "sign",
+            r"(?<=\b[A-Ga-g])[♭♯]|(?<=\b[A-G])#(?!\w)",
+            lambda m: " flat" if m.group() == "♭" else " sharp",
+            "#♭♯",
+        ),
+        rule(
+            "sign",
+            rf"(?:§§|¶¶)\s?(?={mark})",
+            lambda m: "sections" if m.group()[0] == "§" else "paragraphs",
+            "§¶",
+        ),
+        rule("sign", rf"¶\s?(?={mark})", lambda m: "paragraph", "¶"),
         rule(
             "sign",
             r"(?:(?<=\b[A-Za-z])|(?<=[\U000f0000-\U000ffffd]))\^\+?(?=[\w\U000f0000-\U000ffffd-])",
@@ -55,6 +67,9 @@ def rules() -> list[Rule]:
             "^",
         ),
         rule("sign", r"(?<!\S)#(?=[A-Za-z])", lambda m: "hashtag ", "#"),
+        rule(
+            "sign", rf"(?<=[\w)\U000f0000-\U000ffffd])[<>](?=\.?{mark})", lambda m: _COMPARED[m.group()], "<>"
+        ),
         rule("sign", r"(?<=\s)[<>](?=\s?[\w\U000f0000-\U000ffffd.$-])", lambda m: _COMPARED[m.group()], "<>"),
         rule(
             "sign",
@@ -98,8 +113,10 @@ _ORPHAN = re.compile(
 _CLOSING = re.compile(r"(?<=\w)'+(?![\w\U000f0000-\U000ffffd])")
 _ELLIPSIS = re.compile(r"\s*(?:\.\s?){3,}|\s*…+")
 _DASHES = re.compile(r"\s*(?:--+|[—–]+|(?<=\s)-+(?=\s)|(?<=\s)-+$|^-+(?=\s))\s*")
-_JOINED = re.compile(rf"(?<={_MARKED})[-/\\_~|]+(?={_MARKED})|(?<={_MARKED})-(?=\s)|(?<=\s)-(?={_MARKED})")
-_DROPPED = re.compile(r"[\"`*_~^→|\\/\[\]{}<>#′″]+")
+_JOINED = re.compile(
+    rf"(?<=\b[A-Z])–(?={_MARKED})|(?<={_MARKED})[-/\\_~|]+(?={_MARKED})|(?<={_MARKED})-(?=\s)|(?<=\s)-(?={_MARKED})"
+)
+_DROPPED = re.compile(r"[\"`*_~^→|\\/\[\]{}<>#′″♭♯¶]+")
 
 
 def separate(text: str) -> str:

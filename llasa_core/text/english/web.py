@@ -7,13 +7,17 @@ from llasa_core.text.rules import Readings, Rule, rule
 
 _TOP = (
     "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|"
-    "html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
+    "html?|pdf|txt|zip|exe|py|js|jpe?g|png|gif|svg|mp3|mp4|wav|flac|mov|docx?|xlsx?|pptx?|csv|json|xml|ya?ml|md|css|php|"
+    "cpp|sh|log|dll|iso|apk|jar"
 )
 _MARKS = {
     ".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark",
     "=": "equals", "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "@": "at",
 }  # fmt: skip
-_SPELLED = frozenset("http https ftp www html htm pdf txt csv php io ai uk us eu tv js py cn jp mp3".split())
+_SPELLED = frozenset(
+    "http https ftp www html htm pdf txt csv php xml css jpg png gif svg md io ai uk us eu tv js py cn jp "
+    "mp3".split()
+)
 
 
 def rules() -> list[Rule]:
@@ -21,12 +25,19 @@ def rules() -> list[Rule]:
     return [
         rule(
             "url",
-            rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b"
+            rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@-])(?:[\w-]+\.)+(?:{_TOP})\b"
             r"(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)",
             lambda m: _address(m.group()),
             ".:",
         ),
         rule("e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"),
+        rule("url", rf"(?<![\w.])\.(?=(?:{_TOP}|NET)\b)", lambda m: "dot ", "."),
+        rule(
+            "url",
+            r"\blocalhost:(\d+)",
+            lambda m: [f"localhost colon {one}" for one in numbers.readings(m[1])],
+            ":",
+        ),
         rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
     ]
 

@@ -10,7 +10,9 @@ _TITLES = pairs(
     Mr|Mister Mrs|Missus Ms|Ms Mx|Mx Messrs|Messieurs Dr|Doctor Drs|Doctors Prof|Professor Rev|Reverend
     Hon|Honorable Gen|General Col|Colonel Sgt|Sergeant Capt|Captain Lt|Lieutenant Cmdr|Commander
     Adm|Admiral Maj|Major Gov|Governor Sen|Senator Rep|Representative Pres|President Mt|Mount Ft|Fort
-    Cpl|Corporal Pvt|Private Supt|Superintendent Fr|Father Mme|Madame Mlle|Mademoiselle
+    Cpl|Corporal Brig|Brigadier Pfc|Private_First_Class Msgr|Monsignor Atty|Attorney Insp|Inspector
+    Det|Detective Amb|Ambassador Cdr|Commander Comdr|Commander Sec|Secretary Bro|Brother Sra|Señora
+    Pvt|Private Supt|Superintendent Fr|Father Mme|Madame Mlle|Mademoiselle
     """
 )
 _BARE_TITLES = "Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Capt|Sgt|Lt|Messrs"
@@ -23,10 +25,13 @@ _ALWAYS = pairs(
     hwy|highway blvd|boulevard ave|avenue rd|road ln|lane sq|square jr|junior sr|senior esq|esquire
     assn|association dist|district asst|assistant mgr|manager univ|university yrs|years hrs|hours
     mins|minutes lbs|pounds intl|international orig|original para|paragraph pron|pronounced acct|account
+    ct|court pl|place ter|terrace cir|circle pkwy|parkway expy|expressway hts|heights mts|mountains
     attn|attention op|opus co|company appt|appointment
     """
 )
-_NEEDS_CAPITAL = frozenset("inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep".split())
+_NEEDS_CAPITAL = frozenset(
+    "inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep ct pl ter cir pkwy expy hts mts".split()
+)
 """Abbreviations that follow a name ("Acme Inc."), and are words, or the end of a sentence, elsewhere."""
 _INITIALISMS = {
     "e.g.": ("for example", "e g"), "i.e.": ("that is", "i e"), "a.k.a.": ("also known as", "A K A"),
@@ -35,11 +40,48 @@ _INITIALISMS = {
     "w.r.t.": ("with respect to",), "d.i.y.": ("D I Y",),
 }  # fmt: skip
 _SLANG = {"w/o": "without", "w/": "with", "b/c": "because", "c/o": "care of", "n/a": "N A", "a/c": "A C"}
+_DAY_NAMES = dict(
+    zip(
+        "Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun".split(),
+        "Monday Tuesday Tuesday Wednesday Thursday Thursday Thursday Friday Saturday Sunday".split(),
+        strict=True,
+    )
+)
+_MONTH_NAMES = dict(
+    zip(
+        "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec".split(),
+        "January February March April June July August September September October November December".split(),
+        strict=True,
+    )
+)
 _STREETS = (
     "Main|Elm|Oak|High|Park|Church|Market|Wall|Bond|Baker|Fleet|Front|Water|Pine|Maple|Cedar|"
     "Washington|Lincoln|Jefferson|Broad|Bourbon"
 )
 _SENTENCE_END = re.compile(r"\s*[\"')]*\s*(?:$|[A-Z\"'])")
+
+
+def _days_and_months() -> list[Rule]:
+    """`Mon.-Fri.`, `Jan–Mar`, `Sun. morning`, `Thurs 4 July`."""
+    mark = "[\U000f0000-\U000ffffd]"
+    days, months = "|".join(_DAY_NAMES), "|".join(_MONTH_NAMES)
+    names = _DAY_NAMES | _MONTH_NAMES
+
+    def between(match: re.Match[str]) -> Readings:
+        first, last = names[match[1]], names[match[2]]
+        return [_ending(match, f"{first} {word} {last}") for word in ("to", "through")]
+
+    return [
+        *(
+            rule("range", rf"\b({each})\b\.?\s?[-–—]\s?({each})\b\.?", between, "-–—")
+            for each in (days, months)
+        ),
+        rule(
+            "date",
+            rf"\b({days})(?:\.(?=,?\s(?:morning|afternoon|evening|night|noon|at)\b)|(?=,?\s{mark}))",
+            lambda m: names[m[1]],
+        ),
+    ]
 
 
 def rules(british: bool) -> list[Rule]:
@@ -54,6 +96,7 @@ def rules(british: bool) -> list[Rule]:
             lambda m: [_SLANG[m.group().lower()] + (" " if m.group()[-1] == "/" else "")],
             "/",
         ),
+        *_days_and_months(),
         rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
         rule("abbreviation", rf"\b({_BARE_TITLES}){before_name}", lambda m: _title(m[1], british)),
@@ -64,6 +107,12 @@ def rules(british: bool) -> list[Rule]:
         ),
         rule("abbreviation", r"(?<!\w)St\b\.?(?:'s)?", _saint_or_street, "S"),
         rule("abbreviation", r"(?<!\w)Dr\b\.?(?!\w)", _doctor_or_drive, "D"),
+        rule(
+            "abbreviation",
+            rf"(?:(?<=^)|(?<=[a-z,.] ))Sr\.{before_name}",
+            lambda m: ("Sister", "Senior", "Señor"),
+            "S",
+        ),
         rule("abbreviation", r"\b(?:Mount|Mt)\.(?=\s[A-Z])", lambda m: "Mount", "M"),
         rule("abbreviation", rf"\b({always})\.(?!\w)", _always, ".", re.IGNORECASE),
         rule("abbreviation", r"(?<![\w/.])(?:vs|etc|approx)\b(?![./])", lambda m: _ALWAYS[m.group()]),
