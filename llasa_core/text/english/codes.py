@@ -154,6 +154,16 @@ class Codes:
                 "+",
             ),
             rule(
+                "money",
+                rf"{START}({NUMBER})p(?!\w)",
+                lambda m: [
+                    f"{one} {name}"
+                    for name in (("pence", "p") if self.british else ("p", "pence"))
+                    for one in self.number(m[1])
+                ],
+                "p",
+            ),
+            rule(
                 "plural",
                 r"(?<![\w.,])(\d+)'?s\b",
                 lambda m: [numbers.plural(one) for one in numbers.readings(m[1])[:4]],
@@ -232,6 +242,7 @@ class Codes:
         return [
             best,
             " dot ".join(numbers.whole(part) for part in parts),
+            " point ".join("oh" if part == "0" else numbers.whole(part) for part in parts),
             "~" + " ".join(numbers.whole(part) for part in parts),
         ]
 

@@ -220,12 +220,15 @@ def _describes(match: re.Match[str]) -> bool:
     """Whether the money is what a thing costs: "a $50 fine", "a $1.5-million grant"."""
     before, after = match.string[: match.start()], match.string[match.end() :]
     follows = re.match(r"[\s-]([a-z]+)", after)
-    if not follows or follows[1] in _NOT_COUNTED or re.search(r"\d-?$", before):
+    if (
+        not follows
+        or follows[1] in _NOT_COUNTED
+        or match.group().endswith("a")
+        or re.search(r"\d-?$", before)
+    ):
         return False
     hyphen = after[0] == "-" or bool(re.search(r"\d-[a-z]", match.group()))
-    return (hyphen and not after.startswith("-a-")) or bool(
-        re.search(r"\b(?:an?|another|each|every)\s$", before, re.IGNORECASE)
-    )
+    return hyphen or bool(re.search(r"\b(?:an?|another|each|every)\s$", before, re.IGNORECASE))
 
 
 _PERIODS = {"mo": "month", "yr": "year", "hr": "hour", "h": "hour", "wk": "week", "pp": "person"}

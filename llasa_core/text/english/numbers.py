@@ -93,6 +93,8 @@ def readings(text: str, british: bool = False) -> tuple[str, ...]:
     if "." in text:
         before, _, after = text.partition(".")
         found = [decimal(text, british)]
+        if "0" in after:
+            found.append(found[0].replace(digits(after), digits(after, "oh")))
         if not before:
             found.append(f"zero {found[0]}")
         if before == "0":

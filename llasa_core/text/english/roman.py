@@ -105,9 +105,7 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
     ruler = (
         re.match(rf"(?:{_HONOURS})\b", match.group())
         or re.match(r"\s(?:of|and [A-Z]|is|has|reigns|rules|dies|marries)\b", after)
-        or (
-            begins and re.match(r"\s(?:was|had|became|died|reigned|ruled|married|granted|succeeded)\b", after)
-        )
+        or (begins and re.match(r"\s(?:was|had|became|died|reigned|ruled|married|succeeded)\b", after))
     )
     if number == "I" and re.match(r"\s\w", after) and not ruler:
         return None  # "said George I think" has no first George

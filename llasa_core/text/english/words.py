@@ -30,7 +30,8 @@ _ALWAYS = pairs(
     """
 )
 _NEEDS_CAPITAL = frozenset(
-    "inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep ct pl ter cir pkwy expy hts mts".split()
+    "inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep ct pl ter cir pkwy expy hts "
+    "mts".split()
 )
 """Abbreviations that follow a name ("Acme Inc."), and are words, or the end of a sentence, elsewhere."""
 _INITIALISMS = {
@@ -109,8 +110,8 @@ def rules(british: bool) -> list[Rule]:
         rule("abbreviation", r"(?<!\w)Dr\b\.?(?!\w)", _doctor_or_drive, "D"),
         rule(
             "abbreviation",
-            rf"(?:(?<=^)|(?<=[a-z,.] ))Sr\.{before_name}",
-            lambda m: ("Sister", "Senior", "Señor"),
+            rf"(?:^|(?<=[a-z,.] ))Sr\.{before_name}",
+            lambda m: ("Sister", "Señor"),
             "S",
         ),
         rule("abbreviation", r"\b(?:Mount|Mt)\.(?=\s[A-Z])", lambda m: "Mount", "M"),
