@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from llasa_core.text.english import roman, symbols, times, web, words
+from llasa_core.text.english import places, roman, scripture, symbols, times, web, words
 from llasa_core.text.english.amounts import Amounts
 from llasa_core.text.english.codes import Codes
 from llasa_core.text.english.dates import Dates
@@ -15,6 +15,10 @@ _GROUPS = re.compile(
     r"(?<![\d.,+'_])(\d{1,3})((?: \d{3}){2,}|(?: 000)+|(?:'\d{3})+|(?:_\d{3})+)(?![\d,'_]|[.]\d)"
 )
 """Thousands that are set apart by spaces, apostrophes or underscores."""
+_LINK = re.compile(r"!?\[([^\[\]]+)\]\((?:https?:|/|#|www)[^()\s]*\)")
+"""Of Markdown: the words are read, not where they lead."""
+_CITED = re.compile(r"(?:(?<=[.,;:!?)])|(?<=[a-z]{3}))(?:\[\d{1,3}\])+(?=[\s.,;:!?)]|$)")
+"""Marks of footnotes: `as was shown.[12]`."""
 
 
 @lru_cache(maxsize=2)
@@ -22,18 +26,20 @@ def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rul
     codes = Codes(british)
     readers = (Money(british), Dates(british), Measures(british), Amounts(british))
     digits = [
+        *scripture.rules(),
         *codes.codes(),
         *times.rules(),
         *(one for reader in readers for one in reader.rules()),
         *codes.plain(),
     ]
-    plain = [*roman.rules(), *words.rules(british), *symbols.rules()]
+    plain = [*roman.rules(), *places.rules(), *words.rules(british), *symbols.rules()]
     return tuple(web.rules()), tuple(digits), tuple(plain)
 
 
 def read(text: str, british: bool, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
     addresses, digits, plain = _rules(british)
+    text = _CITED.sub("", _LINK.sub(r"\1", text))
     text = apply(addresses, roman.plain_roman(text).replace("``", '"'), changes)
     if any("0" <= character <= "9" for character in text):
         text = _GROUPS.sub(lambda m: m[1] + re.sub("[ '_]", ",", m[2]), text)

@@ -5,19 +5,9 @@ from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
 from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
+from llasa_core.text.english.places import STATES
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
-_STATES = pairs(
-    """
-    AL|Alabama AK|Alaska AZ|Arizona AR|Arkansas CA|California CO|Colorado CT|Connecticut DE|Delaware
-    FL|Florida GA|Georgia HI|Hawaii ID|Idaho IL|Illinois IN|Indiana IA|Iowa KS|Kansas KY|Kentucky
-    LA|Louisiana ME|Maine MD|Maryland MA|Massachusetts MI|Michigan MN|Minnesota MS|Mississippi
-    MO|Missouri MT|Montana NE|Nebraska NV|Nevada NH|New_Hampshire NJ|New_Jersey NM|New_Mexico NY|New_York
-    NC|North_Carolina ND|North_Dakota OH|Ohio OK|Oklahoma OR|Oregon PA|Pennsylvania RI|Rhode_Island
-    SC|South_Carolina SD|South_Dakota TN|Tennessee TX|Texas UT|Utah VT|Vermont VA|Virginia WA|Washington
-    WV|West_Virginia WI|Wisconsin WY|Wyoming DC|D_C
-    """
-)
 _LABELS = (
     "chapter|part|section|episode|volume|season|level|lesson|unit|day|week|track|scene|act|book|verse|"
     "page|figure|table|"
@@ -32,6 +22,7 @@ _NUMBERED = pairs(
     rt|route bk|book pt|part pts|parts min|minimum max|maximum est|established avg|average para|paragraph
     """
 )
+_RATES = {"km/h": "kilometers per hour", "m/s": "meters per second"}
 _LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
 _DIALLED = (
     r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
@@ -54,7 +45,7 @@ class Codes:
                 self.ip,
                 ".",
             ),
-            rule("postal number", rf"\b({'|'.join(_STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
+            rule("postal number", rf"\b({'|'.join(STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
             rule("postal number", r"\b([A-Z]{1,2})(\d{1,2})([A-Z]?)\s(\d)([A-Z]{2})\b", self.postcode),
             rule(
                 "phone",
@@ -110,6 +101,14 @@ class Codes:
         """Numbers that have a reading of their own."""
         return [
             rule("code", r"\b911(?= (?:call|operator|dispatch|emergency))", lambda m: "nine one one", "9"),
+            rule(
+                "meter",
+                r"\b([2-9])/([48])(?= time\b)",
+                lambda m: " ".join(map(numbers.whole, m.groups())),
+                "/",
+            ),
+            rule("code", r"\bK[-–]12\b", lambda m: ("K twelve", "K through twelve", "K to twelve"), "K"),
+            rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
             rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
             rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
             rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?:-(\d)00)?(?!\d)", _aircraft, "BA"),
@@ -139,6 +138,10 @@ class Codes:
             rule("label", r"\bca?\.\s?(?=\d{3,4}\b|[\U000f0000-\U000ffffd])", lambda m: "circa ", "."),
             rule("label", r"(?<!\w)#(?=\d+[A-Za-z])", lambda m: "hashtag ", "#"),
             rule("label", rf"(?<!\w)#\s?(?={number}(?!\d*[A-Za-z]))", lambda m: "number ", "#"),
+            rule(
+                "label", r"(?<=[\U000f0000-\U000ffffd] )x(?=\d{2,5}\b)", lambda m: ("extension ", "x "), "x"
+            ),
+            rule("rate", r"(?<![\w/])(?:km/h|m/s)(?![\w/^])", lambda m: _RATES[m.group()], "/"),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
             rule(
@@ -192,7 +195,7 @@ class Codes:
         return [
             f"{state} {one}"
             for one in numbers.spelled(digits)
-            for state in (_STATES[match[1]], " ".join(match[1]), match[1])
+            for state in (STATES[match[1]], " ".join(match[1]), match[1])
         ]
 
     def postcode(self, match: re.Match[str]) -> Readings:
@@ -230,7 +233,9 @@ class Codes:
             return None
         if re.match(r"\s(?:people|men|women|\w+[^s\W]s)\b", match.string[match.end() :]):
             return None  # "call 300 friends"
-        return [f"{match['lead']}{one}" for one in numbers.spelled(match["n"])]
+        also = self.number(match["n"]) if match["n"].isdigit() and len(match["n"]) < 4 else ()
+        found = dict.fromkeys((*numbers.spelled(match["n"]), *also))
+        return [f"{match['lead']}{one}" for one in found]
 
     def groups(self, match: re.Match[str]) -> Readings:
         ending = " X" if match.group()[-1] in "xX" else ""
@@ -283,6 +288,11 @@ class Codes:
 
 
 _POINTED_OR_NUMBER = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{2,}}(?![\d.])|{NUMBER})"
+
+
+def _double(digit: str) -> Readings:
+    """`007`"""
+    return [f"{zeros} {numbers.digits(digit)}" for zeros in ("zero zero", "double oh", "oh oh")]
 
 
 def _lines(match: re.Match[str]) -> Readings:

@@ -47,6 +47,26 @@ class Measures(Numbers):
                 "/",
             ),
             rule(
+                "temperature",
+                rf"{START}(\d{{2,4}})([CF])(?![\w°])",
+                self.bare_degrees,
+                "CF",
+            ),
+            rule(
+                "temperature",
+                rf"{START}({NUMBER})\sK(?![\w°])",
+                lambda m: [
+                    f"{one} {name}" for name in ("kelvins", "kelvin", "K") for one in self.number(m[1])
+                ],
+                "K",
+            ),
+            rule(
+                "age",
+                rf"{START}(\d{{1,3}})\s?-?y/?o(?!\w)",
+                lambda m: [f"{one} year{ending} old" for ending in ("", "s") for one in self.number(m[1])],
+                "y",
+            ),
+            rule(
                 "dimension",
                 rf"{START}(?:{side}\s?[x×]\s?){{1,2}}{side}(?![\w/^])",
                 self.sides,
@@ -141,12 +161,27 @@ class Measures(Numbers):
         scale = f" {words[match['scale']]}" if match["scale"] else ""
         counts = self.number(match["number"])
         found = combined("{} to {}", self.number(match["first"]), counts) if match["first"] else counts
-        readings = combined(f"{{}} {name}{scale}", found)
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        describes = re.search(r"\ban?\s$", before, re.IGNORECASE) and re.match(r"\s[a-z]", after)
+        kinds = ("degree", name) if describes else (name, "degree")
+        readings = [
+            one for kind in dict.fromkeys(kinds) for one in combined(f"{{}} {kind}{scale}", found[:12])
+        ]
         if match["scale"] == "C":
-            readings = (*readings, *combined(f"{{}} {name} centigrade", found))
+            readings = [*readings, *combined(f"{{}} {name} centigrade", found)]
         if match["rate"]:
             readings = combined("{}{}", readings, rate_words(match["rate"], self.british))
         return signed(match, readings)
+
+    def bare_degrees(self, match: re.Match[str]) -> Readings:
+        """`350F` in a recipe, but seat `12C`."""
+        name = {"C": "Celsius", "F": "Fahrenheit"}[match[2]]
+        warm = len(match[1]) == 3 or re.search(
+            r"\b(?:at|to|of|around|reached|hit|was|is|oven)\s$", match.string[: match.start()]
+        )
+        degrees = combined(f"{{}} degrees {name}", self.number(match[1]))
+        letters = combined(f"{{}} {match[2]}", self.number(match[1]))
+        return [*degrees, *letters] if warm else [*letters, *degrees]
 
     def power(self, match: re.Match[str]) -> Readings:
         exponent = match["exponent"].lstrip("+")
@@ -179,7 +214,9 @@ class Measures(Numbers):
             return None
         symbol = "in" if match["unit"] in '″"' else match["unit"]
         names = unit_words(symbol, not match[1] and int(match[2]) <= int(match[3]), self.british)
-        return combined("{} {}", found, names)
+        of = ("{} {}", "{} of an {}" if names[-1][0] in "aeiou" else "{} of a {}")
+        ofs = combined(of[1], found[:6], names[-1:]) if not match[1] else ()
+        return [*combined("{} {}", found, names)[:20], *ofs]
 
     def _fraction(self, match: re.Match[str]) -> Sequence[str] | None:
         whole, top, bottom = match[1], int(match[2]), int(match[3])

@@ -84,7 +84,7 @@ def rules() -> list[Rule]:
             _century,
             "IVX",
         ),
-        rule("roman number", r"\bWW(I{1,2})\b", lambda m: f"World War {numbers.cardinal(len(m[1]))}", "W"),
+        rule("roman number", r"\bWW(?:(I{1,2})\b|(?=[12\U000f0000-\U000ffffd]))", _war, "W"),
         rule("roman number", r"\b(?i:pages?|p\.|pp\.) ([ivxl]+)(?!\w)", _page, "ivxl"),
         rule("roman number", rf"(?<![\w'.-])([A-Z][a-z]\w+\s)?({_ROMAN})(?![\w'-]|\.\w)", _bare_roman, "IVX"),
     ]
@@ -141,6 +141,11 @@ def _counted(match: re.Match[str]) -> Readings:
     written = match.group()[: match.start(2) - match.start()].strip()
     words = {"Vol.": "Volume", "No.": "Number", "Ch.": "Chapter", "Pt.": "Part"}.get(written, written)
     return [f"{words} {numbers.cardinal(value)}", f"{words} the {numbers.ordinal(value)}"]
+
+
+def _war(match: re.Match[str]) -> Readings:
+    number = numbers.cardinal(len(match[1])) if match[1] else ""
+    return [f"World War {number}", f"W W {number}"]
 
 
 def _century(match: re.Match[str]) -> Readings:

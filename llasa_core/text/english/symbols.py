@@ -35,6 +35,13 @@ _BEFORE = {
     "+": ("plus", "positive"),
 }
 """Signs in front of a number, with other readings of them."""
+_SIGNS_TOO = {
+    "=": ("is equal to",),
+    "≠": ("is not equal to", "not equal to"),
+    "≤": ("is less than or equal to",),
+    "≥": ("is greater than or equal to",),
+    "×": ("by", "multiplied by"),
+}
 _COMPARED = {"<": "less than", ">": "greater than"}
 
 
@@ -59,11 +66,21 @@ def rules() -> list[Rule]:
             lambda m: "sections" if m.group()[0] == "§" else "paragraphs",
             "§¶",
         ),
+        rule("sign", rf"©\s?(?={mark})", lambda m: "copyright ", "©"),
+        rule("character", "©", lambda m: "", "©"),
+        rule("sign", r"(?<=\b[a-z])!(?=\s?[=+×*/])", lambda m: " factorial", "!"),
+        rule("function", r"\b([fgh])\(([a-z])\)", lambda m: (f"{m[1]} of {m[2]}", f"{m[1]} {m[2]}"), "("),
+        rule(
+            "sign",
+            r"√\s?(?=[\w(\U000f0000-\U000ffffd])",
+            lambda m: ("square root of ", "the square root of ", "root "),
+            "√",
+        ),
         rule("sign", rf"¶\s?(?={mark})", lambda m: "paragraph", "¶"),
         rule(
             "sign",
             r"(?:(?<=\b[A-Za-z])|(?<=[\U000f0000-\U000ffffd]))\^\+?(?=[\w\U000f0000-\U000ffffd-])",
-            lambda m: " to the power of ",
+            lambda m: (" to the power of ", " to the "),
             "^",
         ),
         rule("sign", r"(?<!\S)#(?=[A-Za-z])", lambda m: "hashtag ", "#"),
@@ -88,7 +105,7 @@ def rules() -> list[Rule]:
             "sign", r"(?<=[\U000f0000-\U000ffffd] )/(?= [\U000f0000-\U000ffffd])", lambda m: "divided by", "/"
         ),
         rule("sign", r"(?<=\S) ?→ ?(?=\S)", lambda m: "to", "→"),
-        rule("sign", rf"[{words}]", lambda m: _WORDS[m.group()]),
+        rule("sign", rf"[{words}]", lambda m: (_WORDS[m.group()], *_SIGNS_TOO.get(m.group(), ()))),
         rule("letter", rf"[{''.join(_GREEK)}{''.join(_GREEK).upper()}]", _greek),
     ]
 

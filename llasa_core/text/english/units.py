@@ -34,7 +34,7 @@ _TABLE = pairs(
     cc|c_c= mmol|millimole mol|mole in|inch px|pixel MP|megapixel dpi|dot_per_inch ppm|part_per_million
     IU|international_unit m2|square_meter km2|square_kilometer cm2|square_centimeter m3|cubic_meter
     cm3|cubic_centimeter fl_oz|fluid_ounce fl._oz|fluid_ounce fl_oz.|fluid_ounce fl._oz.|fluid_ounce
-    kΩ|kiloohm MΩ|megaohm kA|kiloamp μA|microamp μL|microliter μl|microliter ng|nanogram pg|picogram
+    kΩ|kilohm MΩ|megohm kA|kiloamp μA|microamp μL|microliter μl|microliter ng|nanogram pg|picogram
     nmol|nanomole μmol|micromole pmol|picomole mEq|milliequivalent kN|kilonewton kbit|kilobit Mbit|megabit
     Gbit|gigabit TWh|terawatt_hour GJ|gigajoule nF|nanofarad μF|microfarad pF|picofarad mT|millitesla
     keV|kiloelectronvolt MeV|megaelectronvolt GeV|gigaelectronvolt eV|electronvolt ppb|part_per_billion

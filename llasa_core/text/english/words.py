@@ -98,6 +98,7 @@ def rules(british: bool) -> list[Rule]:
             "/",
         ),
         *_days_and_months(),
+        rule("abbreviation", r"(?<=[A-Za-z])\sv\.(?=\s[A-Z])", lambda m: (" versus", " v"), "."),
         rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
         rule("abbreviation", rf"\b({_BARE_TITLES}){before_name}", lambda m: _title(m[1], british)),
