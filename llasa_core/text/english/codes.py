@@ -22,7 +22,6 @@ _NUMBERED = pairs(
     rt|route bk|book pt|part pts|parts min|minimum max|maximum est|established avg|average para|paragraph
     """
 )
-_RATES = {"km/h": "kilometers per hour", "m/s": "meters per second"}
 _LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
 _DIALLED = (
     r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
@@ -141,7 +140,6 @@ class Codes:
             rule(
                 "label", r"(?<=[\U000f0000-\U000ffffd] )x(?=\d{2,5}\b)", lambda m: ("extension ", "x "), "x"
             ),
-            rule("rate", r"(?<![\w/])(?:km/h|m/s)(?![\w/^])", lambda m: _RATES[m.group()], "/"),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
             rule(
@@ -235,7 +233,8 @@ class Codes:
             return None  # "call 300 friends"
         also = self.number(match["n"]) if match["n"].isdigit() and len(match["n"]) < 4 else ()
         found = dict.fromkeys((*numbers.spelled(match["n"]), *also))
-        return [f"{match['lead']}{one}" for one in found]
+        lead = re.sub(r"(?i)ext\.", "extension", re.sub(r"(?i)tel\.?(?= )", "telephone", match["lead"]))
+        return [f"{lead}{one}" for one in found]
 
     def groups(self, match: re.Match[str]) -> Readings:
         ending = " X" if match.group()[-1] in "xX" else ""

@@ -215,7 +215,7 @@ class Measures(Numbers):
         symbol = "in" if match["unit"] in '″"' else match["unit"]
         names = unit_words(symbol, not match[1] and int(match[2]) <= int(match[3]), self.british)
         of = ("{} {}", "{} of an {}" if names[-1][0] in "aeiou" else "{} of a {}")
-        ofs = combined(of[1], found[:6], names[-1:]) if not match[1] else ()
+        ofs = combined(of[1], found[:6], names[:1]) if not match[1] else ()
         return [*combined("{} {}", found, names)[:20], *ofs]
 
     def _fraction(self, match: re.Match[str]) -> Sequence[str] | None:

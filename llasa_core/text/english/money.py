@@ -188,7 +188,7 @@ class Money(Numbers):
 
     def _sum(self, text: str, single: str, many: str, cents: str) -> Sequence[str]:
         before, _, after = text.replace(",", "").partition(".")
-        counts = self.number(before.lstrip("0") or "0") if before else ()
+        counts = self.number(text.partition(".")[0].lstrip("0") or "0") if before else ("zero",)
         name = single if before.lstrip("0") == "1" else many
         if not after or not int(after):
             return combined(f"{{}} {name}", counts)

@@ -62,6 +62,15 @@ _STREETS = (
 _SENTENCE_END = re.compile(r"\s*[\"')]*\s*(?:$|[A-Z\"'])")
 
 
+_RATES = {"km/h": "kilometers per hour", "m/s": "meters per second"}
+_CLIPPED = pairs("gov't|government int'l|international nat'l|national dep't|department ass'n|association")
+
+
+def _clipped(match: re.Match[str]) -> Readings:
+    words = _CLIPPED[match.group().lower()]
+    return words.capitalize() if match.group()[0].isupper() else words
+
+
 def _days_and_months() -> list[Rule]:
     """`Mon.-Fri.`, `Jan–Mar`, `Sun. morning`, `Thurs 4 July`."""
     mark = "[\U000f0000-\U000ffffd]"
@@ -98,6 +107,9 @@ def rules(british: bool) -> list[Rule]:
             "/",
         ),
         *_days_and_months(),
+        rule("rate", r"(?<![\w/])(?:km/h|m/s)(?![\w/^])", lambda m: _RATES[m.group()], "/"),
+        rule("abbreviation", r"\b(?:[Gg]ov't|[Ii]nt'l|[Nn]at'l|[Dd]ep't|[Aa]ss'n)(?!\w)", _clipped, "'"),
+        rule("abbreviation", r"\baka\b", lambda m: ("A K A", "also known as"), "k"),
         rule("abbreviation", r"(?<=[A-Za-z])\sv\.(?=\s[A-Z])", lambda m: (" versus", " v"), "."),
         rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
