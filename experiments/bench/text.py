@@ -1,8 +1,8 @@
 """`python -m experiments.bench.text`: sentences a minute that one core brings to spoken form and compares.
 
 Each sentence is normalised, and compared with a transcript of itself: its words without punctuation and
-capitals, of every third sentence one word lost. Sentences are drawn from a file with a seed, and no two are the
-same text, so that nothing that is remembered helps: a number stands before each. No model library is needed.
+capitals, of every third sentence one word lost. Sentences are drawn from a file with a seed; a number before
+each makes every text another, so that nothing that is remembered helps. No model library is needed.
 """
 
 from __future__ import annotations

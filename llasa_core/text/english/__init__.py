@@ -15,6 +15,8 @@ _GROUPS = re.compile(
     r"(?<![\d.,+'_])(\d{1,3})((?: \d{3}){2,}|(?: 000)+|(?:'\d{3})+|(?:_\d{3})+)(?![\d,'_]|[.]\d)"
 )
 """Thousands that are set apart by spaces, apostrophes or underscores."""
+_INVERSE = re.compile(r"(\d\s?[A-Za-zμ]{1,4}) ([A-Za-z]{1,3})\^[-−]([123])(?!\d)")
+"""`m s^-2`"""
 _LINK = re.compile(r"!?\[([^\[\]]+)\]\((?:https?:|/|#|www)[^()\s]*\)")
 """Of Markdown: the words are read, not where they lead."""
 _CITED = re.compile(r"(?:(?<=[.,;:!?)])|(?<=[a-z]{3}))(?:\[\d{1,3}\])+(?=[\s.,;:!?)]|$)")
@@ -39,9 +41,11 @@ def _rules(british: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rul
 def read(text: str, british: bool, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
     addresses, digits, plain = _rules(british)
+    text = re.sub(r"[-=]{1,2}>", "→", text)
     text = _CITED.sub("", _LINK.sub(r"\1", text))
     text = apply(addresses, roman.plain_roman(text).replace("``", '"'), changes)
-    if any("0" <= character <= "9" for character in text):
+    if "^" in text or any("0" <= character <= "9" for character in text):
+        text = _INVERSE.sub(lambda m: f"{m[1]}/{m[2]}" + ("" if m[3] == "1" else f"^{m[3]}"), text)
         text = _GROUPS.sub(lambda m: m[1] + re.sub("[ '_]", ",", m[2]), text)
         text = apply(digits, text, changes)
     return symbols.separate(apply(plain, text.replace("_", " "), changes))

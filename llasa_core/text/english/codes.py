@@ -17,9 +17,10 @@ _LABELS = (
 _NUMBERED = pairs(
     """
     no|number nos|numbers vol|volume vols|volumes ch|chapter chap|chapter fig|figure figs|figures
-    sec|section eq|equation ep|episode art|article p|page pp|pages pg|page pgs|pages ex|exercise
-    tel|telephone ext|extension apt|apartment ste|suite rm|room app|appendix op|opus hwy|highway rte|route
-    rt|route bk|book pt|part pts|parts min|minimum max|maximum est|established avg|average para|paragraph
+    sec|section eq|equation eqs|equations bldg|building flr|floor blk|block ep|episode art|article p|page
+    pp|pages pg|page pgs|pages ex|exercise tel|telephone ext|extension apt|apartment ste|suite rm|room
+    app|appendix op|opus hwy|highway rte|route rt|route bk|book pt|part pts|parts min|minimum max|maximum
+    est|established avg|average para|paragraph
     """
 )
 _LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
@@ -107,7 +108,6 @@ class Codes:
                 "/",
             ),
             rule("code", r"\bK[-–]12\b", lambda m: ("K twelve", "K through twelve", "K to twelve"), "K"),
-            rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
             rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
             rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
             rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?:-(\d)00)?(?!\d)", _aircraft, "BA"),
@@ -125,10 +125,11 @@ class Codes:
                 lambda m: f" {numbers.whole(m[1]) if m[1] else ''} {'plus' if m[2] == '+' else 'minus'}",
                 "^",
             ),
-            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
+            rule("power", r"(?<=[A-Za-zΑ-ω)])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
             rule(
                 "label",
-                rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)",
+                rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?"
+                rf"(?=#?{number}|[IVXL]+\b)|\b((?i:eqs?))\.\s?(?=\({number})",
                 _label,
                 ".",
             ),
@@ -141,6 +142,7 @@ class Codes:
                 "label", r"(?<=[\U000f0000-\U000ffffd] )x(?=\d{2,5}\b)", lambda m: ("extension ", "x "), "x"
             ),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
+            rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
             rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
             rule(
                 "number",
@@ -324,10 +326,11 @@ _ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?
 
 def _label(match: re.Match[str]) -> Readings:
     """`No. 7`, unless the full stop ends a sentence: "He said no. 3 men left.\""""
-    short, before = match[1].lower(), match.string[: match.start()]
-    if match[1].islower() and short == "no" and _ANSWERED.search(before):
+    written, before = match[1] or match[2], match.string[: match.start()]
+    short = written.lower()
+    if written.islower() and short == "no" and _ANSWERED.search(before):
         return None
-    if match[1].islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
+    if written.islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
         return None
     words = _NUMBERED[short]
-    return f"{words.capitalize() if match[1][0].isupper() else words} "
+    return f"{words.capitalize() if written[0].isupper() else words} "

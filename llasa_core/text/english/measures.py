@@ -12,6 +12,9 @@ _ATTACHED = frozenset("A J N T B in rad".split())
 """Units that are read only where they touch the number: "5 A" may be a grade, "5 in" a preposition."""
 _NAMED = re.compile(r"\b(?:Route|Rte\.?|Highway|Hwy\.?|Interstate|Exit|Room|Gate|Platform|Bus|Flight|Line) $")
 """Before a number that no unit follows: "Route 9 W\"."""
+_COUNT = re.compile(
+    r"\b(?:the|one|two|three|four|five|six|seven|eight|nine|ten|all|of|with|by|in) $", re.IGNORECASE
+)
 _QUOTES = {'"': "in", "″": "in", "'": "ft", "′": "ft"}
 
 
@@ -274,13 +277,15 @@ class Measures(Numbers):
             len(unit) == 1 and _NAMED.search(match.string[: match.start()])
         ):
             return None
-        if gap and len(unit) == 1 and re.match(r"\s[A-Z]", after):
-            return None  # "100 W Main Street"
+        if gap and len(unit) == 1 and re.match(r"\.?\s[A-Z\d\U000f0000-\U000ffffd]", after):
+            return None  # "100 W. Main Street"
         number = (
             match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d", match["number"]) else match["number"]
         )
         if unit == "s" and number.isdigit() and int(number) >= 100:
             return None  # "the 747s"
+        if unit == "s" and len(number) == 1 and _COUNT.search(match.string[: match.start()]):
+            return None  # "three 9s"
         if unit == "m" and re.match(r"\s(?:people|users|copies|views|years|followers)\b", after):
             return combined("{} million", self.number(number))
         exponent = {"^2": "square ", "^3": "cubic "}.get(match["exponent"] or "", "")

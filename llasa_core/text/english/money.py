@@ -21,7 +21,7 @@ from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _MAGNITUDE = (
     r"(?:\s|-(?=[a-z]{4}))?(?P<magnitude>thousand|million|billion|trillion|hundred|bn|mn|mln|tn|trn|"
-    r"[kKMB](?![\w/])|m(?![\w/²³^])|T(?![\w/]))"
+    r"[kKMB](?!\w|/(?!(?:mo|month|yr|year|day|wk|week|hr|hour|h|person|unit)\b))|m(?![\w/²³^])|T(?![\w/]))"
 )
 _SIGNS = {
     "$": ("dollar", "dollars", "cent"),

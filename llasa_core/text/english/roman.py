@@ -69,6 +69,13 @@ def rules() -> list[Rule]:
             lambda m: _regnal(f"{m[1]}{m[2]}", m),
             "IVXLCDM",
         ),
+        rule(
+            "roman number",
+            rf"\b((?i:{_COUNTED}|Vols?\.|Chs\.|Pts\.)(?i:s?))\s({_ROMAN})(?:\s?[-–—]\s?|\s(to|and|or|through|&)\s)"
+            rf"(?!I\s[a-z])({_ROMAN})(?![\w'])",
+            _several,
+            "IVXLCDM",
+        ),
         rule("roman number", rf"\b((?i:{_COUNTED}))(?i:s?)\s({_ROMAN})(?![\w'])", _counted, "IVXLCDM"),
         rule(
             "roman number",
@@ -146,6 +153,17 @@ def _counted(match: re.Match[str]) -> Readings:
 def _war(match: re.Match[str]) -> Readings:
     number = numbers.cardinal(len(match[1])) if match[1] else ""
     return [f"World War {number}", f"W W {number}"]
+
+
+def _several(match: re.Match[str]) -> Readings:
+    """`Parts I-III`, `Class I or II`."""
+    words = {"vols.": "Volumes", "vol.": "Volume", "chs.": "Chapters", "pts.": "Parts"}.get(
+        match[1].lower(), match[1]
+    )
+    if {match[2], match[4]} & _LETTERED:
+        return None
+    joined = {None: "to", "&": "and"}.get(match[3], match[3])
+    return f"{words} {numbers.cardinal(roman(match[2]))} {joined} {numbers.cardinal(roman(match[4]))}"
 
 
 def _century(match: re.Match[str]) -> Readings:

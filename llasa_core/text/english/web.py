@@ -7,8 +7,8 @@ from llasa_core.text.rules import Readings, Rule, rule
 
 _TOP = (
     "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|"
-    "html?|pdf|txt|zip|exe|py|js|jpe?g|png|gif|svg|mp3|mp4|wav|flac|mov|docx?|xlsx?|pptx?|csv|json|xml|ya?ml|md|css|php|"
-    "cpp|sh|log|dll|iso|apk|jar"
+    "py|js|md|css|php|cpp|sh|log|(?i:html?|pdf|txt|zip|exe|jpe?g|png|gif|svg|mp3|mp4|wav|flac|mov|docx?|xlsx?|pptx?|"
+    "csv|json|xml|ya?ml|dll|iso|apk|jar)"
 )
 _MARKS = {
     ".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark",

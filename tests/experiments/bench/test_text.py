@@ -2,9 +2,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from experiments.bench.text import main
 
 
+@pytest.mark.processes
 def test_no_model_library_is_needed():
     """In a process of its own: this one has imported them."""
     command = [sys.executable, "-m", "experiments.bench.text", "--count", "20"]
