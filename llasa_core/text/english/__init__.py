@@ -48,4 +48,4 @@ def read(text: str, british: bool, changes: list[Change]) -> str:
         text = _INVERSE.sub(lambda m: f"{m[1]}/{m[2]}" + ("" if m[3] == "1" else f"^{m[3]}"), text)
         text = _GROUPS.sub(lambda m: m[1] + re.sub("[ '_]", ",", m[2]), text)
         text = apply(digits, text, changes)
-    return symbols.separate(apply(plain, text.replace("_", " "), changes))
+    return symbols.separate(apply(plain, re.sub("[_ ]+", " ", text), changes))

@@ -143,7 +143,7 @@ class Codes:
             ),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
-            rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
+            rule("ordinal", rf"(?<!\d)({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
             rule(
                 "number",
                 rf"(?<![\w.,])(?P<minus>[-−]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",

@@ -121,7 +121,7 @@ def _greek(match: re.Match[str]) -> str | None:
 
 _TAGS = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _OPENING = re.compile(
-    rf"(?<![\w\U000f0000-\U000ffffd])'+(?!(?:{_ELISIONS})\b)(?=[\w\U000f0000-\U000ffffd])", re.IGNORECASE
+    rf"(?<![\w'\U000f0000-\U000ffffd])'++(?!(?:{_ELISIONS})\b)(?=[\w\U000f0000-\U000ffffd])", re.IGNORECASE
 )
 _ORPHAN = re.compile(
     r"(?<![\w\U000f0000-\U000ffffd])'+(?![\w\U000f0000-\U000ffffd])|(?<=[^\w\s\U000f0000-\U000ffffd])'+|"
