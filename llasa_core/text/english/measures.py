@@ -173,7 +173,7 @@ class Measures(Numbers):
         if match["scale"] == "C":
             readings = [*readings, *combined(f"{{}} {name} centigrade", found)]
         if match["rate"]:
-            readings = combined("{}{}", readings, rate_words(match["rate"], self.british))
+            readings = [*combined("{}{}", readings, rate_words(match["rate"], self.british))]
         return signed(match, readings)
 
     def bare_degrees(self, match: re.Match[str]) -> Readings:
