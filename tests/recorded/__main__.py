@@ -29,9 +29,6 @@ EARS = [*HEARD, *VOICE, "--judge", f"hubert-ctc:nano?{BENCHMARK}"]
 TRAIN = "The morning train is late again."
 SHIP = "The old king saw a ship on the river."
 BIRDS = "Seven green birds sit on the old wall."
-VERIFIERS = ["--verifier", "whisper:nano", "--verifier", "wavlm-sv:nano"]
-JUDGE = ["--judge", "hubert-ctc:nano"]
-"""Those that searched and judged when the searches were recorded."""
 
 SEARCHES: dict[str, list[str]] = {
     "best-of-n": [TRAIN, "-n", "4", *EARS],
@@ -57,9 +54,7 @@ def carry_out(arguments: list[str], main: str, more: list[str]) -> dict[str, Any
     """One search by the command line: what of its result must not change."""
     with tempfile.TemporaryDirectory() as folder:
         result, page = Path(folder, "result.json"), Path(folder, "page.html")
-        named = [] if "--verifier" in arguments else VERIFIERS
-        named = named if "--no-judge" in arguments else [*named, *JUDGE]
-        command = [sys.executable, "-m", main, "synth", *arguments, *named, *more]
+        command = [sys.executable, "-m", main, "synth", *arguments, *more]
         command += ["-o", f"{folder}/out.wav", "--json", str(result), "--report", str(page)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
