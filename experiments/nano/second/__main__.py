@@ -17,6 +17,7 @@ from experiments.programs import Positive, guarded
 from llasa_core.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from experiments.nano.data.corpus import Corpus
     from experiments.nano.second.corpus import Shards
 
 
@@ -35,7 +36,10 @@ class Options:
 
 
 FIRST_HOURS = 5.0
-CODEC_STEPS, DECODER_STEPS = 5000, 6000
+CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 6000, 6000
+SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
+RESYNTHESISED, RESYNTHESIS_SHARE = 6000, 0.4
+BUCKETS = (128, 192, 256, 352, 480, 640, 832, 1024)
 
 
 def first(o: Options) -> None:
@@ -83,12 +87,79 @@ def encode(o: Options) -> None:
     encode_shards(o.work / "corpus", o.work / "codec" / "model", o.work / "codes")
 
 
+def generator(o: Options) -> None:
+    from experiments.nano.data.prepare import align, prepare
+    from experiments.nano.second.corpus import Shards
+    from experiments.nano.second.encode import shard_codes
+    from experiments.nano.train.generator import Recipe, train_generator
+
+    corpus = Shards(o.work / "corpus")
+    align([corpus], o.seed)
+    builder, pieces = prepare(corpus, shard_codes(corpus, o.work / "codes"), n_codes=4096)
+    groups = [f"{u.voice}-{u.style}" for u in corpus.utterances]
+    recipe = Recipe(
+        steps=o.steps(GENERATOR_STEPS), seed=o.seed, hidden=320, heads=5, inner=960, buckets=BUCKETS
+    )
+    training, held_out = corpus.split("train"), corpus.split("dev")[:96]
+    train_generator(
+        builder,
+        [pieces[i] for i in training],
+        [groups[i] for i in training],
+        [pieces[i] for i in held_out],
+        o.work / "generator",
+        recipe,
+    )
+
+
+def resynthesis(o: Options) -> None:
+    from experiments.nano.data.extra import build_resynthesis
+    from experiments.nano.second.corpus import Shards
+    from experiments.nano.second.encode import shard_codes
+    from llasa_core.codec.codec import Codec
+
+    corpus, codec = Shards(o.work / "corpus"), Codec.from_source(str(o.work / "decoder" / "model"))
+    codes = shard_codes(corpus, o.work / "codes")
+    build_resynthesis(o.work / "resynthesis", corpus, codes, codec, RESYNTHESISED, o.seed)
+
+
+def _sources(o: Options) -> list[tuple[Corpus, float]]:
+    """The corpus and what the codec makes of a part of it, with their shares of a batch."""
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.second.corpus import Shards
+
+    again = Corpus(o.work / "resynthesis")
+    return [(Shards(o.work / "corpus"), 1 - RESYNTHESIS_SHARE), (again, RESYNTHESIS_SHARE)]
+
+
+def speaker(o: Options) -> None:
+    from experiments.nano.train.speaker import train_speaker
+
+    train_speaker(_sources(o), o.work / "speaker", o.steps(SPEAKER_STEPS), o.seed)
+
+
+def whisper(o: Options) -> None:
+    from experiments.nano.train.whisper import train_whisper
+
+    train_whisper(_sources(o), o.work / "whisper", o.steps(WHISPER_STEPS), o.seed)
+
+
+def emotion(o: Options) -> None:
+    from experiments.nano.train.emotion import train_emotion
+
+    train_emotion(_sources(o), o.work / "emotion", o.steps(EMOTION_STEPS), o.seed)
+
+
 STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
     "first": (first, "speak the first hours, from which the codec learns"),
     "codec": (codec, "train the codec on them"),
     "decoder": (decoder, "train its decoder against discriminators"),
     "corpus": (corpus, "speak the rest of the corpus"),
     "encode": (encode, "codes of the whole corpus"),
+    "generator": (generator, "align the whole corpus and train the language model"),
+    "resynthesis": (resynthesis, "the corpus as the codec says it, for the verifiers"),
+    "speaker": (speaker, "train the speaker verifier"),
+    "whisper": (whisper, "train the Whisper"),
+    "emotion": (emotion, "train the emotion2vec (needs funasr)"),
 }
 
 EPILOG = "\b\nSteps, in their order:\n" + "\n".join(

@@ -79,7 +79,9 @@ def told_apart(real: list[list[torch.Tensor]], fake: list[list[torch.Tensor]]) -
     return torch.stack(terms).mean()
 
 
-def deceived(real: list[list[torch.Tensor]], fake: list[list[torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+def deceived(
+    real: list[list[torch.Tensor]], fake: list[list[torch.Tensor]]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(the decoder's hinge loss, relative distance of the maps to those of the recording)."""
     verdicts = torch.stack([-f[-1].float().mean() for f in fake]).mean()
     distances = [

@@ -89,7 +89,9 @@ def draw(corpus: Shards, indices: list[int], generator: np.random.Generator) -> 
             start = int(generator.integers(len(bank) - CROP))
             part = slice(start, start + CROP)
             rows.append((padded[start * HOP : (start + CROP) * HOP], bank[part], states[part], pitch[part]))
-    waves, features, named, pitches = (torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+    waves, features, named, pitches = (
+        torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)
+    )
     return Crops(waves.clamp(-1, 1)[:, None], features, named, pitches)
 
 

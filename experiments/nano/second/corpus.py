@@ -77,7 +77,9 @@ def speak_shard(folder: Path, jobs: list[Job], seed: int) -> int:
     recordings: list[tuple[Utterance, NDArray[np.int16]]] = []
     for index, job in enumerate(jobs):
         try:
-            samples = voices.speak(job.text.written, voices.VOICES[job.voice], job.style, seed * SHARD + index)
+            samples = voices.speak(
+                job.text.written, voices.VOICES[job.voice], job.style, seed * SHARD + index
+            )
         except (ValueError, subprocess.CalledProcessError):
             continue
         line = Utterance(job.text.text, job.text.kind, job.voice, job.style, job.split, 0, len(samples))

@@ -66,16 +66,24 @@ def _family(engine: str, code: str, label: str, table: str) -> list[Voice]:
         formants, factor = map(float, item.split("/"))
         own = random.Random(f"{label}{number}")
         pace, spread = own.uniform(0.93, 1.07), own.uniform(0.8, 1.25)
-        found.append(Voice(f"{label}{number}", engine, code, formants, factor, round(pace, 3), round(spread, 3)))
+        found.append(
+            Voice(f"{label}{number}", engine, code, formants, factor, round(pace, 3), round(spread, 3))
+        )
     return found
 
 
 JOE = _family("joe", "", "joe", """1/1.1 0.94/1 0.97/1.25 1/1.45 1.03/1.1 1.04/1.3 1.07/1.2 1.07/1.55
     1.1/1.4 1.1/1.8 1.14/1.65 1.14/2 0.92/1.15 1/1.7 1.17/1.9 0.97/1 0.9/0.95 1.2/2.15 1.2/1.6 1.12/1.1
     1.16/1.35 0.94/1.35""")  # fmt: skip
-SLT = _family("flite", "slt", "slt", "1/1 0.96/0.9 1.04/1.1 1.07/1.2 0.92/0.82 1.1/1.3 1/1.2 1.04/0.92 0.92/1")
-RMS = _family("flite", "rms", "rms", "1/1 0.95/0.93 1.05/1.1 1.08/1.25 1.12/1.5 1/1.2 1.04/0.95 1.1/1.1 0.95/1.2")
-AWB = _family("flite", "awb", "awb", "1/1 0.95/0.92 1.05/1.1 1.09/1.3 1.12/1.5 1/0.85 1.02/1.25 0.95/1.15 1.09/1")
+SLT = _family(
+    "flite", "slt", "slt", "1/1 0.96/0.9 1.04/1.1 1.07/1.2 0.92/0.82 1.1/1.3 1/1.2 1.04/0.92 0.92/1"
+)
+RMS = _family(
+    "flite", "rms", "rms", "1/1 0.95/0.93 1.05/1.1 1.08/1.25 1.12/1.5 1/1.2 1.04/0.95 1.1/1.1 0.95/1.2"
+)
+AWB = _family(
+    "flite", "awb", "awb", "1/1 0.95/0.92 1.05/1.1 1.09/1.3 1.12/1.5 1/0.85 1.02/1.25 0.95/1.15 1.09/1"
+)
 HTS = _family("festival", "voice_cmu_us_slt_arctic_hts", "hts", "1/1 0.94/0.85 1.06/1.12 1.1/1.25")
 KAL = _family("flite", "kal16", "kal", "1/1")
 UNHEARD = _family("festival", "voice_ked_diphone", "ked", "1/1 1.06/1.25")
