@@ -35,7 +35,7 @@ class Options:
         return max(1, round(full * self.scale))
 
 
-FIRST_HOURS = 5.0
+FIRST_HOURS = 4.0
 CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 6000, 6000
 SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
 RESYNTHESISED, RESYNTHESIS_SHARE = 6000, 0.4
@@ -83,7 +83,7 @@ def corpus(o: Options) -> None:
 def encode(o: Options) -> None:
     from experiments.nano.second.encode import encode_shards
 
-    # the adversarial stage leaves the encoder alone, so codes of the codec before it are those of the codec after
+    # the adversarial stage leaves the encoder alone, so the codes before it are the codes after it
     encode_shards(o.work / "corpus", o.work / "codec" / "model", o.work / "codes")
 
 

@@ -1,4 +1,4 @@
-"""The adversarial stage of the codec: its decoder learns, on frozen codes, to deceive discriminators of spectra.
+"""The adversarial stage of the codec: its decoder learns, on frozen codes, to deceive discriminators.
 
 The discriminators are those of EnCodec (Defossez et al., arXiv 2210.13438) in small: two-dimensional
 convolutions over the complex spectrum at three resolutions. They are dropped afterwards. No encoder runs, so
@@ -22,7 +22,7 @@ from experiments.nano.train.training import Schedule, rng, train
 from llasa_core.codec.features import HOP, pad_to_hop
 
 CROP, BATCH = 75, 6
-"""Codes of a crop (1.5 s, as the decoder's group norms look at all of what they are given), crops of a batch."""
+"""Codes of a crop (1.5 s: the decoder's group norms look at all of it), and crops of a batch."""
 RESOLUTIONS = ((256, 64), (512, 128), (1024, 256))
 CHANNELS = 16
 SPECTRAL, MATCHING = 5.0, 2.0

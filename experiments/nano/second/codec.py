@@ -1,11 +1,11 @@
 """The second codec: 4,096 codes, which are asked for the pitch and the sounds as well as for the spectrum.
 
-4,096 = 4^6: twelve bits for every 20 ms instead of ten, since there are sixty voices instead of five and pitch
-is to be kept. Each code still occurs some 2,600 times in 60 hours, and the generator's table of codes is a
-million parameters; 16,384 codes would be four million and seen 660 times each.
+4,096 = 4^6: twelve bits for every 20 ms instead of ten, since there are many voices instead of five and
+pitch is to be kept. Each code still occurs some 2,600 times in 60 hours, and the table of codes in the
+generator is a million parameters; 16,384 codes would be four million, each seen 660 times.
 
-Of the model's own X-codec2 (arXiv 2502.04128) the second aim is the feature of a speech model; here it is the
-aligned phoneme state and the pitch, read off the quantised codes by convolutions that are dropped.
+The second aim of X-codec2 itself (arXiv 2502.04128) is the features of a speech model; here it is the aligned
+phoneme state and the pitch, read off the quantised codes by convolutions that are dropped.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ CROP, BATCH = 64, 8
 SOUND_WEIGHT, PITCH_WEIGHT = 0.3, 1.0
 MIDDLE_HZ = 150.0
 WARPED, WARP = 0.5, 0.15
-"""Share of the crops that are played faster or slower, and by how much at most: more throats than the corpus
-has.
-"""
+"""Share of the crops that are played faster or slower, and by how much at most (in log): further throats."""
 
 
 def config() -> Xcodec2Config:
@@ -59,8 +57,8 @@ def config() -> Xcodec2Config:
 
 @dataclass(frozen=True)
 class Crops:
-    """``waves`` [batch, 1, hops * 320], ``features`` [batch, hops, 160], ``states`` [batch, hops] (IGNORE where
-    unknown), ``pitch`` [batch, hops] in Hz, 0 where unvoiced.
+    """``waves`` [batch, 1, hops * 320], ``features`` [batch, hops, 160], ``states`` [batch, hops], ``pitch``
+    [batch, hops] in Hz, 0 where nothing is voiced.
     """
 
     waves: torch.Tensor

@@ -30,7 +30,7 @@ UNHEARD_SHARE, HELD_BACK_SHARE = 0.03, 0.02
 
 @dataclass(frozen=True)
 class Job:
-    """What is spoken by whom: ``split`` is train, dev or test (texts never trained on), or unheard (voices)."""
+    """What is spoken by whom: ``split`` is train, dev, test, or unheard (voices never trained on)."""
 
     text: texts.Text
     voice: str

@@ -58,7 +58,7 @@ _session: dict[str, Any] = {}
 
 @cache
 def joe() -> Path:
-    """The network's file in the installed package, which is not imported. Raises UserError where it is not."""
+    """The network's file in the installed package, which is not imported. Raises UserError without it."""
     try:
         path = Path(str(distribution(WHEEL).locate_file(f"{FOLDER}/{NAME}")))
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Pitch: measured by REAPER, moved by pitch-synchronous overlap-add (TD-PSOLA, Moulines & Charpentier 1990)."""
+"""Pitch: measured by REAPER, moved by TD-PSOLA (Moulines & Charpentier, 1990)."""
 
 from __future__ import annotations
 

@@ -23,14 +23,22 @@ from llasa_core.text import spoken_form
 WORDNET = Path("/usr/share/wordnet")
 FORTUNES = Path("/usr/share/games/fortunes")
 HELD_OUT = Path(__file__).with_name("held_out.txt")
-CHAPTERS = """art computers cookie definitions education food humorists kids law literature love magic medicine
-miscellaneous news paradoxum people pets platitudes politics science sports startrek wisdom work""".split()
+CHAPTERS = """art computers cookie definitions education food humorists kids law literature love magic
+    medicine miscellaneous news paradoxum people pets platitudes politics science sports startrek wisdom
+    work""".split()
 """Of the fortunes: what is mostly prose and for any reader."""
 
 WORDS = (3, 25)
 N_HELD_OUT, N_TEST = 300, 100
-SHARES = {"example": 0.45, "definition": 0.24, "fortune": 0.09, "phrase": 0.08, "word": 0.06, "name": 0.04,
-          "number": 0.04}  # fmt: skip
+SHARES = {
+    "example": 0.45,
+    "definition": 0.24,
+    "fortune": 0.09,
+    "phrase": 0.08,
+    "word": 0.06,
+    "name": 0.04,
+    "number": 0.04,
+}
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'])")
 _KEPT = re.compile(r"[A-Za-z' ,;:.!?-]+")
 
@@ -87,7 +95,7 @@ def fortunes() -> Iterator[Text]:
             continue
         for entry in path.read_text("utf-8", errors="ignore").split("\n%\n"):
             body = re.split(r"\n\s*--", entry)[0]
-            if re.search(r"^\s*[A-Z]\w*:|\t| {4}", body, re.M):
+            if re.search(r"^\s*[A-Z]\w*:|\t| {4}", body, re.MULTILINE):
                 continue
             for sentence in _SENTENCE.split(" ".join(body.split())):
                 if re.fullmatch(r"[A-Z][^\"(]+[.!?]", sentence) and (found := sayable(sentence, "fortune")):

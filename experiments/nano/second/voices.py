@@ -1,4 +1,4 @@
-"""Fifty-six voices in four styles, each made of a synthesizer's reading by moving its formants, pitch and pace.
+"""Fifty-six voices in four styles, each a synthesizer's reading with its formants, pitch and pace moved.
 
 The readers are those that a released recogniser understands (Whisper tiny.en, WER at most 0.15 on held-out
 sentences): espeak-ng's (0.20 to 0.37) are left out.
@@ -26,8 +26,8 @@ from llasa_core.audio import SAMPLE_RATE
 
 @dataclass(frozen=True)
 class Style:
-    """Factors on a voice's pitch and pace, exponent on its pitch range, a change of level in decibels, and how
-    much of the treble is added (or taken away).
+    """Factors on pitch and pace, an exponent on the pitch range, a change of level in decibels, and how much
+    of the treble is added (or taken away).
     """
 
     pitch: float
@@ -48,7 +48,7 @@ STYLE_SHARES = {"neutral": 0.55, "happy": 0.15, "sad": 0.15, "angry": 0.15}
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker: a reader, with factors on its formants, pitch and pace, and an exponent on its pitch range."""
+    """One speaker: a reader, factors on its formants, pitch and pace, and an exponent on its pitch range."""
 
     name: str
     engine: str
