@@ -1,7 +1,7 @@
 """Fifty-six voices in four styles, each a synthesizer's reading with its formants, pitch and pace moved.
 
-The readers are those that a released recogniser understands (Whisper tiny.en, WER at most 0.15 on held-out
-sentences): espeak-ng's (0.20 to 0.37) are left out.
+The readers are those that a released recogniser understood best in a rough check (``docs/nano.md``);
+espeak-ng's are left out.
 
 Playing a reading faster moves its formants and its pitch up together; pitch-synchronous overlap-add puts the
 pitch and the pace back where they are wanted (``pitch.move``). A style is a change of pitch, pitch range,
