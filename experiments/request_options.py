@@ -6,13 +6,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.terminal import say
 from llasa_core.audio import AudioError, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
+from llasa_core.text.compare import compare
 from llasa_core.voices import VoicePrompt, find_voice
+from verifiers.base import Target
 
+if TYPE_CHECKING:
+    from search.engine import Searcher
+
+MOST_MISHEARD = 0.5
+"""Of the words of a prompt text, by acceptance."""
 MOST_WORDS = 20
 """That are listed of those that a model was not trained on."""
 
@@ -20,7 +28,8 @@ MOST_WORDS = 20
 @dataclass(frozen=True)
 class RequestOptions:
     """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
-    language: of the text, ISO 639-1. emotion: a label. emotion_audio: speech with the emotion."""
+    language: code of the text. as_written: numbers and signs are not read as words. emotion: a label.
+    emotion_audio: speech with the emotion."""
 
     language: str = "en"
     prompt_audio: Path | None = None
@@ -30,6 +39,7 @@ class RequestOptions:
     emotion: str | None = None
     emotion_audio: Path | None = None
     seed: int = 0
+    as_written: bool = False
 
 
 def choose_voice(options: RequestOptions) -> VoicePrompt | None:
@@ -74,7 +84,46 @@ def build_request(options: RequestOptions, text: str) -> Request:
         seed=options.seed,
         emotion=options.emotion,
         emotion_audio=emotion,
+        as_written=options.as_written,
     )
+
+
+def announce_spoken(request: Request) -> None:
+    """One line on stderr on what is not spoken as it is written, in the text and in the prompt text."""
+    readings = dict.fromkeys((*request.spoken.readings, *request.spoken_prompt.readings))
+    told = [f"{one.written} as {one.spoken or 'nothing'}" for one in readings]
+    if told:
+        more = f" and {len(told) - MOST_WORDS} more" if len(told) > MOST_WORDS else ""
+        say(f"spoken otherwise than written: {', '.join(told[:MOST_WORDS])}{more}", error=True)
+
+
+def warn_of_prompts(searcher: Searcher, requests: Iterable[Request]) -> None:
+    """One line on stderr for each voice prompt in which the verifiers that transcribe do not hear its text.
+
+    Only where the models are in this process: actors of Ray are not asked.
+    """
+    from search.backends.local import LocalBackend
+
+    backend = searcher.backend
+    if not isinstance(backend, LocalBackend):
+        return
+    seen: set[tuple[bytes, str]] = set()
+    for request in requests:
+        audio = request.prompt_audio
+        if audio is None or (key := (audio.tobytes(), request.prompt_text)) in seen:
+            continue
+        seen.add(key)
+        target = Target(request.spoken_prompt.spoken, request.language, written=request.prompt_text)
+        for verifier in backend.verifiers.values():
+            if tuple(verifier.needs) != ("text",):
+                continue
+            heard = str(verifier.score([audio], target)[0].evidence.get("transcript", ""))
+            if heard and compare(request.prompt_text, heard, request.language).rate > MOST_MISHEARD:
+                say(
+                    f"warning: {verifier.spec} hears {heard!r} in the prompt audio, not the prompt text "
+                    f"{request.prompt_text!r}: give the words that are said in it",
+                    error=True,
+                )
 
 
 def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from llasa_core.errors import UserError
 from llasa_core.presets import PRESETS, Preset, find_preset
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
-from llasa_core.text import check_text, spell_numbers
+from llasa_core.text import check_text, spoken_form
 from llasa_core.torchaudio_import import tolerate_missing_extension
 
 tolerate_missing_extension()
@@ -26,6 +26,6 @@ __all__ = [
     "check_text",
     "find_preset",
     "read_audio",
-    "spell_numbers",
+    "spoken_form",
     "write_audio",
 ]

@@ -175,6 +175,21 @@ def is_silent(waveform: Waveform) -> bool:
     return loudness_dbfs(waveform) < SILENCE_DBFS
 
 
+def silence_around(waveform: Waveform) -> tuple[float, float]:
+    """Seconds of silence before and after the sound: of frames of 20 ms that are 40 dB below the loudest."""
+    frame = SAMPLE_RATE // 50
+    count = len(waveform) // frame
+    if count == 0:
+        return 0.0, 0.0
+    levels = np.sqrt(
+        np.square(waveform[: count * frame].reshape(count, frame), dtype=np.float64).mean(axis=1)
+    )
+    loud = np.flatnonzero(levels > levels.max() / 100)
+    if not len(loud):
+        return 0.0, 0.0
+    return float(loud[0]) / 50, seconds(waveform[(int(loud[-1]) + 1) * frame :])
+
+
 def clipped_share(waveform: Waveform) -> float:
     """Share (0..1) of [samples] at full scale."""
     return float(np.mean(np.abs(waveform) >= CLIP_LEVEL)) if len(waveform) else 0.0

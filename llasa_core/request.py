@@ -1,12 +1,21 @@
 """What a user asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from llasa_core.audio import Waveform, clipped_share, is_silent, loudness_dbfs, seconds
+from llasa_core.audio import (
+    SAMPLE_RATE,
+    Waveform,
+    clipped_share,
+    is_silent,
+    loudness_dbfs,
+    seconds,
+    silence_around,
+)
 from llasa_core.errors import UserError
-from llasa_core.text import check_text
+from llasa_core.text import SpokenText, as_written, check_text, language, spoken_form
 
 MIN_PROMPT_SECONDS = 1.0
 MAX_PROMPT_SECONDS = 15.0
@@ -15,6 +24,10 @@ MAX_EMOTION_SECONDS = 30.0
 MAX_SEED = 2**63 - 1
 CLIPPED_WARNING = 0.001
 QUIET_WARNING_DBFS = -45.0
+MOST_SILENCE = 0.3
+"""Seconds at either end of a voice prompt; a model goes on with a longer silence instead of speaking."""
+KEPT_SILENCE = 0.15
+"""Seconds that are left of a longer one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +36,11 @@ class Request:
 
     prompt_audio: float32 [samples], mono 16 kHz. emotion: a name ("happy"). emotion_audio: speech with
     that emotion in any voice, float32 [samples], mono 16 kHz; emotion verifiers compare with it. seed and
-    id decide the randomness; nothing else does.
+    id decide the randomness; nothing else does. as_written: numbers, signs and abbreviations of both texts
+    go to the model as they are, not as words.
 
-    Raises UserError for anything that cannot be spoken; the texts are kept with normalised white space.
+    Raises UserError for anything that cannot be spoken. The texts are kept with normalised white space, the
+    language in its one spelling (`en-GB`), and the prompt audio with at most 0.3 s of silence at either end.
     """
 
     text: str
@@ -36,11 +51,14 @@ class Request:
     id: str = "0"
     emotion: str | None = None
     emotion_audio: Waveform | None = None
+    as_written: bool = False
+    _silence_cut: tuple[float, float] = field(default=(0.0, 0.0), init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", check_text(self.text))
-        if not self.language or not self.language.isascii():
-            raise UserError(f'unknown language {self.language!r}: give a code such as "en" or "zh"')
+        object.__setattr__(self, "language", language(self.language))
+        if not any(character.isalnum() for character in self.spoken.spoken):
+            raise UserError(f"nothing in the text {self.text[:40]!r} can be spoken: give words to speak")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"the seed {self.seed!r} is not a whole number from 0 to 2^63 - 1: give one")
         if self.emotion is not None:
@@ -64,19 +82,45 @@ class Request:
             raise UserError(f"prompt text: {error}") from None
         bounds = (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS)
         checked = _check_audio("prompt", self.prompt_audio, *bounds, "a recording of the voice")
+        before, after = (_surplus(one) for one in silence_around(checked))
+        object.__setattr__(self, "_silence_cut", (before, after))
+        if before or after:
+            checked = checked[round(before * SAMPLE_RATE) : len(checked) - round(after * SAMPLE_RATE)]
+            checked = _check_audio("prompt", checked, *bounds, "a recording of the voice")
         object.__setattr__(self, "prompt_audio", checked)
+
+    @cached_property
+    def spoken(self) -> SpokenText:
+        """The text as it is spoken and as errors are counted against, with what was changed for it."""
+        return as_written(self.text) if self.as_written else spoken_form(self.text, self.language)
+
+    @cached_property
+    def spoken_prompt(self) -> SpokenText:
+        """The same of the prompt text, which is taken to be in the same language."""
+        return (
+            as_written(self.prompt_text) if self.as_written else spoken_form(self.prompt_text, self.language)
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What may spoil the result though it can be spoken: a clipped or very quiet voice prompt."""
+        """What may spoil the result though it can be spoken: a voice prompt that is clipped, very quiet, or
+        has silence around, which is left out."""
         if self.prompt_audio is None:
             return ()
         found = []
+        for cut, place in zip(self._silence_cut, ("beginning", "end"), strict=True):
+            if cut:
+                found.append(f"{cut:.2f} s of silence at the {place} of the prompt audio are left out")
         if (share := clipped_share(self.prompt_audio)) > CLIPPED_WARNING:
             found.append(f"{share:.1%} of the prompt audio is clipped: record it with less gain")
         if (level := loudness_dbfs(self.prompt_audio)) < QUIET_WARNING_DBFS:
             found.append(f"the prompt audio is quiet ({level:.0f} dBFS): record it louder")
         return tuple(found)
+
+
+def _surplus(silence: float) -> float:
+    """Seconds to cut of a silence at an end."""
+    return silence - KEPT_SILENCE if silence > MOST_SILENCE else 0.0
 
 
 def _check_audio(role: str, waveform: Waveform, shortest: float, longest: float, wanted: str) -> Waveform:

@@ -6,10 +6,13 @@ decorator of its own. A test that starts a process without a marker fails.
 """
 
 import os
+import signal
 import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and tests send it
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -12,11 +12,12 @@ class Target:
     """What the speech should be.
 
     text: the words that are to be spoken, as spoken (digits spelled out), without those of a voice prompt.
-    language: ISO 639-1 code of the text.
+    language: its code, such as "en" or "en-GB" (`llasa_core.text.language`).
     reference: float32 [samples], mono 16 kHz: the voice that it should be spoken with.
     resynthesis: the same recording as the codec says it again, float32 [samples]: what "SIM-r" compares with.
     emotion: the name of the emotion it should have, such as "happy".
     emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
+    written: the text before numbers and signs were spelled out, from which all right readings are known.
     """
 
     text: str | None = None
@@ -25,6 +26,7 @@ class Target:
     resynthesis: Waveform | None = None
     emotion: str | None = None
     emotion_reference: Waveform | None = None
+    written: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def request() -> Decorator[Any]:
         voice("--voice NAME", TextType(voices), "a shipped voice prompt (default: the first one)"),
         voice("--no-prompt", None, "let the model choose a voice"),
         language(group="voice"),
+        option("--as-written", None, "numbers, signs and abbreviations are not read as words", group="voice"),
         emotion(group="emotion"),
         recorded_emotion,
         option(

@@ -152,6 +152,7 @@ def request_of(manifest: Mapping[str, Any], recordings: Recordings) -> Request:
         ),
         seed=told["seed"],
         id=told["id"],
+        as_written=told.get("as_written", False),
     )
     for role in ("prompt", "emotion"):
         if describe_request(request)[f"{role}_sha256"] != told[f"{role}_sha256"]:

@@ -25,14 +25,13 @@ from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.paths import user_path
 from llasa_core.presets import find_preset
-from llasa_core.text import check_text, spell_numbers
+from llasa_core.text import check_text, spoken_form
 from verifiers import registry
 from verifiers.base import Score, Target, Verifier
 from verifiers.instances import load_shared
 from verifiers.selection.parse import parse_selection
 from verifiers.selection.rules import Selection
 from verifiers.shared.gate import refusal
-from verifiers.shared.wer import base_language
 
 if TYPE_CHECKING:
     from search.backends.base import Progress
@@ -54,7 +53,7 @@ EXAMPLES = """\
   the best of many readings, first:
     llasa-search score all/*.wav --text "the train is late" --reference voice.wav --select "wer<=0,sim"
   the mean word error rate of a test set with its 95 % interval (list.txt: lines of path|text):
-    llasa-search score --texts list.txt --verifier whisper:large-v3 --device cuda
+    llasa-search score --texts list.txt --verifier "whisper:large-v3?normalizer=seed-tts-eval" --device cuda
   everything that a verifier says of one file, on stdout:
     llasa-search score a.wav --verifier hubert-ctc:nano --text "the train is late" --json -
 """
@@ -170,24 +169,25 @@ def read_clips(files: Sequence[Path], given: TargetOptions) -> list[Clip]:
     if given.text is not None and given.texts is not None:
         raise UserError("--text contradicts --texts: give one text for all files, or a list of them")
     common = Target(
-        text=None if given.text is None else spoken(given.text, given.language),
+        text=spoken(given.text, given.language),
+        written=given.text,
         language=given.language,
         reference=read_optional(given.reference),
         resynthesis=read_optional(given.resynthesis),
         emotion=given.emotion,
         emotion_reference=read_optional(given.emotion_audio),
     )
-    targets: dict[str | None, Target] = {common.text: common}
+    targets: dict[str | None, Target] = {common.written: common}
     texts: Mapping[Path, str] = {} if given.texts is None else read_texts(given.texts)
     files = files or list(texts)
     if not files:
         raise UserError("no audio files to judge: give their paths, or a list of them with --texts")
     clips = []
     for file in files:
-        text = common.text
+        text = common.written
         if given.texts is not None:
-            text = text_of(file, texts, given.texts, given.language)
-        target = targets.setdefault(text, replace(common, text=text))
+            text = text_of(file, texts, given.texts)
+        target = targets.setdefault(text, replace(common, text=spoken(text, given.language), written=text))
         clips.append(Clip(file, read_audio(file), target))
     return clips
 
@@ -210,18 +210,17 @@ def read_texts(path: Path) -> dict[Path, str]:
     return texts
 
 
-def text_of(file: Path, texts: Mapping[Path, str], source: Path, language: str) -> str:
+def text_of(file: Path, texts: Mapping[Path, str], source: Path) -> str:
     """The text of a file in the list, however its path is written. Raises UserError if it has none."""
     by_place = {os.path.realpath(path): text for path, text in texts.items()}
     if (place := os.path.realpath(file)) not in by_place:
         raise UserError(f"{source} has no text for {file}: add a line {file.name}|its text")
-    return spoken(by_place[place], language)
+    return by_place[place]
 
 
-def spoken(text: str, language: str) -> str:
-    """The text as errors are counted against: digits of English as words, as `synth` does it."""
-    text = check_text(text)
-    return spell_numbers(text) if base_language(language) == "en" else text
+def spoken(text: str | None, code: str) -> str | None:
+    """The text as it is spoken, as `synth` does it."""
+    return None if text is None else spoken_form(check_text(text), code).spoken
 
 
 def read_optional(path: Path | None) -> Waveform | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from experiments import interrupts
 from experiments.config import Settings
 from experiments.files import Destination, Outputs, check_outputs
+from experiments.request_options import warn_of_prompts
 from experiments.terminal import STDOUT, print_json, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import UserError
@@ -63,6 +64,8 @@ def speak(
             progress("load models", 0, 1)
             searcher = stack.enter_context(settings.searcher())
             progress("load models", 1, 1)
+            if inputs.get("prompt_audio"):
+                warn_of_prompts(searcher, [request])
             result = searcher.run(request, settings.strategy, budget=settings.budget, progress=progress)
         result = replace(result, manifest={**result.manifest, "inputs": dict(inputs)})
         replaced = files.output.exists()

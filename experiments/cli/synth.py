@@ -15,10 +15,16 @@ from experiments.cli.search_options import search, search_notes
 from experiments.cli.speak import Files, speak
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import SearchOptions, Settings
-from experiments.request_options import RequestOptions, announce_untrained_words, build_request, inputs_of
+from experiments.request_options import (
+    RequestOptions,
+    announce_spoken,
+    announce_untrained_words,
+    build_request,
+    inputs_of,
+)
 from experiments.terminal import say
 from llasa_core.errors import UserError
-from search.preflight import check_prompt, spoken_text
+from search.preflight import check_prompt, unread_letters
 
 EXIT_UNMET = 3
 LONGEST_TEXT = 100_000
@@ -53,9 +59,12 @@ def command(
     settings = Settings.from_options(search, spoken)
     files.check({**options.recordings(request), "--recipe": recipe_path(recipe) if recipe else None})
     check_surroundings()
-    announce_untrained_words(settings.generator_source, [spoken_text(spoken)])
+    announce_spoken(spoken)
+    announce_untrained_words(settings.generator_source, [spoken.spoken.spoken])
     settings.check_device()
-    check_prompt(settings.generator_source, spoken)
+    check_prompt(settings.generator_source, spoken, settings.models.max_seconds)
+    if unread := unread_letters(settings.generator_source, [spoken.spoken.spoken]):
+        say(f"warning: {unread}", error=True)
     result = speak(settings, spoken, files, inputs_of(request))
     return EXIT_UNMET if settings.bounds and not result.satisfied else 0
 

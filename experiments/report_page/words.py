@@ -18,12 +18,14 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What one recogniser (by name or spec) heard; `errors` of `total` words."""
+    """What one recogniser (by name or spec) heard; `errors` of `total` words. equivalent: what it heard
+    otherwise than it is spelled and that is no error, its kind the name of the equivalence."""
 
     by: str
     words: tuple[Word, ...]
     errors: int
     total: int
+    equivalent: tuple[Word, ...] = ()
 
 
 def transcripts(scores: Mapping[str, Score], role: str) -> list[Transcript]:
@@ -36,6 +38,10 @@ def transcripts(scores: Mapping[str, Score], role: str) -> list[Transcript]:
             tuple(marked(score.evidence)),
             sum(int(score.evidence.get(count, 0)) for count in ("substitutions", "deletions", "insertions")),
             len(str(score.evidence["reference"]).split()),
+            tuple(
+                Word(name, expected, heard)
+                for _, expected, heard, name in score.evidence.get("equivalent", ())
+            ),
         )
         for name, score in scores.items()
         if score.usable and {"reference", "missed", "added", "changed"} <= score.evidence.keys()

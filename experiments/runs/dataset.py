@@ -27,9 +27,9 @@ from llasa_core.request import (
     MIN_PROMPT_SECONDS,
     Request,
 )
-from llasa_core.text import check_text
+from llasa_core.text import check_text, spoken_form
 from llasa_core.voices import VoicePrompt, find_voice
-from search.preflight import check_prompt, spoken_text
+from search.preflight import SURE, check_prompt, check_readable, predicted_seconds
 
 SHOWN = 10
 """Of problems, and of columns that are not used, so many are named."""
@@ -60,6 +60,7 @@ class Row:
     emotion_audio: Path | None = None
     prompt_sha256: str | None = None
     emotion_sha256: str | None = None
+    as_written: bool = False
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -73,6 +74,7 @@ class Row:
             "prompt_sha256": self.prompt_sha256,
             "emotion": self.emotion,
             "emotion_sha256": self.emotion_sha256,
+            **({"as_written": True} if self.as_written else {}),
         }
 
     @property
@@ -101,7 +103,13 @@ class Row:
             id=self.id,
             emotion=self.emotion,
             emotion_audio=_recording(self.emotion_audio),
+            as_written=self.as_written,
         )
+
+    @property
+    def text_alone(self) -> Request:
+        """The request without its recordings, for what is asked of the text."""
+        return Request(self.text, self.language, as_written=self.as_written)
 
 
 def read_rows(
@@ -144,17 +152,21 @@ def read_rows(
     return rows
 
 
-def check_lengths(rows: Sequence[Row], generator: str) -> None:
-    """Raises UserError that names the rows whose text and voice prompt leave no room for speech."""
+def check_texts(rows: Sequence[Row], generator: str, max_seconds: float) -> None:
+    """Raises UserError that names the rows whose text the model cannot read, or takes longer than
+    `max_seconds` or than text and voice prompt leave of the context."""
     problems: list[str] = []
     surely_fits = context_tokens(generator) - OVERHEAD
     for row in rows:
         # No tokenizer makes more tokens of a text than the text has bytes.
-        text = spoken_text(Request(row.text, language=row.language))
-        if len(f"{text} {row.prompt_text}".encode()) <= surely_fits:
-            continue
+        request = row.text_alone
+        words = spoken_form(f"{request.spoken.spoken} {row.prompt_text}", row.language).spoken
+        seconds = predicted_seconds(generator, request)
         try:
-            check_prompt(generator, row.request())
+            check_readable(generator, request)
+            if len(words.encode()) + 50 * seconds <= surely_fits and seconds <= SURE * max_seconds:
+                continue
+            check_prompt(generator, row.request(), max_seconds)
         except (UserError, AudioError) as error:
             problems.append(f"{row.where}: {error}")
         if len(problems) > SHOWN:
@@ -212,6 +224,7 @@ def _row(
         seed=options.seed if found.get("seed") is None else _seed(found["seed"]),
         id=id,
         emotion=found.get("emotion") or options.emotion,
+        as_written=options.as_written,
     )
     emotion_audio = found.get("emotion_audio")
     prompt = _prompt(found, folder, voice, options.no_prompt)
@@ -226,6 +239,7 @@ def _row(
         None if prompt is None else prompt.name or None,
         checked.emotion,
         _audio_file(folder, emotion_audio, "emotion") if emotion_audio else options.emotion_audio,
+        as_written=options.as_written,
     )
 
 

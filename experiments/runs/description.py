@@ -61,6 +61,7 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
         for name in ("prompt_audio", "emotion_audio")
         if (path := getattr(request, name)) is not None
     }
+    as_written = {"as_written": True} if request.as_written else {}
     threads = torch.get_num_threads()
     asked = plain(settings.describe(threads))
     del asked["models"]["threads"]  # it stands among the surroundings
@@ -68,7 +69,7 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     return {
         "schema": SCHEMA,
         "input": {"file": str(source.absolute()), "texts": count},
-        "options": {name: getattr(request, name) for name in options} | recordings,
+        "options": {name: getattr(request, name) for name in options} | recordings | as_written,
         **asked,
         "versions": versions(),
         "threads": threads,

@@ -15,6 +15,7 @@ from experiments.documents import Schema, checked
 from experiments.files import LEFTOVER, Log, read_log, write_whole
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
+from llasa_core.text import language
 
 NAME = "records.jsonl"
 AUDIO = "audio"
@@ -33,6 +34,7 @@ class Asked(Schema):
     prompt_sha256: str | None
     emotion: str | None
     emotion_sha256: str | None
+    as_written: bool = False
 
 
 class Evidence(Schema):
@@ -195,8 +197,9 @@ class Records:
         self.close()
 
     def _note(self, record: Mapping[str, Any]) -> None:
+        asked = {**record["asked"], "language": _one_spelling(record["asked"]["language"])}
         self.outcomes[record["id"]] = Outcome(
-            record["status"], record["asked"], record.get("audio", ""), record.get("audio_sha256", "")
+            record["status"], asked, record.get("audio", ""), record.get("audio_sha256", "")
         )
         session = record["session"]
         self._elapsed[session] = max(self._elapsed.get(session, 0.0), record["elapsed"])
@@ -213,6 +216,14 @@ def read_records(folder: Path) -> Iterator[dict[str, Any]]:
     for place, found in read_log(path, "the records"):
         _check(found, place)
         yield found
+
+
+def _one_spelling(code: str) -> str:
+    """Version 0.1 recorded language codes as they were given."""
+    try:
+        return language(code)
+    except UserError:
+        return code
 
 
 def _check(found: Mapping[str, Any], place: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING
 from experiments import interrupts
 from experiments.config import SearchOptions, Settings, check_emotion, choose_metrics
 from experiments.files import check_folder, write_whole
-from experiments.request_options import RequestOptions, announce_untrained_words, build_request
+from experiments.request_options import (
+    RequestOptions,
+    announce_untrained_words,
+    build_request,
+    warn_of_prompts,
+)
 from experiments.runs.actor_log import ActorLog
-from experiments.runs.dataset import Row, check_lengths, file_name, read_rows
+from experiments.runs.dataset import Row, check_texts, file_name, read_rows
 from experiments.runs.description import check_places, describe, prepare_folder
 from experiments.runs.records import Records
 from experiments.runs.remaining import remaining_rows
@@ -29,7 +34,7 @@ from experiments.terminal import Terminal, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
-from search.preflight import check_prompt, spoken_text
+from search.preflight import check_prompt, unread_letters
 from search.results.candidate import score_as_dict
 from search.results.ends import CUT_OFF, ENDS, NOTHING_COMPLETE, SHORTENED, UNMET
 from search.results.result import SearchResult
@@ -86,7 +91,7 @@ def run(
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
     check_prompt(settings.generator_source, example)
-    check_lengths(rows, settings.generator_source)
+    check_texts(rows, settings.generator_source, settings.models.max_seconds)
     recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
     check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
     with interrupts.guarded(), Records(options.output) as records:
@@ -95,7 +100,9 @@ def run(
         announce(rows, missing, records)
         interrupted = None
         if missing:
-            texts = (spoken_text(Request(row.text, language=row.language)) for row in missing)
+            texts = [row.text_alone.spoken.spoken for row in missing]
+            if unread := unread_letters(settings.generator_source, texts):
+                say(f"warning: {unread}", error=True)
             announce_untrained_words(settings.generator_source, texts)
             try:
                 Run(rows, missing, settings, records).speak(options.in_flight)
@@ -144,6 +151,7 @@ class Run:
         session = self.records.sessions + 1
         with closing(self.settings.searcher()) as searcher:
             self.began = time.monotonic()
+            warn_of_prompts(searcher, own_voices(self.missing))
             by_id = {row.id: row for row in self.missing}
             # those that are tried again count as not yet done
             before = statuses(self.records, [row for row in self.rows if row.id not in by_id])
@@ -233,6 +241,14 @@ class Run:
                 "elapsed": round(time.monotonic() - self.began, 3),
             }
         )
+
+
+def own_voices(rows: Sequence[Row]) -> Iterator[Request]:
+    """One request for each voice prompt that is not a shipped one; what cannot be read fails its own row."""
+    voices = {(row.prompt_audio, row.prompt_text): row for row in rows if row.prompt_audio and not row.voice}
+    for row in voices.values():
+        with suppress(LlasaError):
+            yield row.request()
 
 
 def judge_metrics(specs: Sequence[str]) -> dict[str, bool]:

@@ -8,14 +8,14 @@ import re
 import unicodedata
 from functools import lru_cache
 
-SPOKEN_SYMBOLS = frozenset("°$£€¥₹₩₽₿₺₴₫¢+=<>%&@#^~|*/\\×÷±≈≠≤≥∞√−§→‰′″_{}[]`")
+SPOKEN_SYMBOLS = frozenset("°$£€¥₹₩₽₿₺₴₫¢+=<>%&@#^~|*/\\×÷±≈≠≤≥∞√−§¶→‰©′″♭♯_{}[]`")
 """Signs that the rules of a language speak, or drop where they mean nothing."""
 WIDE_PUNCTUATION = frozenset("，。！？：；（）、「」『』《》〈〉【】〔〕～“”‘’…—·〇")
 """What Chinese is punctuated with: kept there, half-width elsewhere."""
 
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
 _EXACT = {
-    **dict.fromkeys("™®©℠℗", ""),
+    **dict.fromkeys("™®℠℗", ""),
     **dict.fromkeys("‘’‚‛ʼʹ´ˈ＇", "'"),
     **dict.fromkeys("“”„‟«»〝〞＂❝❞", '"'),
     **dict.fromkeys("‹›", "'"),
@@ -26,6 +26,8 @@ _EXACT = {
     **dict.fromkeys("⁄∕", "/"),
     **dict.fromkeys("⋅∙", "×"),
     "➡": "→",
+    "″": "″",
+    **dict(zip("㎡㎢㎠㎟㎥", "m^2 km^2 cm^2 mm^2 m^3".split(), strict=True)),
     "№": "No. ",
     "\u200b": "",
     "∼": "~",

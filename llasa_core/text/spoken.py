@@ -22,6 +22,20 @@ class SpokenText:
     spoken: str
     changes: tuple[Change, ...] = ()
 
+    @property
+    def readings(self) -> tuple[Change, ...]:
+        """The changes that a listener hears, each once: not those of case, quotes, dashes and spaces."""
+        heard = {
+            (one.written, one.spoken): one
+            for one in self.changes
+            if _letters(one.written) != _letters(one.spoken)
+        }
+        return tuple(heard.values())
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

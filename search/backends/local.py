@@ -21,7 +21,6 @@ from search.backends.base import IN_FLIGHT, Progress, no_progress
 from search.backends.scheduler import Root, Scheduler
 from search.cost.flops import GeneratorCost, Meter
 from search.cost.ledger import Ledger
-from search.preflight import spoken_text
 from verifiers.base import Score, Target, Verifier
 
 S = TypeVar("S")
@@ -168,7 +167,6 @@ class LocalSession:
     def __init__(self, backend: LocalBackend, request: Request, progress: Progress) -> None:
         self.backend = backend
         self.request = request
-        self.spoken_text = spoken_text(request)
         self.ledger = Ledger()
         self._progress = progress
         # the session ends with the scheduler: what is dropped is not begun again by the next one
@@ -186,11 +184,12 @@ class LocalSession:
         prepared = Prepared(
             voice,
             Target(
-                self.spoken_text,
+                request.spoken.spoken,
                 request.language,
                 audio,
                 emotion=request.emotion,
                 emotion_reference=request.emotion_audio,
+                written=request.text,
             ),
         )
         for verifier in backend.verifiers.values():
@@ -251,8 +250,9 @@ class LocalSession:
         scheduler = self._running()
 
         def prefill(prepared: Prepared) -> Future[Root]:
-            lm, prompt_text = self.backend.generator, self.request.prompt_text
-            ids = build_prompt(lm.tokenizer, self.spoken_text, prompt_text, prepared.voice, lm.vocabulary)
+            lm, request = self.backend.generator, self.request
+            text, prompt_text = request.spoken.spoken, request.spoken_prompt.spoken
+            ids = build_prompt(lm.tokenizer, text, prompt_text, prepared.voice, lm.vocabulary)
             return scheduler.prefill(Prompt(ids, self.request.id, self.request.seed), self.ledger)
 
         def started(root: Root) -> Future[Beam]:

@@ -90,11 +90,14 @@ def verifier_identity(spec: str) -> dict[str, str]:
 def content_hash(path: Path) -> str:
     """SHA-256 of a file, or of a folder's files: relative name, size and bytes of each, in order of name.
 
+    Model cards (`.md`) do not count: they change nothing that is computed.
+
     Raises UserError for a folder of more than 1,000 files, and for what is neither a folder nor a file.
     """
     digest = hashlib.sha256()
     if path.is_dir():
-        files = sorted(islice((item for item in path.rglob("*") if item.is_file()), MOST_FILES + 1))
+        found = (item for item in path.rglob("*") if item.is_file() and item.suffix.lower() != ".md")
+        files = sorted(islice(found, MOST_FILES + 1))
     else:
         files = [path] if path.is_file() else []
     if not 0 < len(files) <= MOST_FILES:
@@ -131,6 +134,12 @@ def describe_request(request: Request) -> dict[str, Any]:
         **_describe_audio("emotion", request.emotion_audio),
         "seed": request.seed,
         "id": request.id,
+        "as_written": request.as_written,
+        "spoken": request.spoken.spoken,
+        "changes": [
+            {"kind": change.kind, "written": change.written, "spoken": change.spoken}
+            for change in request.spoken.changes
+        ],
     }
 
 

@@ -82,6 +82,7 @@ class RequestRecord(_Part):
     emotion_sha256: Hash | None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     id: Text
+    as_written: bool = False
 
 
 class InputsRecord(_Part):

@@ -22,44 +22,30 @@ from typing import Any
 RECORDED = Path(__file__).parent / "searches.json"
 TOLERANCE = 1e-5
 """Of scores: verifiers sum in another order when batches differ."""
+BENCHMARK = "normalizer=seed-tts-eval&name=wer"
+"""The comparison of words of that commit, which searches used without being asked to."""
+HEARD, VOICE = ["--verifier", f"whisper:nano?{BENCHMARK}"], ["--verifier", "wavlm-sv:nano"]
+EARS = [*HEARD, *VOICE, "--judge", f"hubert-ctc:nano?{BENCHMARK}"]
 TRAIN = "The morning train is late again."
 SHIP = "The old king saw a ship on the river."
 BIRDS = "Seven green birds sit on the old wall."
 
 SEARCHES: dict[str, list[str]] = {
-    "best-of-n": [TRAIN, "-n", "4"],
-    "best-of-n voice": [BIRDS, "--voice", "kal", "--seed", "3", "-n", "8"],
-    "beam": [SHIP, "--strategy", "beam?beams=2&n=2", "--seed", "1"],
+    "best-of-n": [TRAIN, "-n", "4", *EARS],
+    "best-of-n voice": [BIRDS, "--voice", "kal", "--seed", "3", "-n", "8", *EARS],
+    "beam": [SHIP, "--strategy", "beam?beams=2&n=2", "--seed", "1", *EARS],
     "beam without prompt": [
-        TRAIN,
-        "--strategy",
-        "beam?beams=3&n=2&step=20&prm=wer",
-        "--no-prompt",
-        "--verifier",
-        "whisper:nano",
-        "--select",
-        "wer",
-        "--no-judge",
+        *(TRAIN, "--strategy", "beam?beams=3&n=2&step=20&prm=wer", "--no-prompt"),
+        *(*HEARD, "--select", "wer", "--no-judge"),
     ],
-    "partial-prm": [SHIP, "--strategy", "partial-prm?beams=2&n=3&seconds=1", "--seed", "2"],
-    "dvts": [BIRDS, "--strategy", "dvts?beams=2&n=2"],
-    "particle": [TRAIN, "--strategy", "particle?particles=4", "--seed", "5"],
-    "adaptive": [BIRDS, "--strategy", "adaptive?n=8&first=2", "--seed", "6"],
-    "repair": [SHIP, "--strategy", "repair?first=2&n=2&rounds=2", "--seed", "7"],
+    "partial-prm": [SHIP, "--strategy", "partial-prm?beams=2&n=3&seconds=1", "--seed", "2", *EARS],
+    "dvts": [BIRDS, "--strategy", "dvts?beams=2&n=2", *EARS],
+    "particle": [TRAIN, "--strategy", "particle?particles=4", "--seed", "5", *EARS],
+    "adaptive": [BIRDS, "--strategy", "adaptive?n=8&first=2", "--seed", "6", *EARS],
+    "repair": [SHIP, "--strategy", "repair?first=2&n=2&rounds=2", "--seed", "7", *EARS],
     "emotion": [
-        TRAIN,
-        "--voice",
-        "slt-happy",
-        "--emotion",
-        "happy",
-        "-n",
-        "4",
-        "--select",
-        "emo,wer",
-        "--verifier",
-        "whisper:nano",
-        "--verifier",
-        "emotion2vec:nano?measure=label",
+        *(TRAIN, "--voice", "slt-happy", "--emotion", "happy", "-n", "4", "--select", "emo,wer"),
+        *(*HEARD, "--verifier", "emotion2vec:nano?measure=label", "--judge", f"hubert-ctc:nano?{BENCHMARK}"),
     ],
 }
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.loading import check_device
+from llasa_core.text import base_language
 from verifiers.base import About, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import check_sample_rate, from_hub, from_pretrained, locate_transformers
 from verifiers.shared.recogniser import LOWEST_LOGP, MIN_SECONDS, Recogniser, Transcribed, text_of
-from verifiers.shared.wer import base_language, seed_tts_eval
+from verifiers.shared.wer import seed_tts_eval
 from verifiers.spec import Readers, Spec, word
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
+from llasa_core.text import base_language
 from verifiers.base import About, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.funasr import HUBS, FunASRModel, fetch_funasr, load_funasr, locate_funasr
@@ -20,7 +21,7 @@ from verifiers.shared.recogniser import (
     text_between,
     text_of,
 )
-from verifiers.shared.wer import base_language, seed_tts_eval
+from verifiers.shared.wer import seed_tts_eval
 from verifiers.spec import Readers, Spec, one_of, word
 
 if TYPE_CHECKING:

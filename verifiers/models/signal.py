@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llasa_core.audio import SAMPLE_RATE, Waveform, clipped_share, loudness_dbfs, seconds
+from llasa_core.text import base_language
 from verifiers.base import About, Score, Target
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.shared.wer import base_language
 from verifiers.spec import Readers
 
 FRAME = SAMPLE_RATE // 50

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llasa_core.audio import Waveform, is_silent
 from llasa_core.loading import check_device
+from llasa_core.text import base_language
 from verifiers.base import About, Target
 from verifiers.models import whisper_ct2, whisper_model
 from verifiers.shared.isolation import isolated
@@ -21,7 +22,7 @@ from verifiers.shared.recogniser import (
     text_between,
     text_of,
 )
-from verifiers.shared.wer import base_language, is_chinese, seed_tts_eval
+from verifiers.shared.wer import is_chinese, seed_tts_eval
 from verifiers.shared.wheels import Wheel
 from verifiers.shared.windows import split_windows
 from verifiers.spec import Spec

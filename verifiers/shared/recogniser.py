@@ -7,6 +7,8 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 from llasa_core.audio import Waveform
+from llasa_core.text import base_language
+from llasa_core.text import compare as acceptance
 from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.isolation import isolated
@@ -14,7 +16,7 @@ from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.wer import (
     NORMALIZERS,
     Normalizer,
-    base_language,
+    align,
     by_character,
     is_chinese,
     prefix_error_rate,
@@ -32,6 +34,8 @@ WORST_WER = 1.0
 LOWEST_LOGP = -100.0
 """In place of minus infinity, which JSON does not have."""
 DEFAULT_BATCH = 16
+SPOKEN = "spoken"
+"""The comparison that searches use, by which a reading is accepted or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,22 @@ class Transcribed:
 
 
 class Recogniser(BaseVerifier):
-    """A verifier that transcribes. Metric "wer": the word error rate of seed-tts-eval ("cer" with
-    `unit=character`).
+    """A verifier that transcribes. Metric "wer" ("cer" with `unit=character`): the share of wrong words.
 
-    Evidence: the alignment (`verifiers.shared.wer`), what the recogniser adds, and logp: how likely the text
-    is given the audio, per unit of the recogniser.
+    normalizer: "spoken", by which a transcript is right if it says what the text says, however it is written
+    (`llasa_core.text.compare`); "seed-tts-eval", the benchmark's; "whisper". pinyin: whether characters that
+    are pronounced the same are equal in Chinese ("spoken" only).
+
+    Evidence: the alignment (`verifiers.shared.wer`), the equivalences that were used (`equivalent`), what the
+    recogniser adds, and logp: how likely the text is given the audio, per unit of the recogniser.
     """
 
     higher_is_better = False
     worst = WORST_WER
     options: ClassVar[Readers] = {
         "batch": positive_int,
-        "normalizer": one_of(*NORMALIZERS),
+        "normalizer": one_of(SPOKEN, *NORMALIZERS),
+        "pinyin": one_of("no", "yes"),
         "unit": one_of("word", "character"),
     }
 
@@ -68,12 +76,18 @@ class Recogniser(BaseVerifier):
         *,
         spec: str,
         name: str = "wer",
-        normalizer: str = "seed-tts-eval",
+        normalizer: str = SPOKEN,
+        pinyin: str = "no",
         unit: str = "word",
         batch: int = DEFAULT_BATCH,
     ) -> None:
         super().__init__(spec=spec, name=name)
-        self._normalize = NORMALIZERS[normalizer]
+        if pinyin == "yes" and normalizer != SPOKEN:
+            raise VerifierError(
+                f"pinyin=yes goes with normalizer={SPOKEN}: leave normalizer={normalizer} out"
+            )
+        self._normalize = NORMALIZERS.get(normalizer)
+        self._pinyin = pinyin == "yes"
         self._unit = unit
         self._batch = batch
 
@@ -81,8 +95,10 @@ class Recogniser(BaseVerifier):
     def metric(cls, spec: Spec) -> tuple[str, bool]:
         """(name, higher_is_better): another unit or normaliser measures something else."""
         default = "cer" if spec.options.get("unit") == "character" else "wer"
-        if spec.options.get("normalizer", "seed-tts-eval") != "seed-tts-eval":
-            default += "-whisper"
+        if (normalizer := spec.options.get("normalizer", SPOKEN)) != SPOKEN:
+            default += f"-{normalizer}"
+        if spec.options.get("pinyin") == "yes":
+            default += "-pinyin"
         return spec.options.get("name", default), False
 
     @property
@@ -107,6 +123,8 @@ class Recogniser(BaseVerifier):
 
     def check_target(self, target: Target) -> None:
         check_text(target, self._normalize)
+        if self._pinyin and not is_chinese(target.language):
+            raise VerifierError(f"{self.spec}: pinyin=yes is for Chinese: leave it out for other languages")
         if base_language(target.language) not in self.languages:
             known = f"knows {min(self.languages)!r} only" if len(self.languages) == 1 else "does not know it"
             raise VerifierError(
@@ -127,7 +145,7 @@ class Recogniser(BaseVerifier):
     def _score_batch(self, waveforms: list[Waveform], target: Target, partial: bool) -> Iterator[Score]:
         heard = self.transcribe(waveforms, target)
         compared = [
-            compare(transcript, target, partial, self._normalize, self._unit)
+            compare(transcript, target, partial, self._normalize, self._unit, self._pinyin)
             for transcript in heard.transcripts
         ]
         reached = [one.position if partial else None for one in compared]
@@ -147,12 +165,20 @@ class Compared:
 
 
 def compare(
-    transcript: str, target: Target, partial: bool, normalize: Normalizer, unit: str = "word"
+    transcript: str,
+    target: Target,
+    partial: bool,
+    normalize: Normalizer | None = None,
+    unit: str = "word",
+    pinyin: bool = False,
 ) -> Compared:
     """The error rate of a transcript, of the best prefix of the text if the audio is partial.
 
+    normalize: of a benchmark; None for acceptance, in which all right ways to write the text are equal.
     unit: "character" counts characters in place of words, and positions in the evidence are of characters.
     """
+    if normalize is None:
+        return _accepted(transcript, target, partial, unit, pinyin)
     text, language = text_of(target), target.language
     words = normalize(text, language).split()
     hypothesis = simplified(transcript) if is_chinese(language) else transcript
@@ -163,6 +189,47 @@ def compare(
         return Compared(prefix.rate, position, {"transcript": transcript, **prefix.evidence()})
     errors = word_errors(text, hypothesis, language, units)
     return Compared(errors.rate, len(words), {"transcript": transcript, **errors.evidence()})
+
+
+def _accepted(transcript: str, target: Target, partial: bool, unit: str, pinyin: bool) -> Compared:
+    """By `llasa_core.text.compare`, against the text as it is written where that is known."""
+    spoken, language = text_of(target), target.language
+    written = target.written or spoken
+    words = seed_tts_eval(spoken, language).split()
+    if not partial:
+        whole = acceptance.compare(written, transcript, language, pinyin=pinyin)
+        evidence = {"transcript": transcript, **_in_units(whole, unit)}
+        return Compared(_errors(evidence) / evidence["words"], len(words), evidence)
+    prefix = acceptance.compare_prefix(written, transcript, language, pinyin=pinyin)
+    letters = len(_letters(prefix.comparison.reference))
+    position = whole_words([_letters([word]) for word in words], letters)
+    reached, in_all = prefix.position, prefix.words
+    if unit == "character":
+        reached, in_all = letters, len(_letters(acceptance.compare(written, "", language).reference))
+    evidence = {"transcript": transcript, **(_in_units(prefix.comparison, unit) if reached else {})}
+    told = {"position": reached, "words": in_all, "cut_word": prefix.cut_word}
+    errors = _errors(evidence) if reached else prefix.errors
+    return Compared(errors / max(reached, 1), position, {**evidence, **told})
+
+
+def _in_units(compared: acceptance.Comparison, unit: str) -> dict[str, Any]:
+    """The evidence, of characters if those are counted; words that were taken as equal are equal in them."""
+    evidence = compared.evidence()
+    if unit == "word" or not compared.reference:
+        return evidence
+    heard = [
+        word for step in compared.steps for word in (step.expected if step.kind == "hit" else step.heard)
+    ]
+    characters = align(" ".join("".join(compared.reference)), " ".join("".join(heard)))
+    return {**characters.evidence(), "equivalent": evidence["equivalent"]}
+
+
+def _errors(evidence: Mapping[str, Any]) -> int:
+    return int(evidence["substitutions"] + evidence["deletions"] + evidence["insertions"])
+
+
+def _letters(words: Sequence[str]) -> str:
+    return "".join(filter(str.isalnum, "".join(words)))
 
 
 def whole_words(words: Sequence[str], characters: int) -> int:
@@ -178,9 +245,11 @@ def text_of(target: Target) -> str:
     return target.text
 
 
-def check_text(target: Target, normalize: Normalizer) -> None:
+def check_text(target: Target, normalize: Normalizer | None) -> None:
     """Raises VerifierError if there are no words to compare with, or if Chinese cannot be compared here."""
-    word_errors(text_of(target), "", target.language, normalize)
+    word_errors(text_of(target), "", target.language, normalize or seed_tts_eval)
+    if normalize is None:
+        return
     if is_chinese(target.language):
         simplified("")
     if normalize is not seed_tts_eval and base_language(target.language) != "en":

@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, TypeAlias
 
+from llasa_core.text import base_language
 from verifiers.errors import VerifierError
 from verifiers.stats import Interval, bootstrap_mean
 
@@ -42,11 +43,6 @@ def by_character(normalize: Normalizer) -> Normalizer:
 
 def is_chinese(language: str) -> bool:
     return base_language(language) == "zh"
-
-
-def base_language(language: str) -> str:
-    """`en` of `en-US`."""
-    return language.replace("_", "-").split("-")[0].lower()
 
 
 def simplified(text: str) -> str:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from llasa_core.text.chinese import amounts, codes, numbers
-from llasa_core.text.english import words
+from llasa_core.text.english import roman
 from llasa_core.text.rules import Change, Rule, apply, rule
 
 _HAN = r"\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -25,7 +25,7 @@ def _rules() -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...]]:
 def read(text: str, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
     web, digits, signs = _rules()
-    text = apply(web, words.plain_roman(text), changes)
+    text = apply(web, roman.plain_roman(text), changes)
     text = re.sub(r"(?<![A-Za-z])'|'(?![A-Za-z])", "", text)
     if any("0" <= character <= "9" for character in text):
         text = apply(digits, text, changes)

@@ -117,18 +117,18 @@ def rules() -> list[Rule]:
         rule(
             "number", rf"(?P<minus>(?<![\dA-Za-z)）])[-−]\s?)?(?<![\d.])(?P<a>{_NUMBER})(?![\d]|\.\d)", _plain
         ),
-        rule(
-            "roman number",
-            r"(?<=[\u4e00-\u9fff])([IVX]{2,}|[IVX](?=[章节部卷级型期世]))(?![A-Za-z])",
-            _roman,
-            "IVX",
-        ),
     ]
 
 
 def signs() -> list[Rule]:
     """Signs that are left when everything else has been read."""
     return [
+        rule(
+            "roman number",
+            r"(?<=[\u4e00-\u9fff])((?!X{2,}(?![IV]))[IVX]{2,}|[IVX](?=[章节部卷级型期世]))(?![A-Za-z])",
+            _roman,
+            "IVX",
+        ),
         rule("range", rf"(?<={_MARK})[-–—~～](?={_MARK})", lambda m: "到"),
         rule("sign", rf"(?<={_MARK})\*(?={_MARK})", lambda m: "乘"),
         rule("sign", r"(?<=[\u4e00-\u9fff\U000f0000-\U000ffffd])/(?=[\u4e00-\u9fff])", lambda m: "每"),
@@ -195,6 +195,6 @@ def _plain(match: re.Match[str]) -> Readings:
 
 
 def _roman(match: re.Match[str]) -> Readings:
-    from llasa_core.text.english.words import roman
+    from llasa_core.text.english.roman import roman
 
     return numbers.cardinal(roman(match[1]))

@@ -31,6 +31,12 @@ def rules() -> list[Rule]:
             "-/.",
         ),
         rule("year", r"(?<=《)\d{4}(?=》)|(?<!\d)[12]\d{3}(?=年代|级(?!别))", _one_by_one),
+        rule(
+            "decade",
+            r"(?<!\d)((?:1[5-9]|20)\d0)[sS](?![A-Za-z])",
+            lambda m: f"{numbers.digits(m[1])}年代",
+            "sS",
+        ),
         rule("event", r"(?<![\d.])\d{1,2}·\d{1,2}(?!\d)", _one_by_one, "·"),
         rule(
             "code",

@@ -6,6 +6,9 @@ from llasa_core.text.english.patterns import DASH, MINUS, NUMBER, START, Numbers
 from llasa_core.text.english.units import MAGNITUDES
 from llasa_core.text.rules import Readings, Rule, rule
 
+_ASPECTS = frozenset({("16", "9"), ("4", "3"), ("21", "9"), ("16", "10"), ("3", "2"), ("1", "1")})
+"""Of pictures: said with "by" too."""
+
 
 class Amounts(Numbers):
     """The rules, for one side of the Atlantic."""
@@ -15,9 +18,19 @@ class Amounts(Numbers):
             rule(
                 "percent",
                 rf"{MINUS}{START}(?:(?P<first>{NUMBER})\s?%?(?P<dash>{DASH}))?(?P<number>{NUMBER}|"
-                r"\d+,\d+)\s?(?P<sign>%|‰)",
+                r"\d+,\d+)\s?(?P<sign>%|‰|pct\b\.?)",
                 self.percent,
-                "%‰",
+                "%‰p",
+            ),
+            rule(
+                "rating",
+                r"(?<![\w.,])(\d+\.\d+)\s?/\s?(5|10|20|100)(?![\w/]|[.,]\d)",
+                lambda m: [
+                    one
+                    for word in ("out of", "over", "slash")
+                    for one in combined(f"{{}} {word} {{}}", self.number(m[1]), self.number(m[2]))
+                ],
+                "/",
             ),
             rule("ratio", r"(?<![\w.,:])(\d+):(\d+)(?::(\d+))?(?![\w:]|\.\d)", self.ratio, ":"),
             rule(
@@ -29,7 +42,7 @@ class Amounts(Numbers):
             rule(
                 "multiple",
                 rf"{START}({NUMBER})x(?!\w)",
-                lambda m: [*combined("{} times", self.number(m[1])), *combined("{} x", self.number(m[1]))],
+                self.multiple,
                 "x",
             ),
             rule(
@@ -59,21 +72,26 @@ class Amounts(Numbers):
             if re.fullmatch(r"\d+,\d{1,2}", match["number"])
             else match["number"]
         )
-        name = "percent" if match["sign"] == "%" else "per thousand"
+        name = "per thousand" if match["sign"] == "‰" else "percent"
         found = combined("{} to {}", self.number(match["first"]), counts) if match["first"] else counts
-        names = [name] if name != "percent" else ["percent", "per cent"]
-        return signed(match, [f"{count} {each}" for each in names for count in found])
+        names = ["percent", "per cent"] if name == "percent" else [name, "per mille"]
+        readings = [f"{count} {each}" for each in names for count in found]
+        if match["first"]:
+            readings += combined(f"{{}} {name} to {{}} {name}", self.number(match["first"])[:4], counts[:4])
+        return signed(match, readings)
+
+    def multiple(self, match: re.Match[str]) -> Readings:
+        """`4x faster`, but `y = 2x + 1`."""
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        formula = re.search(r"[-=+−×*(]\s?$", before) or re.match(r"\s?[-=+−*^]\s?\S", after)
+        words = ("{} x", "{} times") if formula else ("{} times", "{} x")
+        return [one for each in words for one in combined(each, self.number(match[1]))]
 
     def ratio(self, match: re.Match[str]) -> Readings:
-        parts = [self.number(part) for part in match.groups() if part]
-        if re.search(
-            r"\b(?:John|Matthew|Mark|Luke|Genesis|Exodus|Psalms?|Romans|Isaiah|Proverbs|Corinthians|Acts|"
-            "Hebrews|James|Peter|Revelation|Job|Ephesians|Philippians|Galatians|Jeremiah|Ezekiel|Daniel)"
-            " $",
-            match.string[: match.start()],
-        ):
-            return combined(" ".join(["{}"] * len(parts)), *parts)
-        return [*combined(" to ".join(["{}"] * len(parts)), *parts)]
+        written = [part for part in match.groups() if part]
+        parts = [self.number(part) for part in written]
+        words = ("to", "by") if tuple(written) in _ASPECTS else ("to",)
+        return [one for word in words for one in combined(f" {word} ".join(["{}"] * len(parts)), *parts)]
 
     def magnitude(self, match: re.Match[str]) -> Readings:
         letter = match["magnitude"]

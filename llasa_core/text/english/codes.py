@@ -5,28 +5,9 @@ from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
 from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
+from llasa_core.text.english.places import STATES
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
-_TOP = (
-    "com|org|net|edu|gov|io|ai|co|uk|de|fr|eu|info|app|dev|tv|me|us|ca|au|jp|cn|ru|ch|nl|se|it|es|mil|int|biz|"
-    "html?|pdf|txt|zip|exe|py|js|jpg|png|mp3|mp4|doc|docx|csv|json"
-)
-_STATES = pairs(
-    """
-    AL|Alabama AK|Alaska AZ|Arizona AR|Arkansas CA|California CO|Colorado CT|Connecticut DE|Delaware
-    FL|Florida GA|Georgia HI|Hawaii ID|Idaho IL|Illinois IN|Indiana IA|Iowa KS|Kansas KY|Kentucky
-    LA|Louisiana ME|Maine MD|Maryland MA|Massachusetts MI|Michigan MN|Minnesota MS|Mississippi
-    MO|Missouri MT|Montana NE|Nebraska NV|Nevada NH|New_Hampshire NJ|New_Jersey NM|New_Mexico NY|New_York
-    NC|North_Carolina ND|North_Dakota OH|Ohio OK|Oklahoma OR|Oregon PA|Pennsylvania RI|Rhode_Island
-    SC|South_Carolina SD|South_Dakota TN|Tennessee TX|Texas UT|Utah VT|Vermont VA|Virginia WA|Washington
-    WV|West_Virginia WI|Wisconsin WY|Wyoming DC|D_C
-    """
-)
-_MARKS = {
-    ".": "dot", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark",
-    "=": "equals", "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "@": "at",
-}  # fmt: skip
-_SPELLED = frozenset("http https ftp www html htm pdf txt csv php io ai uk us eu tv js py cn jp mp3".split())
 _LABELS = (
     "chapter|part|section|episode|volume|season|level|lesson|unit|day|week|track|scene|act|book|verse|"
     "page|figure|table|"
@@ -36,10 +17,13 @@ _LABELS = (
 _NUMBERED = pairs(
     """
     no|number nos|numbers vol|volume vols|volumes ch|chapter chap|chapter fig|figure figs|figures
-    sec|section eq|equation ep|episode art|article p|page pp|pages pg|page pgs|pages ex|exercise
-    tel|telephone ext|extension apt|apartment ste|suite rm|room app|appendix
+    sec|section eq|equation eqs|equations bldg|building flr|floor blk|block ep|episode art|article p|page
+    pp|pages pg|page pgs|pages ex|exercise tel|telephone ext|extension apt|apartment ste|suite rm|room
+    app|appendix op|opus hwy|highway rte|route rt|route bk|book pt|part pts|parts min|minimum max|maximum
+    est|established avg|average para|paragraph
     """
 )
+_LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
 _DIALLED = (
     r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
     r"tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
@@ -52,22 +36,6 @@ class Codes:
     def __init__(self, british: bool) -> None:
         self.british = british
 
-    def web(self) -> list[Rule]:
-        """Addresses of the web, with digits or without."""
-        return [
-            rule(
-                "url",
-                rf"\b(?:[a-z]+://|www\.)[^\s<>\"'()]*[\w/]|(?<![\w.@])(?:[A-Za-z\d-]+\.)+(?:{_TOP})\b"
-                r"(?:/[^\s<>\"'()]*[\w/])?(?![\w@]|\.\w)",
-                lambda m: _address(m.group()),
-                ".:",
-            ),
-            rule(
-                "e-mail", r"(?<![\w.])[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", lambda m: _address(m.group()), "@"
-            ),
-            rule("handle", r"(?<!\w)@(?=\w)", lambda m: "at", "@"),
-        ]
-
     def codes(self) -> list[Rule]:
         return [
             *self._named(),
@@ -77,7 +45,7 @@ class Codes:
                 self.ip,
                 ".",
             ),
-            rule("postal number", rf"\b({'|'.join(_STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
+            rule("postal number", rf"\b({'|'.join(STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
             rule("postal number", r"\b([A-Z]{1,2})(\d{1,2})([A-Z]?)\s(\d)([A-Z]{2})\b", self.postcode),
             rule(
                 "phone",
@@ -91,11 +59,19 @@ class Codes:
                 r"?\d{3}[-.]\d{3}[-.]\d{4}(?![\w-])",
                 self.phone,
             ),
-            rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
-            rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,4}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
             rule(
                 "phone",
-                rf"(?P<lead>\b(?:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
+                r"(?<![\w.,-])(?:(1)-)?(8)(?:00|(\d\d))-(?=[A-Z]{2,})",
+                lambda m: " ".join(
+                    [*(["one"] if m[1] else []), "eight", numbers.whole(m[3]) if m[3] else "hundred", ""]
+                ),
+                "8",
+            ),
+            rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
+            rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,6}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
+            rule(
+                "phone",
+                rf"(?P<lead>\b(?i:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
                 self.dialled,
             ),
             rule(
@@ -125,29 +101,49 @@ class Codes:
         """Numbers that have a reading of their own."""
         return [
             rule("code", r"\b911(?= (?:call|operator|dispatch|emergency))", lambda m: "nine one one", "9"),
+            rule(
+                "meter",
+                r"\b([2-9])/([48])(?= time\b)",
+                lambda m: " ".join(map(numbers.whole, m.groups())),
+                "/",
+            ),
+            rule("code", r"\bK[-–]12\b", lambda m: ("K twelve", "K through twelve", "K to twelve"), "K"),
             rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
             rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
-            rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?!\d)", _aircraft, "BA"),
+            rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?:-(\d)00)?(?!\d)", _aircraft, "BA"),
             rule("code", r"(?<![\w.,-])\d{4}(?: \d{4}){2,}(?!\w)", self.groups, " "),
         ]
 
     def plain(self) -> list[Rule]:
         number = r"[\d\U000f0000-\U000ffffd]"
+        year = r"(?=(?:[12]\d{3}\b|c(?:a|irca)?\.?\s|[\U000f0000-\U000ffffd]))"
         return [
             rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
-            rule("power", r"(?<=[A-Za-z])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
+            rule(
+                "charge",
+                r"(?:(?<=[A-Z])|(?<=[A-Z][a-z])|(?<=[A-Z]\d))\^(\d?)([-+−])(?!\w)",
+                lambda m: f" {numbers.whole(m[1]) if m[1] else ''} {'plus' if m[2] == '+' else 'minus'}",
+                "^",
+            ),
+            rule("power", r"(?<=[A-Za-zΑ-ω)])\^([23]|[-−]?\d+)(?!\d)", _power, "^"),
             rule(
                 "label",
-                rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?(?={number}|[IVXL]+\b)",
+                rf"\b((?i:{'|'.join(sorted(_NUMBERED, key=len, reverse=True))}))\.\s?"
+                rf"(?=#?{number}|[IVXL]+\b)|\b((?i:eqs?))\.\s?(?=\({number})",
                 _label,
                 ".",
             ),
             rule("label", r"\bNo (?=\d)", lambda m: ("Number ", "No ") if self.british else None, "N"),
+            rule("label", rf"(?<![\w.])([bdr]|fl)\.\s?{year}", lambda m: f"{_LIVED[m[1]]} ", "."),
             rule("label", r"\bca?\.\s?(?=\d{3,4}\b|[\U000f0000-\U000ffffd])", lambda m: "circa ", "."),
             rule("label", r"(?<!\w)#(?=\d+[A-Za-z])", lambda m: "hashtag ", "#"),
             rule("label", rf"(?<!\w)#\s?(?={number}(?!\d*[A-Za-z]))", lambda m: "number ", "#"),
+            rule(
+                "label", r"(?<=[\U000f0000-\U000ffffd] )x(?=\d{2,5}\b)", lambda m: ("extension ", "x "), "x"
+            ),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
-            rule("ordinal", rf"({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
+            rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
+            rule("ordinal", rf"(?<!\d)({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
             rule(
                 "number",
                 rf"(?<![\w.,])(?P<minus>[-−]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
@@ -159,6 +155,16 @@ class Codes:
                 rf"{START}({NUMBER})\+(?![\w+])",
                 lambda m: combined("{} plus", self.number(m[1])),
                 "+",
+            ),
+            rule(
+                "money",
+                rf"{START}({NUMBER})p(?!\w)",
+                lambda m: [
+                    f"{one} {name}"
+                    for name in (("pence", "p") if self.british else ("p", "pence"))
+                    for one in self.number(m[1])
+                ],
+                "p",
             ),
             rule(
                 "plural",
@@ -189,7 +195,7 @@ class Codes:
         return [
             f"{state} {one}"
             for one in numbers.spelled(digits)
-            for state in (_STATES[match[1]], " ".join(match[1]), match[1])
+            for state in (STATES[match[1]], " ".join(match[1]), match[1])
         ]
 
     def postcode(self, match: re.Match[str]) -> Readings:
@@ -227,7 +233,10 @@ class Codes:
             return None
         if re.match(r"\s(?:people|men|women|\w+[^s\W]s)\b", match.string[match.end() :]):
             return None  # "call 300 friends"
-        return [f"{match['lead']}{one}" for one in numbers.spelled(match["n"])]
+        also = self.number(match["n"]) if match["n"].isdigit() and len(match["n"]) < 4 else ()
+        found = dict.fromkeys((*numbers.spelled(match["n"]), *also))
+        lead = re.sub(r"(?i)ext\.", "extension", re.sub(r"(?i)tel\.?(?= )", "telephone", match["lead"]))
+        return [f"{lead}{one}" for one in found]
 
     def groups(self, match: re.Match[str]) -> Readings:
         ending = " X" if match.group()[-1] in "xX" else ""
@@ -239,6 +248,7 @@ class Codes:
         return [
             best,
             " dot ".join(numbers.whole(part) for part in parts),
+            " point ".join("oh" if part == "0" else numbers.whole(part) for part in parts),
             "~" + " ".join(numbers.whole(part) for part in parts),
         ]
 
@@ -281,6 +291,11 @@ class Codes:
 _POINTED_OR_NUMBER = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{2,}}(?![\d.])|{NUMBER})"
 
 
+def _double(digit: str) -> Readings:
+    """`007`"""
+    return [f"{zeros} {numbers.digits(digit)}" for zeros in ("zero zero", "double oh", "oh oh")]
+
+
 def _lines(match: re.Match[str]) -> Readings:
     """Lines of a picture: `1080p`."""
     found = numbers.readings(match[1])
@@ -292,7 +307,8 @@ def _aircraft(match: re.Match[str]) -> Readings:
     letter = " A" if " A" in match.group() else ""
     readings = numbers.readings(match[2] + match[3])
     pair = f"{numbers.whole(match[2])} {'oh ' if match[3][0] == '0' else ''}{numbers.cardinal(int(match[3]))}"
-    return [f"{match[1]}{letter} {one}" for one in (pair, *readings)]
+    kind = f" {numbers.cardinal(int(match[4]))} hundred" if match[4] else ""
+    return [f"{match[1]}{letter} {one}{kind}" for one in (pair, *readings)]
 
 
 def _power(match: re.Match[str]) -> Readings:
@@ -310,29 +326,11 @@ _ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?
 
 def _label(match: re.Match[str]) -> Readings:
     """`No. 7`, unless the full stop ends a sentence: "He said no. 3 men left.\""""
-    short, before = match[1].lower(), match.string[: match.start()]
-    if match[1].islower() and short == "no" and _ANSWERED.search(before):
+    written, before = match[1] or match[2], match.string[: match.start()]
+    short = written.lower()
+    if written.islower() and short == "no" and _ANSWERED.search(before):
         return None
-    if match[1].islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
+    if written.islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
         return None
     words = _NUMBERED[short]
-    return f"{words.capitalize() if match[1][0].isupper() else words} "
-
-
-def _address(text: str) -> Readings:
-    words = []
-    for part in re.findall(r"[A-Za-z]+\d*(?=\W|_|$)|[A-Za-z]+|\d+|[^\w\s]|_", text):
-        if part in _MARKS:
-            words.append(_MARKS[part])
-        elif part.isdigit():
-            words.append(numbers.whole(part) if len(part) < 4 else numbers.digits(part))
-        elif part.lower() in _SPELLED and (part.lower() != "us" or words):
-            words.append(" ".join(part.upper()) if part.isalpha() else "M P three")
-        elif part[-1].isdigit():
-            letters = part.rstrip("0123456789")
-            words.append(f"{letters} {numbers.whole(part[len(letters) :])}")
-        elif part.isalpha():
-            words.append(part)
-    full = " ".join(words)
-    bare = re.sub(r"^(?:H T T P S?|F T P) colon slash slash ", "", full)
-    return [full, bare, re.sub(r"^W W W dot ", "", bare), full.replace(" dash ", " hyphen ")]
+    return f"{words.capitalize() if written[0].isupper() else words} "

@@ -102,6 +102,13 @@ class Dates:
                 lambda m: _SHORT_DAYS[m[1]],
                 "MTWFS",
             ),
+            rule(
+                "date",
+                r"(?<![\w/.,-])(?P<m>0?[1-9]|1[0-2])/(?P<y>19\d\d|20\d\d)(?![\w/]|[.,]\d)",
+                lambda m: [f"{MONTHS[int(m['m']) - 1]} {one}" for one in self.years(m["y"])],
+                "/",
+            ),
+            rule("year", r"(?<=[A-Za-z]{2})(?P<y>19[5-9]\d|20[0-4]\d)(?!\w|[.,]\d)", self.attached_year),
             rule("decade", r"(?<![\w.,])'?(?P<n>\d{0,3}0)'?s\b", self.decade, "s"),
             rule("year", r"(?<![\w])'(?P<n>\d{2})(?![\w'°]|[.,]\d)", self.short_year, "'"),
             rule(
@@ -118,7 +125,7 @@ class Dates:
             ),
             rule(
                 "year",
-                r"(?<![\w.,/$])(?<!\s-)(?<!^-)(?P<y>1\d{3}|2[01]\d{2})(?P<end>'s)?"
+                r"(?<![\w.,/$])(?<!\s-)(?<!^-)(?P<y>1\d{3}|2[01]\d{2})(?![×x]|\s×)(?P<end>'s)?"
                 r"(?P<era>\s?(?:AD|BC|CE|BCE|A\.D\.|B\.C\.))?(?![\w/]|[.,]\d|-\d)",
                 self.year,
             ),
@@ -215,6 +222,11 @@ class Dates:
         if len(text) == 4:
             return tuple(numbers.plural(one) for one in self.years(text))
         return tuple(numbers.plural(one) for one in numbers.readings(text)[:1])
+
+    def attached_year(self, match: re.Match[str]) -> Readings:
+        """`FY2024`, `#vote2020`."""
+        found = (*self.years(match["y"]), *numbers.readings(match["y"], self.british))
+        return [f" {one}" for one in dict.fromkeys(found)]
 
     def short_year(self, match: re.Match[str]) -> Readings:
         return _short(match["n"])

@@ -5,11 +5,17 @@ from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
 from llasa_core.text.english.patterns import DASH, LIMIT, MINUS, NUMBER, START, Numbers, combined, signed
-from llasa_core.text.english.units import UNITS, unit_words
+from llasa_core.text.english.units import PERIODS, UNITS, rate_words, unit_words
 from llasa_core.text.rules import Readings, Rule, rule
 
-_ATTACHED = frozenset("A J N T B h s in".split())
-"""Units of one letter that are read only where they touch the number: "5 A" may be a grade."""
+_ATTACHED = frozenset("A J N T B in rad".split())
+"""Units that are read only where they touch the number: "5 A" may be a grade, "5 in" a preposition."""
+_NAMED = re.compile(r"\b(?:Route|Rte\.?|Highway|Hwy\.?|Interstate|Exit|Room|Gate|Platform|Bus|Flight|Line) $")
+"""Before a number that no unit follows: "Route 9 W\"."""
+_COUNT = re.compile(
+    r"\b(?:the|one|two|three|four|five|six|seven|eight|nine|ten|all|of|with|by|in) $", re.IGNORECASE
+)
+_QUOTES = {'"': "in", "″": "in", "'": "ft", "′": "ft"}
 
 
 class Measures(Numbers):
@@ -17,7 +23,16 @@ class Measures(Numbers):
 
     def rules(self) -> list[Rule]:
         units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
+        rate = rf"(?P<rate>(?:/(?:{units}|°C|{'|'.join(PERIODS)})(?:\^[23])?(?![\w^])){{0,2}})"
+        side = rf"{NUMBER}\s?(?:{units}|[\"″'′])"
         return [
+            rule(
+                "measure",
+                r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s?°\s?(\d{1,2})\s?['′]\s?(?:(\d{1,2}(?:\.\d+)?)"
+                r"\s?[\"″]\s?)?([NSEW]?)\b",
+                self.angle,
+                "°",
+            ),
             rule(
                 "measure",
                 rf"{START}(\d+)\s?(?:'|′|ft\.?)\s?(\d{{1,2}}(?:\.\d+)?|\d{{1,2}}(?= ?1/2))(?: ?(1/2))?\s?"
@@ -35,12 +50,32 @@ class Measures(Numbers):
                 "/",
             ),
             rule(
-                "measure",
-                r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s?°\s?(\d{1,2})\s?['′]\s?(?:(\d{1,2}(?:\.\d+)?)"
-                r"\s?[\"″]\s?)?([NSEW]?)\b",
-                self.angle,
-                "°",
+                "temperature",
+                rf"{START}(\d{{2,4}})([CF])(?![\w°])",
+                self.bare_degrees,
+                "CF",
             ),
+            rule(
+                "temperature",
+                rf"{START}({NUMBER})\sK(?![\w°])",
+                lambda m: [
+                    f"{one} {name}" for name in ("kelvins", "kelvin", "K") for one in self.number(m[1])
+                ],
+                "K",
+            ),
+            rule(
+                "age",
+                rf"{START}(\d{{1,3}})\s?-?y/?o(?!\w)",
+                lambda m: [f"{one} year{ending} old" for ending in ("", "s") for one in self.number(m[1])],
+                "y",
+            ),
+            rule(
+                "dimension",
+                rf"{START}(?:{side}\s?[x×]\s?){{1,2}}{side}(?![\w/^])",
+                self.sides,
+                "x×",
+            ),
+            rule("measure", rf"{START}(\d+)\s?st\s?(\d+)\s?lbs?\b", self.stone, "s"),
             rule(
                 "measure",
                 rf"{START}(?<!/)({NUMBER})(′|'(?![\w'])|″|\"(?!\w)|''(?!\w))",
@@ -50,7 +85,7 @@ class Measures(Numbers):
             rule(
                 "temperature",
                 rf"{MINUS}(?<![\w.,'^])(?:(?P<first>{NUMBER})(?P<dash>{DASH}))?(?P<number>{NUMBER})"
-                r"\s?°\s?(?P<scale>[CFKNSEW]\b)?",
+                rf"\s?°\s?(?:(?P<scale>[CFKNSEW]\b){rate})?",
                 self.degrees,
                 "°",
             ),
@@ -77,8 +112,8 @@ class Measures(Numbers):
                 "measure",
                 rf"{MINUS}{START}(?<![A-Za-z]-)(?:(?P<first>{NUMBER})(?P<dash>{DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|"
                 r"\d+,\d(?!\d))"
-                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>[²³]|\^[23])?(?:(?P<dot>\.(?=\s+[a-z\d]))|"
-                r"(?![\w^/'°]))",
+                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>\^[23])?{rate}(?:(?P<dot>\.(?=\s+[a-z\d]))|"
+                r"(?![\w^'°]|/(?!\d)))",
                 self.measure,
             ),
             rule("dimension", rf"{START}({NUMBER})\s?([x×])\s?({NUMBER})(?!\w)", self.product, "x×"),
@@ -129,10 +164,27 @@ class Measures(Numbers):
         scale = f" {words[match['scale']]}" if match["scale"] else ""
         counts = self.number(match["number"])
         found = combined("{} to {}", self.number(match["first"]), counts) if match["first"] else counts
-        readings = combined(f"{{}} {name}{scale}", found)
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        describes = re.search(r"\ban?\s$", before, re.IGNORECASE) and re.match(r"\s[a-z]", after)
+        kinds = ("degree", name) if describes else (name, "degree")
+        readings = [
+            one for kind in dict.fromkeys(kinds) for one in combined(f"{{}} {kind}{scale}", found[:12])
+        ]
         if match["scale"] == "C":
-            readings = (*readings, *combined(f"{{}} {name} centigrade", found))
+            readings = [*readings, *combined(f"{{}} {name} centigrade", found)]
+        if match["rate"]:
+            readings = [*combined("{}{}", readings, rate_words(match["rate"], self.british))]
         return signed(match, readings)
+
+    def bare_degrees(self, match: re.Match[str]) -> Readings:
+        """`350F` in a recipe, but seat `12C`."""
+        name = {"C": "Celsius", "F": "Fahrenheit"}[match[2]]
+        warm = len(match[1]) == 3 or re.search(
+            r"\b(?:at|to|of|around|reached|hit|was|is|oven)\s$", match.string[: match.start()]
+        )
+        degrees = combined(f"{{}} degrees {name}", self.number(match[1]))
+        letters = combined(f"{{}} {match[2]}", self.number(match[1]))
+        return [*degrees, *letters] if warm else [*letters, *degrees]
 
     def power(self, match: re.Match[str]) -> Readings:
         exponent = match["exponent"].lstrip("+")
@@ -164,8 +216,10 @@ class Measures(Numbers):
         if match["gap"] and match["unit"] in _ATTACHED:
             return None
         symbol = "in" if match["unit"] in '″"' else match["unit"]
-        names = unit_words(symbol, not match[1], self.british)
-        return combined("{} {}", found, names)
+        names = unit_words(symbol, not match[1] and int(match[2]) <= int(match[3]), self.british)
+        of = ("{} {}", "{} of an {}" if names[-1][0] in "aeiou" else "{} of a {}")
+        ofs = combined(of[1], found[:6], names[:1]) if not match[1] else ()
+        return [*combined("{} {}", found, names)[:20], *ofs]
 
     def _fraction(self, match: re.Match[str]) -> Sequence[str] | None:
         whole, top, bottom = match[1], int(match[2]), int(match[3])
@@ -216,36 +270,70 @@ class Measures(Numbers):
 
     def measure(self, match: re.Match[str]) -> Readings:
         unit, gap = match["unit"], match["gap"]
-        if (gap and unit in _ATTACHED) or (gap == "-" and len(unit) == 1):
+        after = match.string[match.end() :]
+        if gap and unit in _ATTACHED and not (unit == "in" and _is_inch(match)):
             return None
-        if gap and len(unit) == 1 and re.match(r"\s[A-Z]", match.string[match.end() :]):
-            return None  # "100 W Main Street"
+        if (gap == "-" and len(unit) == 1) or (
+            len(unit) == 1 and _NAMED.search(match.string[: match.start()])
+        ):
+            return None
+        if gap and len(unit) == 1 and re.match(r"\.?\s[A-Z\d\U000f0000-\U000ffffd]", after):
+            return None  # "100 W. Main Street"
         number = (
             match["number"].replace(",", ".") if re.fullmatch(r"\d+,\d", match["number"]) else match["number"]
         )
         if unit == "s" and number.isdigit() and int(number) >= 100:
             return None  # "the 747s"
-        if unit == "m" and re.match(
-            r"\s(?:people|users|copies|views|years|followers)\b", match.string[match.end() :]
-        ):
+        if unit == "s" and len(number) == 1 and _COUNT.search(match.string[: match.start()]):
+            return None  # "three 9s"
+        if unit == "m" and re.match(r"\s(?:people|users|copies|views|years|followers)\b", after):
             return combined("{} million", self.number(number))
-        exponent = {"²": "square ", "^2": "square ", "³": "cubic ", "^3": "cubic "}.get(
-            match["exponent"] or "", ""
-        )
+        exponent = {"^2": "square ", "^3": "cubic "}.get(match["exponent"] or "", "")
         one = number == "1" and not match["first"]
         counts: Sequence[str] = self.number(number)
         if match["first"]:
             by = "by" if "x" in match["dash"] or "×" in match["dash"] else "to"
             counts = combined(f"{{}} {by} {{}}", self.number(match["first"]), counts)
         names = unit_words(unit, one or gap == "-", self.british)
-        if " per " in names[0] and exponent:
-            names = tuple(f"{name} {'squared' if exponent == 'square ' else 'cubed'}" for name in names)
-            exponent = ""
+        if unit == "pt" and re.match(r"\s(?:font|type|text|bold|leading|Times|Arial|Helvetica)\b", after):
+            names = ("point",)
+        if match["rate"]:
+            rates = rate_words(match["rate"], self.british)
+            names = tuple(f"{name}{each}" for each in (*rates, *map(_informal, rates)) for name in names)
         return signed(match, [f"{count} {exponent}{name}" for name in names for count in counts][:LIMIT])
 
     def product(self, match: re.Match[str]) -> Readings:
-        parts = [self.number(part)[0] for part in match.groups() if part not in ("x", "×")]
-        words = (
-            ("by", "times") if "x" in match.group() or len(parts) > 2 else ("times", "by", "multiplied by")
-        )
-        return [f" {word} ".join(parts) for word in words]
+        written = [part for part in match.groups() if part not in ("x", "×")]
+        picture = all(part.isdigit() and len(part) > 2 for part in written)
+        by = picture or "x" in match.group() or len(written) > 2
+        words = ("by", "times") if by else ("times", "by", "multiplied by")
+        parts = [self.number(part)[:4] for part in written]
+        return [one for word in words for one in combined(f" {word} ".join(["{}"] * len(parts)), *parts)]
+
+    def sides(self, match: re.Match[str]) -> Readings:
+        """`3m x 4m`, `3" x 5"`."""
+        found = re.findall(rf"({NUMBER})\s?([^\s\dx×]+)", match.group())
+        units = [
+            unit_words(_QUOTES.get(unit, unit), number == "1", self.british)[:2] for number, unit in found
+        ]
+        return [
+            " by ".join(
+                f"{self.best(number)} {names[index % len(names)]}"
+                for (number, _), names in zip(found, units, strict=True)
+            )
+            for index in (0, 1)
+        ]
+
+    def stone(self, match: re.Match[str]) -> Readings:
+        return f"{self.best(match[1])} stone {self.best(match[2])} {'pound' if match[2] == '1' else 'pounds'}"
+
+
+def _is_inch(match: re.Match[str]) -> bool:
+    """`6 in.` and `6-in pan`, but "6 in all" and "3-in-1"."""
+    after = match.string[match.end() :]
+    return bool(match["dot"]) or after.startswith(".") or (match["gap"] == "-" and not after.startswith("-"))
+
+
+def _informal(rate: str) -> str:
+    """` per hour` -> ` an hour`."""
+    return rate.replace(" per ", " an " if rate.endswith("hour") else " a ")

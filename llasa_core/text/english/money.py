@@ -20,8 +20,8 @@ from llasa_core.text.english.units import MAGNITUDES, UNITS, unit_words
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _MAGNITUDE = (
-    r"\s?(?P<magnitude>thousand|million|billion|trillion|hundred|bn|mn|mln|tn|trn|"
-    r"[kKMB](?![\w/])|m(?![\w/²³^])|T(?![\w/]))"
+    r"(?:\s|-(?=[a-z]{4}))?(?P<magnitude>thousand|million|billion|trillion|hundred|bn|mn|mln|tn|trn|"
+    r"[kKMB](?!\w|/(?!(?:mo|month|yr|year|day|wk|week|hr|hour|h|person|unit)\b))|m(?![\w/²³^])|T(?![\w/]))"
 )
 _SIGNS = {
     "$": ("dollar", "dollars", "cent"),
@@ -35,6 +35,19 @@ _SIGNS = {
     "₺": ("lira", "lira", ""),
     "₴": ("hryvnia", "hryvnias", ""),
     "₫": ("dong", "dong", ""),
+    "R$": ("real", "reais", "centavos"),
+    "zł": ("zloty", "zlotys", "groszy"),
+    "kr": ("krone", "kroner", ""),
+    "Rs": ("rupee", "rupees", "paise"),
+    "CHF": ("Swiss franc", "Swiss francs", ""),
+    "CNY": ("yuan", "yuan", ""),
+    "MXN": ("Mexican peso", "Mexican pesos", ""),
+    "SEK": ("Swedish krona", "Swedish kronor", ""),
+    "NOK": ("Norwegian krone", "Norwegian kroner", ""),
+    "DKK": ("Danish krone", "Danish kroner", ""),
+    "ZAR": ("rand", "rand", ""),
+    "AED": ("dirham", "dirhams", ""),
+    "ETH": ("ether", "ether", ""),
 }
 _CODES = {
     "USD": "$",
@@ -47,7 +60,13 @@ _CODES = {
     "BTC": "₿",
     "CNY": "CNY",
     "RMB": "CNY",
-    "CHF": "CHF",
+    "BRL": "R$",
+    "PLN": "zł",
+    "TRY": "₺",
+    "UAH": "₴",
+    "VND": "₫",
+    **{code: code for code in "CHF MXN SEK NOK DKK ZAR AED ETH".split()},
+    **{code: "$" for code in "AUD CAD NZD SGD HKD".split()},
 }
 _NATIONS = pairs(
     """
@@ -55,7 +74,22 @@ _NATIONS = pairs(
     S|Singapore
     """
 )
-_SIGN = "[" + "".join(_SIGNS) + "]"
+_CODED_NATIONS = {
+    "USD": "U S",
+    "AUD": "Australian",
+    "CAD": "Canadian",
+    "NZD": "New Zealand",
+    "SGD": "Singapore",
+    "HKD": "Hong Kong",
+}
+_SIGN = (
+    "(?:" + "|".join(re.escape(sign) for sign in _SIGNS if len(sign) == 1) + r"|(?<![A-Z])R\$|Rs\.?(?=\s?\d))"
+)
+_NOT_COUNTED = frozenset(
+    "to and or in of for at by on from the a an is was are were per each more less off with when if that as "
+    "but plus minus than into over under between through until because who which he she it we they".split()
+)
+"""Words behind money that it does not describe: "a $5 fine", but "a $5 to"."""
 
 
 class Money(Numbers):
@@ -67,30 +101,36 @@ class Money(Numbers):
         return [
             rule(
                 "money",
+                r"(?P<p>£\d+)\s(?P<s>1?\d)s\.?(?:\s(?P<d>1?\d)d)?(?!\w)",
+                self.shillings,
+                "£",
+            ),
+            rule(
+                "money",
                 rf"{MINUS}(?<![A-Za-z\d])(?P<nation>US|AU?|CA?|HK|NZ|NT|S)?(?P<sign>{_SIGN})\s?"
                 f"(?P<minus2>[-−])?{number}"
                 rf"(?:{DASH}(?P<sign2>{_SIGN})?(?P<number2>{NUMBER}))?(?:{_MAGNITUDE}\b)?"
                 r"(?P<per>/[a-z]+)?(?P<piece>[ -](?:bill|note|coin|a)\b)?",
                 self.money,
-                "$£€¥₹₩₽₿₺₴₫",
+                "$£€¥₹₩₽₿₺₴₫R",
             ),
             rule(
                 "money",
-                rf"{MINUS}{START}{number}(?:{_MAGNITUDE})?\s?(?P<sign>{_SIGN})",
+                rf"{MINUS}{START}{number}(?:{_MAGNITUDE})?\s?(?P<sign>{_SIGN}|(?:zł|kr)\b)",
                 self.money,
-                "$£€¥₹₩₽₿₺₴₫",
+                "$£€¥₹₩₽₿₺₴₫łk",
             ),
             rule(
                 "money",
                 rf"{START}(?P<minus>)(?P<sign>{code})\s?{number}(?:{_MAGNITUDE}\b)?",
                 self.money,
-                "DYRPFCB",
+                "DYRPFCBKHZNLTV",
             ),
             rule(
                 "money",
                 rf"{START}(?P<minus>){number}(?:{_MAGNITUDE})?\s?(?P<sign>{code})\b",
                 self.money,
-                "DYRPFCB",
+                "DYRPFCBKHZNLTV",
             ),
             rule(
                 "money",
@@ -104,11 +144,9 @@ class Money(Numbers):
         found = match.groupdict()
         sign = _CODES.get(found["sign"], found["sign"])
         nation = _NATIONS.get(found.get("nation") or "", "")
-        single, many, cents = _SIGNS.get(
-            sign, ("yuan", "yuan", "") if sign == "CNY" else ("Swiss franc", "Swiss francs", "")
-        )
-        if found["sign"] in ("USD",):
-            nation = "U S"
+        sign = sign.rstrip(".")
+        single, many, cents = _SIGNS[sign]
+        nation = _CODED_NATIONS.get(found["sign"], nation)
         if nation:
             single, many = f"{nation} {single}", f"{nation} {many}"
         first = plain_number(found["number"])
@@ -122,10 +160,13 @@ class Money(Numbers):
             )
         elif scale:
             readings = combined(f"{{}} {scale} {many}", self.number(first))
+            readings = [*readings, *(one.replace(many, single) for one in readings)]
         else:
             readings = self._sum(
                 first, single, single if tail.endswith(("bill", "note", "coin")) else many, cents
             )
+        if (_describes(match) and "." not in first) or (_describes(match) and scale):
+            readings = [one.replace(many, single) for one in readings]
         if nation:
             readings = [*readings, *(one.replace(f"{nation} ", "") for one in readings)]
         if after:
@@ -135,9 +176,19 @@ class Money(Numbers):
             readings = [f"minus {one}" for one in readings if not one.startswith("~")]
         return signed(match, (f"{one}{tail}" for one in readings))
 
+    def shillings(self, match: re.Match[str]) -> Readings:
+        """`£2 10s 6d`, as before 1971."""
+        pounds = match["p"].lstrip("£")
+        found = f"{self.best(pounds)} {'pound' if pounds == '1' else 'pounds'} {self.best(match['s'])} "
+        found += "shilling" if match["s"] == "1" else "shillings"
+        return [
+            found + (f" and {self.best(match['d'])} pence" if match["d"] else ""),
+            found + (f" {self.best(match['d'])} pence" if match["d"] else ""),
+        ]
+
     def _sum(self, text: str, single: str, many: str, cents: str) -> Sequence[str]:
         before, _, after = text.replace(",", "").partition(".")
-        counts = self.number(before.lstrip("0") or "0") if before else ()
+        counts = self.number(text.partition(".")[0].lstrip("0") or "0") if before else ("zero",)
         name = single if before.lstrip("0") == "1" else many
         if not after or not int(after):
             return combined(f"{{}} {name}", counts)
@@ -163,6 +214,21 @@ class Money(Numbers):
             *(f"~{count} {oh}" for count in counts),
             *combined(f"{{}} {many}", numbers.readings(text, self.british)),
         ]
+
+
+def _describes(match: re.Match[str]) -> bool:
+    """Whether the money is what a thing costs: "a $50 fine", "a $1.5-million grant"."""
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    follows = re.match(r"[\s-]([a-z]+)", after)
+    if (
+        not follows
+        or follows[1] in _NOT_COUNTED
+        or match.group().endswith("a")
+        or re.search(r"\d-?$", before)
+    ):
+        return False
+    hyphen = after[0] == "-" or bool(re.search(r"\d-[a-z]", match.group()))
+    return hyphen or bool(re.search(r"\b(?:an?|another|each|every)\s$", before, re.IGNORECASE))
 
 
 _PERIODS = {"mo": "month", "yr": "year", "hr": "hour", "h": "hour", "wk": "week", "pp": "person"}

@@ -1,5 +1,6 @@
 """English number words: cardinals, ordinals, years, fractions, digits one by one."""
 
+import re
 from functools import lru_cache
 
 _SMALL = (
@@ -8,6 +9,7 @@ _SMALL = (
 ).split()
 _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 _SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"))
+_INDIAN = ((10**7, "crore"), (10**5, "lakh"))
 _ORDINALS = {
     "one": "first",
     "two": "second",
@@ -37,6 +39,15 @@ def cardinal(number: int, british: bool = False) -> str:
     if not rest:
         return words
     return words + (" and " if british and rest < 100 else " ") + cardinal(rest, british)
+
+
+def _lakhs(number: int, british: bool) -> str:
+    """`150000` -> `one lakh fifty thousand`."""
+    for size, name in _INDIAN:
+        if number >= size:
+            head, rest = f"{cardinal(number // size, british)} {name}", number % size
+            return f"{head} {_lakhs(rest, british)}" if rest else head
+    return cardinal(number, british)
 
 
 def ordinal(number: int, british: bool = False) -> str:
@@ -82,6 +93,8 @@ def readings(text: str, british: bool = False) -> tuple[str, ...]:
     if "." in text:
         before, _, after = text.partition(".")
         found = [decimal(text, british)]
+        if "0" in after:
+            found.append(found[0].replace(digits(after), digits(after, "oh")))
         if not before:
             found.append(f"zero {found[0]}")
         if before == "0":
@@ -96,6 +109,8 @@ def readings(text: str, british: bool = False) -> tuple[str, ...]:
     value = int(plain) if len(plain) <= MAX_DIGITS else -1
     if value >= 0 and len(str(value)) != len(plain):
         found.append(cardinal(value, british))
+    if re.match(r"\d{1,2}(?:,\d\d)+,\d{3}$", text):
+        found.append(_lakhs(value, british))
     if value >= 10**6 and value % 10**5 == 0:
         size, name = next(scale for scale in _SCALES if value >= scale[0])
         if value % size:

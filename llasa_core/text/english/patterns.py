@@ -6,13 +6,14 @@ from itertools import islice, product
 
 from llasa_core.text.english import numbers
 
-INTEGER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
+INTEGER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d\d)+,\d{3}(?!\d)|\d+)"
+"""With thousands set apart, or lakhs: `1,50,000`."""
 NUMBER = rf"(?:{INTEGER}(?:\.\d+)?|\.\d+)"
-START = r"(?<![\w.,'])"
+START = r"(?<![\w.,'^])"
 """Nothing of a number or word before: "B2" and "1.5" are not read from their middle."""
 MINUS = r"(?:(?<![-–—\w)\]%°$£€¥'\"])(?P<minus>[-−–])(?=[\d.$£€¥]))?"
 DASH = r"\s?[-–—−~]\s?"
-DECIMAL_COMMA = r"\d{1,3}(?:\.\d{3})*,\d{2}(?!\d)"
+DECIMAL_COMMA = r"\d{1,3}(?:\.\d{3})*,\d{2}(?!\d|,\d)"
 POINTED = r"\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
 """`1.000.000`"""
 MARK = "\U000f0000-\U000ffffd"

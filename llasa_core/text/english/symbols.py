@@ -35,6 +35,13 @@ _BEFORE = {
     "+": ("plus", "positive"),
 }
 """Signs in front of a number, with other readings of them."""
+_SIGNS_TOO = {
+    "=": ("is equal to",),
+    "≠": ("is not equal to", "not equal to"),
+    "≤": ("is less than or equal to",),
+    "≥": ("is greater than or equal to",),
+    "×": ("by", "multiplied by"),
+}
 _COMPARED = {"<": "less than", ">": "greater than"}
 
 
@@ -47,14 +54,39 @@ def rules() -> list[Rule]:
         rule("range", rf"\b({named})[-–](?={named}\b|{mark})", lambda m: f"{m[1]} to", "-–"),
         rule("sign", rf"(?<![\w)])[~≈±<>≤≥+]\s?(?={mark})", lambda m: _BEFORE[m.group().strip()], "~≈±<>≤≥+"),
         rule("sign", r"(?<=[\w\U000f0000-\U000ffffd])\+\+(?!\w)", lambda m: " plus plus", "+"),
-        rule("sign", r"(?<=\b[A-G])#(?!\w)", lambda m: " sharp", "#"),
+        rule(
+            "sign",
+            r"(?<=\b[A-Ga-g])[♭♯]|(?<=\b[A-G])#(?!\w)",
+            lambda m: " flat" if m.group() == "♭" else " sharp",
+            "#♭♯",
+        ),
+        rule(
+            "sign",
+            rf"(?:§§|¶¶)\s?(?={mark})",
+            lambda m: "sections" if m.group()[0] == "§" else "paragraphs",
+            "§¶",
+        ),
+        rule("sign", rf"©\s?(?={mark})", lambda m: "copyright ", "©"),
+        rule("character", "©", lambda m: "", "©"),
+        rule("sign", r"(?<=\b[a-z])!(?=\s?[=+×*/])", lambda m: " factorial", "!"),
+        rule("function", r"\b([fgh])\(([a-z])\)", lambda m: (f"{m[1]} of {m[2]}", f"{m[1]} {m[2]}"), "("),
+        rule(
+            "sign",
+            r"√\s?(?=[\w(\U000f0000-\U000ffffd])",
+            lambda m: ("square root of ", "the square root of ", "root "),
+            "√",
+        ),
+        rule("sign", rf"¶\s?(?={mark})", lambda m: "paragraph", "¶"),
         rule(
             "sign",
             r"(?:(?<=\b[A-Za-z])|(?<=[\U000f0000-\U000ffffd]))\^\+?(?=[\w\U000f0000-\U000ffffd-])",
-            lambda m: " to the power of ",
+            lambda m: (" to the power of ", " to the "),
             "^",
         ),
         rule("sign", r"(?<!\S)#(?=[A-Za-z])", lambda m: "hashtag ", "#"),
+        rule(
+            "sign", rf"(?<=[\w)\U000f0000-\U000ffffd])[<>](?=\.?{mark})", lambda m: _COMPARED[m.group()], "<>"
+        ),
         rule("sign", r"(?<=\s)[<>](?=\s?[\w\U000f0000-\U000ffffd.$-])", lambda m: _COMPARED[m.group()], "<>"),
         rule(
             "sign",
@@ -73,7 +105,7 @@ def rules() -> list[Rule]:
             "sign", r"(?<=[\U000f0000-\U000ffffd] )/(?= [\U000f0000-\U000ffffd])", lambda m: "divided by", "/"
         ),
         rule("sign", r"(?<=\S) ?→ ?(?=\S)", lambda m: "to", "→"),
-        rule("sign", rf"[{words}]", lambda m: _WORDS[m.group()]),
+        rule("sign", rf"[{words}]", lambda m: (_WORDS[m.group()], *_SIGNS_TOO.get(m.group(), ()))),
         rule("letter", rf"[{''.join(_GREEK)}{''.join(_GREEK).upper()}]", _greek),
     ]
 
@@ -89,7 +121,7 @@ def _greek(match: re.Match[str]) -> str | None:
 
 _TAGS = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _OPENING = re.compile(
-    rf"(?<![\w\U000f0000-\U000ffffd])'+(?!(?:{_ELISIONS})\b)(?=[\w\U000f0000-\U000ffffd])", re.IGNORECASE
+    rf"(?<![\w'\U000f0000-\U000ffffd])'++(?!(?:{_ELISIONS})\b)(?=[\w\U000f0000-\U000ffffd])", re.IGNORECASE
 )
 _ORPHAN = re.compile(
     r"(?<![\w\U000f0000-\U000ffffd])'+(?![\w\U000f0000-\U000ffffd])|(?<=[^\w\s\U000f0000-\U000ffffd])'+|"
@@ -98,8 +130,10 @@ _ORPHAN = re.compile(
 _CLOSING = re.compile(r"(?<=\w)'+(?![\w\U000f0000-\U000ffffd])")
 _ELLIPSIS = re.compile(r"\s*(?:\.\s?){3,}|\s*…+")
 _DASHES = re.compile(r"\s*(?:--+|[—–]+|(?<=\s)-+(?=\s)|(?<=\s)-+$|^-+(?=\s))\s*")
-_JOINED = re.compile(rf"(?<={_MARKED})[-/\\_~|]+(?={_MARKED})|(?<={_MARKED})-(?=\s)|(?<=\s)-(?={_MARKED})")
-_DROPPED = re.compile(r"[\"`*_~^→|\\/\[\]{}<>#′″]+")
+_JOINED = re.compile(
+    rf"(?<=\b[A-Z])–(?={_MARKED})|(?<={_MARKED})[-/\\_~|]+(?={_MARKED})|(?<={_MARKED})-(?=\s)|(?<=\s)-(?={_MARKED})"
+)
+_DROPPED = re.compile(r"[\"`*_~^→|\\/\[\]{}<>#′″♭♯¶]+")
 
 
 def separate(text: str) -> str:

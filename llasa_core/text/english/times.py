@@ -16,6 +16,19 @@ def rules() -> list[Rule]:
         ),
         rule("duration", r"(?<![\w:.,])(\d{1,3})h(\d{2})()(?!\w)", _duration, "h"),
         rule(
+            "duration",
+            r"(?<![\w:.,])()(\d{1,3})\s?m(?:ins?)?\.?\s?(\d{1,2})\s?s(?:ecs?)?(?!\w)",
+            _duration,
+            "s",
+        ),
+        rule(
+            "time",
+            r"(?P<lead>(?i:at|by|from|to|until|till|since|before|after|around)\s)?(?<![\w:.,-])(?P<h>[01]\d|2[0-3])"
+            r"(?P<m>[0-5]\d)\s?(?P<word>hours|hrs|h|Z)\b",
+            _military,
+            "hZ",
+        ),
+        rule(
             "time",
             r"(?<![\w:.,])(?P<h>[01]?\d|2[0-4])[:.](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?\s?"
             r"(?P<half>[aApP]\.?\s?[mM]\b\.?)",
@@ -52,6 +65,21 @@ def _duration(match: re.Match[str]) -> Readings:
         for count, name in zip(match.groups(), names, strict=True)
         if count
     )
+
+
+def _military(match: re.Match[str]) -> Readings:
+    """`0600 hours`; `1400 hours` behind "at" only, else it is a count."""
+    if not match["lead"] and match["h"][0] != "0":
+        return None
+    lead, hour, minute = match["lead"] or "", int(match["h"]), match["m"]
+    zeros = ("zero ", "oh ") if match["h"][0] == "0" else ("",)
+    rest = {"0": "hundred" if minute == "00" else f"zero {numbers.cardinal(int(minute))}"}.get(
+        minute[0], numbers.cardinal(int(minute))
+    )
+    ending = " Z" if match["word"] == "Z" else " hours"
+    spelled = numbers.spelled(match["h"] + minute)
+    found = [f"{zero}{numbers.cardinal(hour)} {rest}" for zero in zeros]
+    return [f"{lead}{one}{ending}" for one in (*found, *spelled)]
 
 
 def _time(match: re.Match[str]) -> Readings:

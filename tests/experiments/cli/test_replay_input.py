@@ -115,6 +115,7 @@ def test_every_key_is_needed(
     manifest: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     optional = {(), ("inputs",), ("models", "threads"), ("schema",)}
+    optional |= {("request", key) for key in ("as_written", "spoken", "changes")}
     for path in places(manifest):
         if path in optional or (path[0] in ("inputs", "versions", "budget", "strategy") and path[1:]):
             continue

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.request_options import RequestOptions
-from experiments.runs.dataset import Row, check_lengths, file_name, read_rows
+from experiments.runs.dataset import Row, check_texts, file_name, read_rows
 from experiments.runs.tables import ColumnMapping
 from llasa_core.audio import write_audio
 from llasa_core.errors import UserError
@@ -158,8 +158,8 @@ def test_rows_that_are_too_long_are_named_before_a_model_is_loaded(
     texts = ["short", "word " * 1500, "fine", "more " * 2000, "a sentence of some length, " * 8]
     rows = read_rows(written(tmp_path / "in.txt", "\n".join(texts)), RequestOptions())
     with pytest.raises(UserError, match=r"^2 rows .*line 2 of .*shorten the text.*line 4 of "):
-        check_lengths(rows, str(tiny_generator))
-    check_lengths([rows[0], rows[2], rows[4]], str(tiny_generator))
+        check_texts(rows, str(tiny_generator), 40.0)
+    check_texts([rows[0], rows[2], rows[4]], str(tiny_generator), 40.0)
 
 
 def test_each_form_of_a_line_of_a_meta_list_is_read(recordings: Path) -> None:

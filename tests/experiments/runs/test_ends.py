@@ -117,7 +117,7 @@ def test_the_exit_code_and_the_last_line(
     Path("bound.yaml").write_text("strategy: {name: best-of-n, n: 2, select: 'wer<=0,sim'}\n")
     Path("in.txt").write_text("one\ntwo birds\n")
     given = [
-        *("--generator", str(tiny_generator), "--codec", str(tiny_codec), "--max-seconds", "0.2"),
+        *("--generator", str(tiny_generator), "--codec", str(tiny_codec), "--max-seconds", "0.6"),
         *("--prompt-audio", str(voice_file), "--prompt-text", "a buzz", "--no-judge"),
         *("--verifier", "crossings", "--verifier", "level", *more),
         *(() if "--strategy" in more or "--recipe" in more else ("-n", "2")),

@@ -1,7 +1,10 @@
 """The tables of cases beside this file: fields apart by tabs, lines that begin with "# " are comments."""
 
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
+BLOCK = 25
 DATA = Path(__file__).parent / "data"
 
 
@@ -22,3 +25,10 @@ EQUAL = [
 DIFFERENT = [
     (locale, text, heard, int(errors)) for locale, text, heard, errors in rows("compare_different.tsv")
 ]
+
+
+def blocks(table: list[T]) -> list[list[T]]:
+    """The table in parts of a test each, which names all rows of the part that fail: a test of its own for
+    every row takes longer than what it tests.
+    """
+    return [table[start : start + BLOCK] for start in range(0, len(table), BLOCK)]

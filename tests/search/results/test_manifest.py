@@ -252,6 +252,17 @@ def test_a_cached_revision_is_taken_and_no_other(monkeypatch: pytest.MonkeyPatch
         checked("models.codec", {"source": "owner/name", "revision": "abd"})
 
 
+def test_a_model_card_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    before = content_hash(tmp_path)
+    content_hash.cache_clear()
+    (tmp_path / "README.md").write_text("a card")
+    assert content_hash(tmp_path) == before
+    content_hash.cache_clear()
+    (tmp_path / "config.json").write_text("{ }")
+    assert content_hash(tmp_path) != before
+
+
 def test_what_is_no_model_is_not_hashed_to_the_end(tmp_path: Path) -> None:
     for number in range(1002):
         (tmp_path / str(number)).touch()

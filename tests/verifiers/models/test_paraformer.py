@@ -140,7 +140,6 @@ def test_characters_outside_the_vocabulary_are_left_out(judge: Paraformer) -> No
 
 
 def test_chinese_is_compared_by_character(folder: Path) -> None:
-    pytest.importorskip("zhconv")
     judge = load(f"paraformer:{folder}")
     assert (judge.name, judge.higher_is_better) == ("wer", False)
     score = judge.score([WAVES[3]], CHINESE)[0]
@@ -158,7 +157,8 @@ def test_without_zhconv_chinese_is_answered_with_the_command(
 ) -> None:
     monkeypatch.setitem(sys.modules, "zhconv", None)
     with pytest.raises(VerifierError, match=r"pip install 'llasa-search\[zh\]'"):
-        load(f"paraformer:{folder}").score([], CHINESE)
+        load(f"paraformer:{folder}?normalizer=seed-tts-eval").score([], CHINESE)
+    assert load(f"paraformer:{folder}").score([], CHINESE) == []
 
 
 def test_it_judges_its_own_language_only(folder: Path, judge: Paraformer) -> None:
