@@ -29,6 +29,8 @@ class Options:
     seed: int
     hours: float
     scale: float
+    each: int
+    ear: str
 
     def steps(self, full: int) -> int:
         """Training steps at the asked scale."""
@@ -149,7 +151,14 @@ def emotion(o: Options) -> None:
     train_emotion(_sources(o), o.work / "emotion", o.steps(EMOTION_STEPS), o.seed)
 
 
-STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
+def check(o: Options) -> None:
+    from experiments.nano.second.check import check
+
+    print(check(o.work / "corpus", o.work / "check.jsonl", o.each, o.seed, o.ear))
+
+
+Step = tuple[Callable[[Options], None], str]
+STEPS: dict[str, Step] = {
     "first": (first, "speak the first hours, from which the codec learns"),
     "codec": (codec, "train the codec on them"),
     "decoder": (decoder, "train its decoder against discriminators"),
@@ -162,9 +171,17 @@ STEPS: dict[str, tuple[Callable[[Options], None], str]] = {
     "emotion": (emotion, "train the emotion2vec (needs funasr)"),
 }
 
-EPILOG = "\b\nSteps, in their order:\n" + "\n".join(
-    f"  {name:11} {text}" for name, (_, text) in STEPS.items()
-)
+CHECKS: dict[str, Step] = {
+    "check": (check, "how clear and distinct the corpus' voices are, from the shards that there are"),
+}
+"""Run only when they are asked for by name."""
+
+
+def _listed(steps: dict[str, Step]) -> str:
+    return "\n".join(f"  {name:11} {text}" for name, (_, text) in steps.items())
+
+
+EPILOG = f"\b\nSteps, in their order:\n{_listed(STEPS)}\n\n\b\nOnly by name:\n{_listed(CHECKS)}"
 
 
 @click.command(help=__doc__, epilog=EPILOG)
@@ -180,13 +197,16 @@ EPILOG = "\b\nSteps, in their order:\n" + "\n".join(
 @click.option(
     "--scale", type=Positive(100), default=1.0, help="Factor on all training steps, for a quick try (1)."
 )
+@click.option("--each", type=click.IntRange(min=2), default=8, help="Clips of each voice, for check (8).")
+@click.option("--ear", default="whisper:tiny.en", help="Recogniser, for check (whisper:tiny.en).")
 def second(steps: tuple[str, ...], **options: Any) -> None:
+    known = STEPS | CHECKS
     for step in steps:
-        if step not in STEPS:
-            raise UserError(f"unknown step {step!r}{nearest(step, STEPS)}")
+        if step not in known:
+            raise UserError(f"unknown step {step!r}{nearest(step, known)}")
     for name in steps or STEPS:
-        print(f"== {name}: {STEPS[name][1]}", file=sys.stderr, flush=True)
-        STEPS[name][0](Options(**options))
+        print(f"== {name}: {known[name][1]}", file=sys.stderr, flush=True)
+        known[name][0](Options(**options))
 
 
 main = guarded(second)
