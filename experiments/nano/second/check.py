@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -64,14 +64,14 @@ class Heard:
     settings: list[float]
 
 
-def draw(shards: Shards, each: int, seed: int) -> list[Clip]:
-    """``each`` clips of every voice, from the shards and, where they have too few, spoken now."""
+def draw(shards: Shards, names: Iterable[str], each: int, seed: int) -> list[Clip]:
+    """``each`` clips of every voice named, from the shards and, where they have too few, spoken now."""
     natural = [i for i, u in enumerate(shards.utterances) if u.kind in NATURAL]
     found = defaultdict(list)
     for i in natural:
         found[shards.utterances[i].voice].append(i)
     clips = []
-    for name in voices.VOICES:
+    for name in names:
         chooser = random.Random(f"{seed} {name}")
         chosen = _even([(shards.utterances[i].style, i) for i in found[name]], each, chooser)
         for i in chosen:
@@ -233,7 +233,7 @@ def _rule(columns: int) -> str:
 
 def check(folder: Path, out: Path, each: int, seed: int, ear: str) -> str:
     """Draw, measure, write each clip's line to ``out`` and return the report."""
-    clips = draw(Shards(folder), each, seed)
+    clips = draw(Shards(folder), voices.VOICES, each, seed)
     alike, heard = likeness(clips), listen(clips, ear)
     out.write_text("".join(json.dumps(vars(h)) + "\n" for h in heard))
     return report(heard, alike)
