@@ -7,7 +7,7 @@
 of a verifier of one's own. Importing this package imports no model library.
 """
 
-from verifiers.base import About, Score, Target, Verifier
+from verifiers.base import About, Likelihood, Score, Target, TokenVerifier, Verifier
 from verifiers.cache import Remembering
 from verifiers.errors import VerifierError
 from verifiers.instances import load_shared, unload
@@ -21,11 +21,13 @@ __all__ = [
     "BaseVerifier",
     "ConstraintFirst",
     "Interval",
+    "Likelihood",
     "Ranking",
     "Remembering",
     "Score",
     "Selection",
     "Target",
+    "TokenVerifier",
     "Verifier",
     "VerifierError",
     "bootstrap_mean",

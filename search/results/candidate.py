@@ -58,12 +58,13 @@ def shown_scores(scores: Mapping[str, Score]) -> str:
 
 
 def score_as_dict(score: Score) -> dict[str, Any]:
+    """Plain JSON values, without embeddings: a model makes them again from the audio."""
     return {
         "value": plain(score.value),
         "usable": score.usable,
         "reason": score.reason,
         "short": score.short,
-        "evidence": plain(score.evidence),
+        "evidence": plain({k: value for k, value in score.evidence.items() if k != "embedding"}),
     }
 
 
