@@ -14,7 +14,7 @@ from verifiers.instances import load_shared, unload
 from verifiers.registry import check, directions, kinds, load
 from verifiers.selection.parse import ConstraintFirst, Ranking, Selection, parse_selection
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.stats import Interval, bootstrap_mean, paired_difference
+from verifiers.stats import Interval, bootstrap_mean, paired_difference, wilson
 
 __all__ = [
     "About",
@@ -39,4 +39,5 @@ __all__ = [
     "paired_difference",
     "parse_selection",
     "unload",
+    "wilson",
 ]

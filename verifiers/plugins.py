@@ -57,8 +57,7 @@ class Plugin:
         needs = self.about.needs if own is None else self._call("needs_of", spec)
         if not isinstance(needs, tuple) or not set(needs) <= set(_NEEDS):
             raise VerifierError(
-                f"{self._origin} needs {_short(needs)}, not a tuple of fields of Target "
-                f"({', '.join(_NEEDS)})"
+                f"{self._origin} needs {_short(needs)}, not a tuple of fields of Target ({', '.join(_NEEDS)})"
             )
         return needs
 
@@ -99,7 +98,7 @@ class _Guarded(Wrapper):
     ) -> list[Score]:
         """As `verifiers.base.TokenVerifier.score_tokens`, with the checks of `score`."""
         judge: Callable[..., Any] = self.__getattr__("score_tokens")
-        work = lambda: judge(candidates, target, likelihood, partial)  # noqa: E731
+        work = lambda: judge(candidates, target, likelihood, partial)
         return self._checked("score_tokens", len(candidates), work)
 
     def _checked(self, step: str, count: int, judge: Callable[[], Any]) -> list[Score]:

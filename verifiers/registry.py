@@ -82,8 +82,8 @@ def directions(*specs: str) -> dict[str, bool]:
 
 
 def needs(spec: str) -> tuple[str, ...]:
-    """The fields of `Target` that the spec's verifier judges against, and `verifiers.base.TOKENS` if it judges
-    speech tokens, without loading a model."""
+    """The fields of `Target` that the spec's verifier judges against, and `verifiers.base.TOKENS` if it
+    judges speech tokens, without loading a model."""
     parsed = Spec.parse(spec)
     return find(parsed.kind).needs_of(parsed)
 

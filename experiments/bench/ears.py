@@ -86,7 +86,9 @@ class Worth:
 @click.option("--limit", type=COUNT, default=50, help="Sentences (50).")
 @click.option("-n", "count", type=COUNT, default=8, help="Candidates of each (8).")
 @click.option("--judge", default=JUDGE, help=f"Held-out recogniser ({JUDGE}).")
-@click.option("--verifier", "specs", multiple=True, metavar="SPEC", help="Evidence, repeatable (cheap kinds).")
+@click.option(
+    "--verifier", "specs", multiple=True, metavar="SPEC", help="Evidence, repeatable (cheap kinds)."
+)
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Selections over it, repeatable.")
 @click.option("--preset", default="nano", help="Whose generator and codec (nano).")
 @click.option("--seed", type=int, default=7, help="Of the candidates (7).")

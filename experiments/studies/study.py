@@ -34,11 +34,11 @@ from search.engine import Failure, Searcher
 from search.results.result import SearchResult
 from search.strategies.registry import build
 from verifiers.registry import directions
-from verifiers.stats import bootstrap_mean, paired_difference
+from verifiers.stats import bootstrap_mean, paired_difference, wilson
 
 TEXT_SEED = 1
 """Of the sentences that the nano recipe keeps out of its training texts."""
-QUALITY = ("wer", "pocketsphinx", "judge", "sim")
+QUALITY = ("wer", "pocketsphinx", "judge", "sim", "failed")
 COST = {"tokens": 0, "gflops": 2}
 """Measures with the digits that are shown."""
 COMPARED = ("wer", "pocketsphinx")
@@ -65,7 +65,7 @@ def specs_at(width: int) -> dict[str, str]:
 
 class Record(Schema):
     """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the
-    judges.
+    judges. failed: whether the winner is a catastrophic failure by the judge, if that is a recogniser.
     """
 
     strategy: str
@@ -80,6 +80,7 @@ class Record(Schema):
     gflops: float
     seconds: float
     pocketsphinx: float | None = None
+    failed: bool | None = None
 
 
 NAMES = sorted({part for name in specs_at(1) for part in (name, name.split()[0])})
@@ -201,6 +202,7 @@ def record_of(
         text=text,
         seed=result.request.seed,
         wer=result.scores["wer"].value,
+        failed=failed_by(next(iter(result.winner.judged)), result),
         sim=result.scores["sim"].value,
         judge=next(iter(result.winner.judged.values())).value,
         tokens=ledger.tokens_generated,
@@ -208,6 +210,12 @@ def record_of(
         seconds=sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
         pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
     )
+
+
+def failed_by(judge: str, result: SearchResult) -> bool | None:
+    """Whether the winner is a catastrophic failure by a judge; None if that says nothing of words."""
+    found = result.winner.failures.get(judge)
+    return None if found is None else bool(found)
 
 
 def pocketsphinx() -> Callable[[Waveform], str] | None:
@@ -252,7 +260,10 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
         low, middle, high = np.quantile([r.seconds for r in found.values()], [0.25, 0.5, 0.75])
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
-    console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
+    console.print(
+        f"means [95 % intervals]; judge: {judge}, which searched nothing; failed: share of catastrophic "
+        "failures by it"
+    )
     for table in (quality, cost):
         console.print(table, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
@@ -277,7 +288,7 @@ def _mean(own: Mapping[str, Record], measure: str, digits: int) -> str:
     values = [value for record in own.values() if (value := getattr(record, measure)) is not None]
     if not values:
         return ""
-    mean = bootstrap_mean(values)
+    mean = wilson(sum(values), len(values)) if measure == "failed" else bootstrap_mean(values)
     return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
 
 

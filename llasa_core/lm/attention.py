@@ -133,7 +133,7 @@ class TorchPrefillAttention:
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         """As `TorchAttention`, with a row for each token."""
-        parts = states.split(self._counts)
+        parts = torch.split(states, self._counts)
         return torch.cat([text(layer, part) for text, part in zip(self._texts, parts, strict=True)])
 
 

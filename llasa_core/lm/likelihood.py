@@ -107,7 +107,9 @@ class TeacherForcing:
     def _gathered(self, hidden: Tensor, targets: Tensor) -> NDArray[np.float32]:
         """Log-likelihoods [time] of targets [time] by hidden states [time, hidden]."""
         parts = []
-        for some, wanted in zip(hidden.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
+        for some, wanted in zip(
+            torch.split(hidden, LOGIT_ROWS), torch.split(targets, LOGIT_ROWS), strict=True
+        ):
             logits = self._model.network.logits(some)
             parts.append(logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(1))
         result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()

@@ -150,7 +150,7 @@ class Network:
         int64 [time], those of all texts in this order. Returns hidden states [time, hidden].
         """
         attention = self._prefill_attention(prefix, block, spans)
-        hidden = self.embedding[tokens]
+        hidden: Tensor = self.embedding[tokens]
         for index, layer in enumerate(self._layers):
             hidden = self._finish(hidden, attention(index, self._project(hidden, layer)), layer)
         return hidden

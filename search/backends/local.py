@@ -272,7 +272,9 @@ class LocalSession:
         self._progress(f"score {name}", 0, len(beams))
         with self.ledger.timed(f"{role} {name}"):
             if on_tokens:
-                found, flops = self._score_tokens(list(distinct), cast(TokenVerifier, verifier), target, partial)
+                found, flops = self._score_tokens(
+                    list(distinct), cast(TokenVerifier, verifier), target, partial
+                )
                 seconds = sum(map(len, distinct)) * HOP / SAMPLE_RATE
             else:
                 if held_out:

@@ -1,7 +1,7 @@
 """The generator's own opinion: how likely it finds the speech tokens of a candidate, given the text.
 
-READ (arXiv 2606.04680) scores transcripts by p(speech tokens | text) of a TTS model; here the text is known and
-the tokens are judged. The margin is what the text is worth: the pointwise mutual information of text and
+READ (arXiv 2606.04680) scores transcripts by p(speech tokens | text) of a TTS model; here the text is known
+and the tokens are judged. The margin is what the text is worth: the pointwise mutual information of text and
 tokens, for each token.
 """
 

@@ -13,8 +13,9 @@ PERIOD_SECONDS = 2.0
 
 
 class TokenLoops(BaseTokenVerifier):
-    """Metric "loops": seconds of the longest stretch that repeats, with any period of up to `period` seconds,
-    what is that much before it. Lower is better; a held code, as in a pause, is a loop of the shortest period.
+    """Metric "loops": seconds of the longest stretch that repeats what is one period before it, for any
+    period of up to `period` seconds. Lower is better; a held code, as in a pause, is a loop of the shortest
+    period.
 
     Evidence: where the stretch begins and its period, in seconds. It sees exact repetition only: a word that
     is said twice is other codes each time.
@@ -30,9 +31,7 @@ class TokenLoops(BaseTokenVerifier):
     worst = 120.0
     options: ClassVar[Readers] = {"period": number_between(0.02, 20.0)}
 
-    def __init__(
-        self, *, spec: str = "loops", name: str = "loops", period: float = PERIOD_SECONDS
-    ) -> None:
+    def __init__(self, *, spec: str = "loops", name: str = "loops", period: float = PERIOD_SECONDS) -> None:
         super().__init__(spec=spec, name=name)
         self._period = max(1, round(period * CODES_PER_SECOND))
 

@@ -1,10 +1,10 @@
 """Consensus: the candidate that is nearest to all others, by what they say, whose voice they have or how long
 they are.
 
-This is minimum Bayes risk over samples: each candidate is a hypothesis, and the others are the references that
-it is expected to agree with (Kumar and Byrne 2004 for translation; Eikema and Aziz, arXiv 2108.04718, for
-samples; arXiv 2510.19471 for speech recognition). It asks for no target: errors that samples make by chance
-differ from sample to sample, what is right they have in common.
+This is minimum Bayes risk over samples: each candidate is a hypothesis, and the others are the references
+that it is expected to agree with (Kumar and Byrne 2004 for translation; Eikema and Aziz, arXiv 2108.04718,
+for samples; arXiv 2510.19471 for speech recognition). It asks for no target: errors that samples make by
+chance differ from sample to sample, what is right they have in common.
 
 The score belongs to a set: with another candidate in it, all may change. It is taken where candidates are
 ranked, over all that a search has at that point and that could be judged, so that it does not depend on how
@@ -29,12 +29,12 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9ff
 
 
 class Consensus(Ranks):
-    """`consensus(wer)`, `consensus(wer,sim)` or `consensus(wer=2,length=1)`: the best mean of the ranks by the
-    mean distance from the other candidates.
+    """`consensus(wer)`, `consensus(wer,sim)` or `consensus(wer=2,length=1)`: the best mean of the ranks by
+    the mean distance from the other candidates.
 
     Distances are taken from the evidence of each metric: of a recogniser the share of words that two
-    transcripts do not have in common, of a speaker or emotion verifier 1 - cosine of the two embeddings, of any
-    other the ratio of the lengths. Candidates that a metric cannot judge are no part of its set.
+    transcripts do not have in common, of a speaker or emotion verifier 1 - cosine of the two embeddings, of
+    any other the ratio of the lengths. Candidates that a metric cannot judge are no part of its set.
     """
 
     @property
@@ -44,7 +44,9 @@ class Consensus(Ranks):
     def prepared(self, scores: Mapping[str, Sequence[Score]]) -> tuple[Mapping[str, Sequence[Score]], Rule]:
         """With the mean distances as scores of their own, and `Ranks` over these."""
         check_counts(scores, self.metrics)
-        distances = {f"consensus({metric})": mean_distances(metric, scores[metric]) for metric in self.metrics}
+        distances = {
+            f"consensus({metric})": mean_distances(metric, scores[metric]) for metric in self.metrics
+        }
         objectives = tuple(
             Objective(name, False, objective.weight)
             for name, objective in zip(distances, self.objectives, strict=True)
@@ -55,8 +57,8 @@ class Consensus(Ranks):
 def mean_distances(metric: str, scores: Sequence[Score]) -> list[Score]:
     """The mean distance of each candidate from the others, with the evidence of its score; 0 if it is alone.
 
-    Scores that are unusable stay as they are. Raises VerifierError if the evidence of the metric holds nothing
-    to compare candidates by.
+    Scores that are unusable stay as they are. Raises VerifierError if the evidence of the metric holds
+    nothing to compare candidates by.
     """
     judged = [i for i, score in enumerate(scores) if is_judged(score)]
     found = list(scores)

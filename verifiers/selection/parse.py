@@ -54,7 +54,12 @@ _PARTS = re.compile(r",(?![^()]*\))")
 _CONSTRAINT = re.compile(r"(?P<metric>[^<>=\s()]+)\s*(?P<sign><=|>=)\s*(?P<bound>\S+)")
 _CALL = re.compile(r"(?P<rule>[A-Za-z]\w*)\s*\((?P<terms>[^()]*)\)")
 _METRIC = re.compile(r"[A-Za-z][\w.-]*")
-_RULES: Mapping[str, type[Rule]] = {"consensus": Consensus, "pareto": Pareto, "ranks": Ranks, "weighted": Weighted}
+_RULES: Mapping[str, type[Rule]] = {
+    "consensus": Consensus,
+    "pareto": Pareto,
+    "ranks": Ranks,
+    "weighted": Weighted,
+}
 
 
 def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> Selection:

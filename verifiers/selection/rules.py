@@ -106,9 +106,7 @@ class Rule(ABC):
         """How far each candidate of a group is from the best. values: [objectives, candidates]; each is
         smaller for the better, whatever the direction of its metric."""
 
-    def prepared(
-        self, scores: Mapping[str, Sequence[Score]]
-    ) -> "tuple[Mapping[str, Sequence[Score]], Rule]":
+    def prepared(self, scores: Mapping[str, Sequence[Score]]) -> "tuple[Mapping[str, Sequence[Score]], Rule]":
         """The scores that are compared, and the rule over them: for rules whose scores belong to the whole
         set of candidates."""
         return scores, self
@@ -242,9 +240,7 @@ def number(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-def _rank(
-    scores: Mapping[str, Sequence[Score]], constraints: Sequence[Constraint], rule: Rule
-) -> Ranking:
+def _rank(scores: Mapping[str, Sequence[Score]], constraints: Sequence[Constraint], rule: Rule) -> Ranking:
     """Groups of equal violation, each ordered by the rule; then what could not be judged."""
     scores, rule = rule.prepared(scores)
     metrics = tuple(dict.fromkeys([*(c.metric for c in constraints), *rule.metrics]))
