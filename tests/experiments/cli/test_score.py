@@ -46,8 +46,9 @@ def test_a_table_with_means(scored: Callable[..., str]) -> None:
     for column, spec in ((1, "whisper:nano"), (2, "wavlm-sv:nano")):
         scores = registry.load(spec).score([read_audio(SLT.path), read_audio(AWB.path)], target)
         assert [line.split()[column] for line in shown[1:3]] == [f"{score.value:.3f}" for score in scores]
-    assert [line.split()[:2] for line in shown[3:]] == [["mean", "WER"], ["mean", "SIM"]]
-    assert all(line.endswith("(n=2)") and "[" in line for line in shown[3:])
+    assert [line.split()[:2] for line in shown[3:5]] == [["mean", "WER"], ["mean", "SIM"]]
+    assert all(line.endswith("(n=2)") and "[" in line for line in shown[3:5])
+    assert shown[5].startswith("catastrophic by WER ") and "(n=2)" in shown[5]
 
 
 def test_one_file_and_what_was_heard(scored: Callable[..., str]) -> None:
