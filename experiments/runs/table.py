@@ -78,8 +78,7 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
             corpus[f"corpus {name.removeprefix('errors ')}"] = float(frame[name].sum() / max(words, 1))
     for name in frame.columns:
         if name.startswith(FAILED):
-            kinds = [kind for found in frame[name].dropna() for kind in found]
-            kinds += [EMPTY] * int(frame[name.replace(FAILED, "unusable ", 1)].sum())
+            kinds = [kind for found in _failures(frame, name) for kind in found]
             corpus |= {f"{name}: {kind}": kinds.count(kind) for kind in FAILURES}
     spoken = float(frame["seconds"].sum()) if rows else 0.0
     corpus |= {"audio seconds": spoken, "wall seconds": wall}
@@ -127,8 +126,9 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         if {"words", *ERRORS} <= evidence.keys():
             row[f"errors {name}"] = sum(evidence[kind] for kind in ERRORS)
             row[f"words {name}"] = evidence["words"]
-            cut_off = record["cut_off"]
-            row[f"{FAILED}{name}"] = failures_in(evidence, usable=True, cut_off=cut_off)
+            failures = failures_in(evidence, usable=True, cut_off=record["cut_off"])
+            if failures is not None:
+                row[f"{FAILED}{name}"] = failures
     return row | {
         "tokens": record["ledger"]["tokens_generated"],
         "candidates": record["candidates"],
@@ -162,12 +162,9 @@ def _measure(frame: pandas.DataFrame, name: str) -> dict[str, Any]:
 
 
 def _rate(frame: pandas.DataFrame, name: str) -> dict[str, Any]:
-    """The share of the texts with any catastrophic failure, by one recogniser. A text that it could not judge
-    is one."""
-    unusable = frame[name.replace(FAILED, "unusable ", 1)].fillna(False).astype(bool)
-    judged = frame[name].notna() | unusable
-    count = int((frame[name].map(bool, na_action="ignore").fillna(False).astype(bool) | unusable).sum())
-    rate = wilson(count, int(judged.sum()))
+    """The share of the texts with any catastrophic failure, by one recogniser."""
+    found = _failures(frame, name)
+    rate = wilson(sum(map(bool, found)), len(found))
     return {
         "measure": name,
         "n": rate.n,
@@ -175,8 +172,16 @@ def _rate(frame: pandas.DataFrame, name: str) -> dict[str, Any]:
         "low": rate.low,
         "high": rate.high,
         "unusable": 0,
-        "total": float(count),
+        "total": float(sum(map(bool, found))),
     }
+
+
+def _failures(frame: pandas.DataFrame, name: str) -> list[tuple[str, ...]]:
+    """Of each text that the recogniser was asked about; one that it could not judge is empty."""
+    unusable = frame[name.replace(FAILED, "unusable ", 1)]
+    pairs = zip(frame[name], unusable, strict=True)
+    found = [(EMPTY,) if bad is True else kinds for kinds, bad in pairs]
+    return [kinds for kinds in found if isinstance(kinds, tuple)]
 
 
 def _line(console: Console, text: str) -> None:
