@@ -38,7 +38,7 @@ from verifiers.stats import bootstrap_mean, paired_difference, wilson
 
 TEXT_SEED = 1
 """Of the sentences that the nano recipe keeps out of its training texts."""
-QUALITY = ("wer", "pocketsphinx", "judge", "sim", "failed")
+QUALITY = ("wer", "pocketsphinx", "judge", "sim")
 COST = {"tokens": 0, "gflops": 2}
 """Measures with the digits that are shown."""
 COMPARED = ("wer", "pocketsphinx")
@@ -260,12 +260,15 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
         low, middle, high = np.quantile([r.seconds for r in found.values()], [0.25, 0.5, 0.75])
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
-    console.print(
-        f"means [95 % intervals]; judge: {judge}, which searched nothing; failed: share of catastrophic "
-        "failures by it"
-    )
+    console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
     for table in (quality, cost):
         console.print(table, "")
+    failed = _table("catastrophic failures by the judge")
+    for (name, width), found in own.items():
+        if share := _share(found):
+            failed.add_row(name, str(width), share)
+    if failed.row_count:
+        console.print(failed, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
     for (name, width), found in own.items():
         base = own.get((BASE, width), {})
@@ -288,8 +291,17 @@ def _mean(own: Mapping[str, Record], measure: str, digits: int) -> str:
     values = [value for record in own.values() if (value := getattr(record, measure)) is not None]
     if not values:
         return ""
-    mean = wilson(sum(values), len(values)) if measure == "failed" else bootstrap_mean(values)
+    mean = bootstrap_mean(values)
     return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def _share(own: Mapping[str, Record]) -> str:
+    """Catastrophic failures, with the Wilson interval; "" if no record says whether it is one."""
+    values = [record.failed for record in own.values() if record.failed is not None]
+    if not values:
+        return ""
+    rate = wilson(sum(values), len(values))
+    return f"{rate.mean:.3f} [{rate.low:.3f}, {rate.high:.3f}]"
 
 
 def _change(own: Mapping[str, Record], base: Mapping[str, Record], measure: str) -> str:
