@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from experiments.documents import read_lines
 from experiments.files import Outputs, check_file
 from experiments.programs import COUNT, THREADS, guarded
 from experiments.report_page.judges import spearman
@@ -118,7 +119,7 @@ def bench(
         check_file(file, "--json")
     check_device(device)
     torch.set_num_threads(threads or torch.get_num_threads())
-    texts = [line.strip() for line in source.read_text("utf-8").splitlines() if line.strip()][:limit]
+    texts = [line.strip() for _, line in read_lines(source, "--sentences") if line.strip()][:limit]
     searcher = Searcher.from_preset(preset, verifiers=specs, judges=(judge,), device=device)
     strategy = build(f"best-of-n?n={count}&wide=1&select={rules[0]}", directions)
     found = []
