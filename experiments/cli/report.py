@@ -67,6 +67,9 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
         terminal.say(
             "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
         )
+    for name, failures in winner.failures.items():
+        if failures:
+            terminal.say(f"catastrophic by {name}: {', '.join(failures)}")
     if result.stepped_back:
         terminal.say(
             f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"

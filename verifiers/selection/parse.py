@@ -6,6 +6,7 @@
          | weighted(METRIC=NUMBER,...)     largest weighted sum, in the metrics' own units
          | ranks(METRIC[=NUMBER],...)      best mean of the places among the candidates
          | pareto(METRIC,...)              those that no other one beats
+         | consensus(METRIC[=NUMBER],...)  nearest to all other candidates
 
 Which way a metric is better is known to its verifier, so weights are positive. What the rules do with ties
 and with candidates that could not be judged is said in `verifiers.selection.rules`.
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from llasa_core.errors import nearest
 from verifiers.errors import VerifierError
+from verifiers.selection.consensus import Consensus
 from verifiers.selection.rules import (
     Constraint,
     ConstraintFirst,
@@ -31,6 +33,7 @@ from verifiers.selection.rules import (
 )
 
 __all__ = [
+    "Consensus",
     "Constraint",
     "ConstraintFirst",
     "Lexicographic",
@@ -51,7 +54,12 @@ _PARTS = re.compile(r",(?![^()]*\))")
 _CONSTRAINT = re.compile(r"(?P<metric>[^<>=\s()]+)\s*(?P<sign><=|>=)\s*(?P<bound>\S+)")
 _CALL = re.compile(r"(?P<rule>[A-Za-z]\w*)\s*\((?P<terms>[^()]*)\)")
 _METRIC = re.compile(r"[A-Za-z][\w.-]*")
-_RULES: Mapping[str, type[Rule]] = {"pareto": Pareto, "ranks": Ranks, "weighted": Weighted}
+_RULES: Mapping[str, type[Rule]] = {
+    "consensus": Consensus,
+    "pareto": Pareto,
+    "ranks": Ranks,
+    "weighted": Weighted,
+}
 
 
 def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> Selection:
