@@ -51,6 +51,8 @@ class Score:
     short: True if the only reason is that the audio is shorter than this metric needs. The metric then says
         nothing about the candidate and a selection leaves it to the others; audio that is unusable for any
         other reason, or too short to hold words, comes last.
+    dropped: the metric by which a cascade left the candidate out before this verifier was asked
+        (`verifiers.selection.cascade`); "" if it was asked.
     """
 
     value: float
@@ -58,6 +60,7 @@ class Score:
     usable: bool = True
     reason: str = ""
     short: bool = False
+    dropped: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from search.results.result import SearchResult
 from search.results.trace import Step
 from verifiers.base import Score
 from verifiers.errors import VerifierError
-from verifiers.selection.parse import ConstraintFirst, parse_selection
+from verifiers.selection.parse import parse_selection
 
 LIMIT = 12_000_000
 """Bytes of a page, unless told otherwise."""
@@ -187,7 +187,7 @@ def constraints_of(result: SearchResult) -> list[str]:
         selection = parse_selection(rule, result.directions)
     except VerifierError:
         return []
-    return list(map(str, selection.constraints)) if isinstance(selection, ConstraintFirst) else []
+    return list(map(str, selection.constraints))
 
 
 def _digits(result: SearchResult) -> dict[str, int]:

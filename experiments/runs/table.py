@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from llasa_core.errors import LlasaError
 from search.results.ends import CUT_OFF, ENDS, UNMET
 from search.results.failures import EMPTY, FAILURES, failures_in
+from verifiers import registry
 from verifiers.stats import bootstrap_mean, wilson
 
 if TYPE_CHECKING:
@@ -28,10 +31,10 @@ DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
 
 @dataclass(frozen=True)
 class Summary:
-    """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, and the total of
-    what can be summed; of catastrophic failures, by each recogniser, the share of the texts with its Wilson
-    interval and the count. corpus: figures of the run as a whole. failed: error by id. ends: how many texts
-    ended in each way of `search.results.ends.ENDS`."""
+    """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, the total of what can be
+    summed, and the spec of the verifier or judge that it is by; of catastrophic failures, by each recogniser,
+    the share of the texts with its Wilson interval and the count. corpus: figures of the run as a whole.
+    failed: error by id. ends: how many texts ended in each way of `search.results.ends.ENDS`."""
 
     measures: pandas.DataFrame
     corpus: Mapping[str, float]
@@ -54,20 +57,26 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
     rows: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     ends: dict[str, Sequence[str]] = {}
+    by: dict[str, str] = {}
     for record in records:
         for found in (rows, failed, ends):
             found.pop(record["id"], None)
         if record["status"] == "done":
             rows[record["id"]] = _row(record)
             ends[record["id"]] = _ends(record)
+            by |= measured_by(record)
         else:
             failed[record["id"]] = record["error"]
     # by id: the intervals shall not depend on which text was done first
     frame = pandas.DataFrame([rows[id] for id in sorted(rows)])
     measures = pandas.DataFrame(
-        [_measure(frame, name) for name in frame.columns if not name.startswith(HIDDEN)]
+        [
+            {**_measure(frame, name), "by": by.get(name, "")}
+            for name in frame.columns
+            if not name.startswith(HIDDEN)
+        ]
         + [_rate(frame, name) for name in frame.columns if name.startswith(FAILED)],
-        columns=["measure", "n", "mean", "low", "high", "unusable", "total"],
+        columns=["measure", "n", "mean", "low", "high", "unusable", "total", "by"],
     ).astype({"n": "Int64", "unusable": "Int64"})
     counted = {name: sum(name in found for found in ends.values()) for name in ENDS}
     corpus: dict[str, float] = {"utterances": len(rows), "failed": len(failed), **counted}
@@ -98,7 +107,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         summed = row.measure in DECIMALS or str(row.measure).startswith(FAILED)
         total = f"{row.total:,.0f}" if summed else ""
         note = f" ({row.unusable} could not be judged)" if row.unusable else ""
-        table.add_row(Text(f"{row.measure}{note}"), *cells, total)
+        name = f"{row.measure} by {row.by}" if row.by and not row.measure.endswith(row.by) else row.measure
+        table.add_row(Text(f"{name}{note}"), *cells, total)
     if summary.measures.shape[0]:
         console.print(table)
     corpus = summary.corpus
@@ -114,6 +124,15 @@ def print_summary(summary: Summary, console: Console) -> None:
     if "real-time factor" in corpus:
         line += f" (real-time factor {corpus['real-time factor']:.3f})"
     _line(console, line)
+
+
+def measured_by(record: Mapping[str, Any]) -> dict[str, str]:
+    """By measure, the spec of the verifier that searched by it, or of the judge."""
+    found = {f"judge {spec}": spec for spec in record["judged"]}
+    for one in record.get("manifest", {}).get("models", {}).get("verifiers", ()):
+        with suppress(LlasaError):  # a kind that is not installed any more
+            found |= {name: one["spec"] for name in registry.directions(one["spec"])}
+    return found
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,11 +27,12 @@ from experiments.nano.data.texts import held_out_sentences
 from experiments.programs import COUNT, guarded, numbers
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError, nearest
-from llasa_core.presets import find_preset
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
+from search.results.display import ears
 from search.results.result import SearchResult
+from search.roles import roles
 from search.strategies.registry import build
 from verifiers.registry import directions
 from verifiers.stats import bootstrap_mean, paired_difference, wilson
@@ -65,7 +66,8 @@ def specs_at(width: int) -> dict[str, str]:
 
 class Record(Schema):
     """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the
-    judges. failed: whether the winner is a catastrophic failure by the judge, if that is a recogniser.
+    judges. ears: as `SearchResult.ears`. failed: whether the winner is a catastrophic failure by the judge,
+    if that is a recogniser.
     """
 
     strategy: str
@@ -79,6 +81,7 @@ class Record(Schema):
     tokens: int
     gflops: float
     seconds: float
+    ears: str = ""
     pocketsphinx: float | None = None
     failed: bool | None = None
 
@@ -128,7 +131,7 @@ class Options:
 @click.option("--in-flight", type=COUNT, default=8, help="Sentences searched at once (8).")
 @click.option("--table", is_flag=True, help="Only print the table of the records so far.")
 def study(out: Path, widths: list[int], only: tuple[str, ...], table: bool, **options: Any) -> None:
-    judge = find_preset(options["preset"]).judges[0]
+    judge = roles(options["preset"]).judges[0]
     for width in widths:
         if width not in BEAMS:
             raise UserError(f"--widths {width}: there are {', '.join(map(str, BEAMS))}")
@@ -165,11 +168,14 @@ def requests(count: int, seed: int) -> list[Request]:
 
 def run(path: Path, options: Options) -> Iterator[Record]:
     """The records that are missing."""
-    done = {(record.spec, record.text, record.seed) for record in read(path)}
-    preset = find_preset(options.preset)
-    searcher = Searcher.from_preset(options.preset, judges=preset.judges, device=options.device)
+    found = roles(options.preset)
+    own = ears(found.verifiers, found.judges[:1])
+    done = {(record.spec, record.text, record.seed) for record in read(path) if record.ears == own}
+    searcher = Searcher.from_preset(
+        options.preset, verifiers=found.verifiers, judges=found.judges[:1], device=options.device
+    )
     transcribe = pocketsphinx()
-    metrics = directions(*preset.verifiers)
+    metrics = directions(*found.verifiers)
     for width in options.widths:
         for name, spec in specs_at(width).items():
             if options.only and not {name, name.split()[0]} & set(options.only):
@@ -208,6 +214,7 @@ def record_of(
         tokens=ledger.tokens_generated,
         gflops=sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
         seconds=sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
+        ears=result.ears,
         pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
     )
 
@@ -261,6 +268,8 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
+    for heard in sorted({record.ears for record in records if record.ears}):
+        console.print(heard)
     for table in (quality, cost):
         console.print(table, "")
     failed = _table("catastrophic failures by the judge")

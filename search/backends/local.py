@@ -286,8 +286,7 @@ class LocalSession:
         scores = dict(zip(distinct, found, strict=True))
         self.ledger.add_flops(f"{role} {name}", flops)
         self._progress(f"score {name}", len(beams), len(beams))
-        spent = self.ledger.seconds_judged if held_out else self.ledger.seconds_scored
-        spent[name] = spent.get(name, 0.0) + seconds
+        self.ledger.add_audio(name, len(waveforms), seconds, held_out=held_out)
         return [scores[beam.tokens] for beam in beams]
 
     def _score_tokens(

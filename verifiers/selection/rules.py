@@ -15,7 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,11 @@ class Selection(Protocol):
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of the verifiers whose scores are looked at."""
+        ...
+
+    @property
+    def constraints(self) -> "tuple[Constraint, ...]":
+        """The bounds that the best candidate should keep."""
         ...
 
     def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
@@ -92,6 +97,7 @@ class Rule(ABC):
     """What makes a candidate better than another, by its objectives."""
 
     objectives: tuple[Objective, ...]
+    constraints: ClassVar[tuple[Constraint, ...]] = ()
 
     @property
     @abstractmethod
@@ -283,7 +289,7 @@ def _ordered(
         above = [i for i in order if set(metrics) <= set(judges[i])]
         compared = [*above, *levels[metrics]]
         costs = dict(zip(compared, _costs(rule, metrics, scores, compared), strict=True))
-        ties = {i: tuple(-_logp(scores[metric][i]) for metric in metrics) for i in compared}
+        ties = {i: tuple(-logp(scores[metric][i]) for metric in metrics) for i in compared}
         level = sorted(levels[metrics], key=lambda i: (costs[i], ties[i], i))
         if not order:
             front = tuple(i for i in level if costs[i][:1] == (0.0,))
@@ -322,11 +328,9 @@ def check_counts(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) 
     return counts.pop()
 
 
-def _judges(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> tuple[str, ...]:
-    """The metrics that judged a candidate, which the others leave it to; none if it is unusable."""
-    judged = tuple(metric for metric in metrics if is_judged(scores[metric][i]))
-    usable = all(metric in judged or scores[metric][i].short for metric in metrics)
-    return judged if usable else ()
+def usable(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> bool:
+    """Whether a candidate can be judged: it does not come last."""
+    return bool(_judges(scores, metrics, i))
 
 
 def is_judged(score: Score) -> bool:
@@ -334,6 +338,14 @@ def is_judged(score: Score) -> bool:
     return score.usable and math.isfinite(score.value)
 
 
-def _logp(score: Score) -> float:
+def logp(score: Score) -> float:
+    """What tells equal scores apart; the higher the better."""
     value = score.evidence.get("logp")
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else -math.inf
+
+
+def _judges(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> tuple[str, ...]:
+    """The metrics that judged a candidate, which the others leave it to; none if it is unusable."""
+    found = tuple(metric for metric in metrics if is_judged(scores[metric][i]))
+    whole = all(metric in found or scores[metric][i].short for metric in metrics)
+    return found if whole else ()
