@@ -3,7 +3,7 @@
 The kinds are those that the reports on codec language models name: silence, early termination, repetition
 and hallucinated content (arXiv 2606.18323, which counts them together by the error rate of a recogniser),
 and their older forms, over- and under-generation (Non-Attentive Tacotron, arXiv 2010.04301). Published
-counts draw the line by one error rate, such as a WER above 0.3 (arXiv 2609.16989); no agreed definition was
+counts draw the line by one error rate, such as a WER above 0.3; no agreed definition was
 found, so each kind is defined here, from what a recogniser heard and from how the generation ended. A
 recogniser errs too: counts belong to the one that they were made by, and a held-out one is the one to report.
 """
