@@ -222,7 +222,7 @@ def test_partial_utterances_have_no_cascade() -> None:
 
 def test_a_strategy_is_described_with_its_cascade() -> None:
     made = strategy("best-of-n?n=4", "keep(cheap),wer<=0,sim")
-    assert made.describe()["select"] == "keep(cheap=0.5),wer<=0,sim"
+    assert made.describe()["select"] == "keep(cheap=0.25),wer<=0,sim"
     assert build(made.describe(), METRICS) == made
     assert made.bounds == ("wer<=0",)
     assert isinstance(made, BestOfN)
