@@ -75,7 +75,7 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
             for name in frame.columns
             if not name.startswith(HIDDEN)
         ]
-        + [_rate(frame, name) for name in frame.columns if name.startswith(FAILED)],
+        + [{**_rate(frame, name), "by": ""} for name in frame.columns if name.startswith(FAILED)],
         columns=["measure", "n", "mean", "low", "high", "unusable", "total", "by"],
     ).astype({"n": "Int64", "unusable": "Int64"})
     counted = {name: sum(name in found for found in ends.values()) for name in ENDS}

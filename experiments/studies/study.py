@@ -270,14 +270,13 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
     for heard in sorted({record.ears for record in records if record.ears}):
         console.print(heard)
-    for table in (quality, cost):
-        console.print(table, "")
     failed = _table("catastrophic failures by the judge")
     for (name, width), found in own.items():
         if share := _share(found):
             failed.add_row(name, str(width), share)
-    if failed.row_count:
-        console.print(failed, "")
+    for table in (quality, failed, cost):
+        if table.row_count:
+            console.print(table, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
     for (name, width), found in own.items():
         base = own.get((BASE, width), {})
