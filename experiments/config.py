@@ -13,6 +13,7 @@ from search.backends.ray.options import RayOptions
 from search.bounds import LARGEST, shown
 from search.cost.budget import NO_LIMIT, Budget
 from search.models import MAX_SECONDS, ModelSpec
+from search.roles import apart, roles
 from search.strategies.base import Strategy
 from search.strategies.registry import build, read
 from verifiers import registry
@@ -56,6 +57,7 @@ class Settings:
     """What makes a searcher and a strategy. ray: how actors of Ray do the work; None: this process does.
 
     bounds: the constraints that the caller asked for, such as "wer<=0"; not those of a default selection.
+    note: what of the preset is not installed, and what searches or judges instead; "" if that is nothing.
     """
 
     models: ModelSpec
@@ -63,13 +65,14 @@ class Settings:
     budget: Budget = NO_LIMIT
     ray: RayOptions | None = None
     bounds: tuple[str, ...] = ()
+    note: str = ""
 
     @classmethod
     def from_options(cls, options: SearchOptions, request: Wanted) -> Settings:
         """Raises UserError or VerifierError for whatever cannot work; loads no model."""
         preset = find_preset(options.preset)
         verifiers = choose_verifiers(options.verifiers, preset, request)
-        judges = choose_judges(options, preset)
+        judges = choose_judges(options, preset, verifiers, request)
         for spec in (*verifiers, *judges):
             registry.check(spec)
         check_emotion((*verifiers, *judges), request)
@@ -88,7 +91,9 @@ class Settings:
         strategy = build(options.strategy, choose_metrics(verifiers))
         asked = read(options.strategy)[1].get("select") is not None
         bounds = strategy.bounds if asked else ()
-        return cls(models, strategy, read_budget(options.budget), options.ray, bounds)
+        stood_in = not options.verifiers or not (options.judges or options.no_judge)
+        note = roles(options.preset).note if stood_in else ""
+        return cls(models, strategy, read_budget(options.budget), options.ray, bounds, note)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Settings:
@@ -140,14 +145,16 @@ class Wanted(Protocol):
     def emotion_audio(self) -> object | None: ...
 
 
-def with_source(spec: str, preset: Preset) -> str:
+def with_source(spec: str, preset: Preset, *, judge: bool = False) -> str:
     """The spec with the preset's source if it names a kind alone, such as `whisper` or `whisper?name=heard`.
 
-    So the verifiers suit the models: `whisper` is whisper:nano beside nano models, and a released one beside
-    Llasa. Kinds that the preset does not have keep the source that they have by themselves.
+    So the verifiers suit the models: `whisper` is what searches with the preset, as a judge what judges.
+    Kinds that the preset does not have keep the source that they have by themselves.
     """
     kind, question, options = spec.partition("?")
-    for known in (*preset.verifiers, *preset.judges, *preset.optional):
+    found = roles(preset.name)
+    first, second = (found.judges, found.verifiers) if judge else (found.verifiers, found.judges)
+    for known in (*first, *second, *preset.optional):
         if known.startswith(f"{kind}:"):
             return f"{known.partition('?')[0]}{question}{options}"
     return spec
@@ -182,26 +189,32 @@ def _pair(part: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def choose_judges(options: SearchOptions, preset: Preset) -> tuple[str, ...]:
-    """The caller's held-out judges, the preset's, or none."""
+def choose_judges(
+    options: SearchOptions, preset: Preset, verifiers: Sequence[str], request: Wanted
+) -> tuple[str, ...]:
+    """The caller's held-out judges, or none, or those of the preset that can judge this request and have not
+    the weights of a verifier."""
     if options.no_judge and options.judges:
         raise UserError("--no-judge contradicts --judge: leave one out")
     if options.judges or options.no_judge:
-        return tuple(with_source(spec, preset) for spec in options.judges)
-    return preset.judges
+        return tuple(with_source(spec, preset, judge=True) for spec in options.judges)
+    return suited(apart(roles(preset.name).judges, verifiers), request)
 
 
 def choose_verifiers(given: Sequence[str], preset: Preset, request: Wanted) -> tuple[str, ...]:
     """The caller's specs, or those of the preset that can judge this request (similarity needs a voice)."""
     if not given:
-        return tuple(
-            spec for spec in preset.verifiers if request.prompt_audio is not None or not compares_voices(spec)
-        )
+        return suited(roles(preset.name).verifiers, request)
     specs = tuple(with_source(spec, preset) for spec in given)
     for spec in specs:
         if request.prompt_audio is None and compares_voices(spec):
             raise UserError(f"{spec} compares with a voice prompt, and there is none: drop --no-prompt")
     return specs
+
+
+def suited(specs: Sequence[str], request: Wanted) -> tuple[str, ...]:
+    """Those that need no voice prompt, where there is none."""
+    return tuple(spec for spec in specs if request.prompt_audio is not None or not compares_voices(spec))
 
 
 def compares_voices(spec: str) -> bool:

@@ -1,6 +1,7 @@
 """Named sets of models, and where a source comes from. No flag tells one preset from another: only names
 do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,9 @@ class Preset:
 
     A source is a packaged name, a local folder or a hub id; verifiers and judges are specs of the verifier
     registry.
+    verifiers search; judges are held out, and none has the weights of a verifier.
     optional: specs of further verifiers; whoever names one of these kinds without a source means this one.
+    instead: by spec of a verifier or judge, what stands in where its weights are not installed; "": nothing.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Preset:
     codec_licence: str
     sampling: Sampling = field(default_factory=Sampling)
     optional: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
 
 
 def _llasa(size: str) -> Preset:
@@ -45,7 +49,7 @@ def _llasa(size: str) -> Preset:
         judges=("hubert-ctc:facebook/hubert-large-ls960-ft",),
         generator_licence="CC BY-NC 4.0",
         codec_licence="CC BY-NC 4.0",
-        optional=("emotion2vec:iic/emotion2vec_plus_large",),
+        optional=("emotion2vec:iic/emotion2vec_plus_large", "length:llasa"),
     )
 
 
@@ -56,12 +60,18 @@ PRESETS: dict[str, Preset] = {
             name="nano",
             generator="nano/generator",
             codec="nano/codec",
-            verifiers=("whisper:nano", "wavlm-sv:nano"),
-            judges=("hubert-ctc:nano",),
+            verifiers=("whisper:tiny.en", "wavlm-sv:nano"),
+            judges=("whisper:base", "ge2e", "dnsmos"),
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
             sampling=Sampling(temperature=0.8, top_p=0.95),
-            optional=("emotion2vec:nano",),
+            optional=("emotion2vec:nano", "length:nano"),
+            instead={
+                "whisper:tiny.en": "whisper:nano",
+                "whisper:base": "hubert-ctc:nano",
+                "ge2e": "",
+                "dnsmos": "",
+            },
         ),
         _llasa("1B"),
         _llasa("3B"),

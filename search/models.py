@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from llasa_core.presets import find_preset, resolve_source
 from llasa_core.prompt import CONTEXT_TOKENS
 from llasa_core.sampling import Sampling
 from search.bounds import shown
+from search.roles import check_apart, roles
 
 MAX_SECONDS = 20.0
 """The longest candidate, unless told otherwise."""
@@ -58,18 +60,25 @@ class ModelSpec:
     def from_preset(cls, preset: str = "nano", **overrides: Any) -> ModelSpec:
         """The models of a preset, without judges, but for the fields in `overrides` that are not None.
 
-        Raises UserError for an unknown preset or a number out of range.
+        Where weights of the preset's verifiers are not installed, others stand in (`search.roles`), and a
+        warning says what is lacking. Raises UserError for an unknown preset, a number out of range, or a
+        judge with the weights of a verifier.
         """
         chosen = find_preset(preset)
+        given = overrides.get("verifiers")
+        found = roles(preset) if given is None else None
+        if found is not None and set(found.lacking) & set(chosen.verifiers):
+            warnings.warn(found.note, stacklevel=3)
         fields: dict[str, Any] = {
             "generator": chosen.generator,
             "codec": chosen.codec,
-            "verifiers": chosen.verifiers,
+            "verifiers": given if found is None else found.verifiers,
             "sampling": chosen.sampling,
         }
         fields |= {name: value for name, value in overrides.items() if value is not None}
         for name in ("verifiers", "judges"):
             fields[name] = tuple(fields.get(name, ()))
+        check_apart(fields["verifiers"], fields["judges"])
         return cls(preset, **fields)
 
     def to_dict(self) -> dict[str, Any]:

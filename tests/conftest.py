@@ -15,6 +15,7 @@ if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and tests send it
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ import pytest
 from hypothesis import settings
 
 from llasa_core.audio import SAMPLE_RATE, Waveform, write_audio
+from llasa_core.presets import PRESETS
 from tests.plain_verifiers import plain_kinds
 from tests.tiny import build_codec, build_generator
 from verifiers.instances import unload
@@ -62,6 +64,8 @@ FIXTURES = {
 }
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}
 """Audit events of a process that is started."""
+NANO = PRESETS["nano"]
+"""As it is shipped."""
 _light_test = ""
 """The test that runs now, if it may start no process."""
 
@@ -90,6 +94,24 @@ def _refuse_processes(event: str, _: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_processes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packaged_ears() -> Iterator[None]:
+    """The nano preset searches and judges by the verifiers of this package, which cost a tenth of released
+    ones and are there wherever tests run. `shipped_preset` is for tests of the preset itself."""
+    packaged = replace(
+        NANO, verifiers=("whisper:nano", "wavlm-sv:nano"), judges=("hubert-ctc:nano",), instead={}
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "nano", packaged)
+        yield
+
+
+@pytest.fixture
+def shipped_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nano preset as users have it."""
+    monkeypatch.setitem(PRESETS, "nano", NANO)
 
 
 @pytest.fixture(autouse=True)

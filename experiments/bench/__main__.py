@@ -26,6 +26,7 @@ from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
 from llasa_core.sampling import Sampling
 from llasa_core.voices import find_voice
+from search.roles import roles
 from verifiers import registry
 from verifiers.base import Target
 
@@ -146,7 +147,7 @@ def bench_parts(preset: Preset, rows: Sequence[int], device: str) -> None:
         samples = sum(map(len, codec.decode(batched)))
         bench_part("codec decode", count, samples, partial(codec.decode, batched))
     target = Target(voice.text, "en", audio)
-    for spec in preset.verifiers:
+    for spec in roles(preset.name).verifiers:
         verifier = registry.load(spec, device=device)
         for count in rows:
             work = partial(verifier.score, [audio] * count, target, False)

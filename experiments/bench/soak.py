@@ -26,13 +26,10 @@ from experiments.bench.timing import tell
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
 from experiments.programs import COUNT, Positive, guarded
 from experiments.studies.study import requests
-from llasa_core.presets import find_preset
 from search.backends.ray.backend import RayBackend
 from search.backends.ray.options import RayOptions
 from search.engine import Searcher
 from search.results.result import SearchResult
-from search.strategies.registry import build
-from verifiers.registry import directions
 
 LOOK_EVERY = 5.0
 
@@ -114,11 +111,9 @@ class Options:
 
 def search_all(searcher: Searcher, options: Options, told: Callable[[int], None]) -> dict[str, object]:
     """By text, the tokens of every candidate, or the error. told: is called with how many are done."""
-    preset = find_preset(options.preset)
-    strategy = build(options.strategy, directions(*preset.verifiers))
     found: dict[str, object] = {}
     wanted = requests(options.utterances, options.seed)
-    for outcome in searcher.run_many(wanted, strategy, in_flight=options.in_flight):
+    for outcome in searcher.run_many(wanted, options.strategy, in_flight=options.in_flight):
         found[outcome.request.text] = (
             [candidate.tokens for candidate in sorted(outcome.candidates, key=lambda c: c.rank)]
             if isinstance(outcome, SearchResult)

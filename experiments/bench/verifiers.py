@@ -24,9 +24,9 @@ from experiments.files import Outputs, check_file
 from experiments.programs import COUNT, THREADS, Positive, guarded
 from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio, seconds
 from llasa_core.codec.features import HOP
-from llasa_core.presets import find_preset
 from llasa_core.voices import VoicePrompt, shipped_voices
 from search.results.manifest import versions
+from search.roles import roles
 from verifiers import registry
 from verifiers.base import Target, Verifier
 from verifiers.shared.loading import check_device
@@ -82,8 +82,8 @@ def bench(
     device: str,
     file: Path | None,
 ) -> None:
-    preset = find_preset("nano")
-    specs = specs or (*preset.verifiers, *preset.judges)
+    nano = roles("nano")
+    specs = specs or (*nano.verifiers, *nano.judges)
     if file is not None:
         check_file(file, "--json")
     for spec in specs:

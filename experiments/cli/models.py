@@ -47,7 +47,8 @@ def command() -> None:
 
 
 def preset_parts(preset: Preset) -> list[Part]:
-    """Generator, codec, verifiers and judges of a preset, and the verifiers that are used if named."""
+    """Generator, codec, verifiers and judges of a preset, what stands in for those that are not installed,
+    and the verifiers that are used if named."""
     parts = [
         Part(preset.name, role, source, describe(source_status(source)), licence)
         for role, source, licence in (
@@ -63,6 +64,9 @@ def preset_parts(preset: Preset) -> list[Part]:
         for spec in specs:
             release = catalogue.release(spec)
             parts.append(Part(preset.name, role, spec, release.state, release.licence))
+            if instead := preset.instead.get(spec):
+                release = catalogue.release(instead)
+                parts.append(Part(preset.name, f"else {role}", instead, release.state, release.licence))
     return parts
 
 

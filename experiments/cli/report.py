@@ -55,6 +55,8 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
     """The candidates from best to worst, the winner, and the cost. replaced: `output` was there before."""
     terminal = Terminal(stderr=stderr)
     terminal.print(candidate_table(result))
+    if result.ears:
+        terminal.say(result.ears)
     winner = result.winner
     heard = [str(text) for score in winner.scores.values() if (text := score.evidence.get("transcript"))]
     note = " (replaced what was there)" if replaced else ""
@@ -67,6 +69,9 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
         terminal.say(
             "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
         )
+    for name, failures in winner.failures.items():
+        if failures:
+            terminal.say(f"catastrophic by {name}: {', '.join(failures)}")
     if result.stepped_back:
         terminal.say(
             f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
@@ -101,7 +106,12 @@ def candidate_table(result: SearchResult) -> Table:
 
 def cost_line(result: SearchResult) -> str:
     ledger = result.ledger
-    parts = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in ledger.wall.items())
+    asked = {f"verifier {name}": count for name, count in ledger.waveforms_scored.items()}
+    asked |= {f"judge {name}": count for name, count in ledger.waveforms_judged.items()}
+    parts = ", ".join(
+        f"{part} {seconds:.1f} s" + (f" for {asked[part]}" if part in asked else "")
+        for part, seconds in ledger.wall.items()
+    )
     return (
         f"cost:   {ledger.tokens_generated} tokens generated, {ledger.tokens_prefilled} prefilled, "
         f"{ledger.seconds_decoded:.1f} s of audio decoded; {parts}"

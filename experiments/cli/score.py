@@ -20,16 +20,16 @@ from experiments.cli.search_options import SELECTIONS
 from experiments.cli.surroundings import check_surroundings
 from experiments.documents import read_lines
 from experiments.files import Destination, check_outputs
-from experiments.terminal import STDOUT
+from experiments.terminal import STDOUT, say
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.paths import user_path
-from llasa_core.presets import find_preset
 from llasa_core.text import check_text, spoken_form
+from search.roles import roles
 from verifiers import registry
-from verifiers.base import Score, Target, Verifier
+from verifiers.base import TOKENS, Score, Target, Verifier
 from verifiers.instances import load_shared
-from verifiers.selection.parse import parse_selection
+from verifiers.selection.parse import Cascade, parse_selection
 from verifiers.selection.rules import Selection
 from verifiers.shared.gate import refusal
 
@@ -233,7 +233,10 @@ def choose_verifiers(given: Sequence[str], target: Target) -> list[str]:
     Raises UserError if one of the caller's does not, if one is given twice, or if none is left.
     """
     if not given:
-        specs = [spec for spec in find_preset(DEFAULT_PRESET).verifiers if not lacks(spec, target)]
+        found = roles(DEFAULT_PRESET)
+        specs = [spec for spec in found.verifiers if not lacks(spec, target)]
+        if found.note:
+            say(f"note: {found.note}", error=True)
         for spec in specs:
             check_recordings(spec, target)
         if not specs:
@@ -247,6 +250,11 @@ def choose_verifiers(given: Sequence[str], target: Target) -> list[str]:
         spec = str(registry.check(text))
         if spec in specs:
             raise UserError(f"--verifier {text} is given twice: leave one out")
+        if TOKENS in registry.needs(spec):
+            raise UserError(
+                f"{spec} judges the speech tokens of a search, which audio files do not have: give it to "
+                "`synth` or `run`, as --verifier or --judge"
+            )
         if missing := lacks(spec, target):
             raise UserError(
                 f"{spec} needs {' and '.join(missing).replace('_', ' ')} to judge against: "
@@ -287,7 +295,10 @@ def choose_selection(rule: str | None, directions: Mapping[str, Mapping[str, boo
                 f"--select: {spec} is the second that measures {name}: name it, as in ?name={name}2"
             )
         metrics |= found
-    return parse_selection(rule, metrics)
+    selection = parse_selection(rule, metrics)
+    if isinstance(selection, Cascade):
+        raise UserError("--select: keep(...) is for searches; here every verifier judges every file")
+    return selection
 
 
 def distinct(clips: Sequence[Clip]) -> list[Target]:

@@ -57,6 +57,8 @@ def command(
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
     settings = Settings.from_options(search, spoken)
+    if settings.note:
+        say(f"note: {settings.note}", error=True)
     files.check({**options.recordings(request), "--recipe": recipe_path(recipe) if recipe else None})
     check_surroundings()
     announce_spoken(spoken)

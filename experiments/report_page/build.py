@@ -24,11 +24,12 @@ from experiments.report_page.words import transcripts
 from llasa_core.codec.codec import CODES_PER_SECOND
 from search.results.candidate import Candidate, plain
 from search.results.ends import ENDS, UNMET
+from search.results.failures import FAILURES
 from search.results.result import SearchResult
 from search.results.trace import Step
 from verifiers.base import Score
 from verifiers.errors import VerifierError
-from verifiers.selection.parse import ConstraintFirst, parse_selection
+from verifiers.selection.parse import parse_selection
 
 LIMIT = 12_000_000
 """Bytes of a page, unless told otherwise."""
@@ -95,6 +96,11 @@ def render(
         digits=_digits(result),
         constraints=constraints_of(result),
         ends=[ENDS[end] for end in result.ends if end != UNMET],
+        failures={
+            name: [f"{kind} ({FAILURES[kind]})" for kind in found]
+            for name, found in result.winner.failures.items()
+            if found
+        },
         judges_note=judges_note,
         ledger=result.ledger.as_dict(),
         manifest=json.dumps(plain(result.manifest), indent=2, ensure_ascii=False),
@@ -181,7 +187,7 @@ def constraints_of(result: SearchResult) -> list[str]:
         selection = parse_selection(rule, result.directions)
     except VerifierError:
         return []
-    return list(map(str, selection.constraints)) if isinstance(selection, ConstraintFirst) else []
+    return list(map(str, selection.constraints))
 
 
 def _digits(result: SearchResult) -> dict[str, int]:

@@ -89,6 +89,8 @@ def run(
             check_emotion((*settings.models.verifiers, *settings.models.judges), row)
         except UserError as error:
             raise UserError(f"{row.where}: {error}") from None
+    if settings.note:
+        say(f"note: {settings.note}", error=True)
     settings.check_device()
     check_prompt(settings.generator_source, example)
     check_texts(rows, settings.generator_source, settings.models.max_seconds)

@@ -27,14 +27,15 @@ from experiments.nano.data.texts import held_out_sentences
 from experiments.programs import COUNT, guarded, numbers
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError, nearest
-from llasa_core.presets import find_preset
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
+from search.results.display import ears
 from search.results.result import SearchResult
+from search.roles import roles
 from search.strategies.registry import build
 from verifiers.registry import directions
-from verifiers.stats import bootstrap_mean, paired_difference
+from verifiers.stats import bootstrap_mean, paired_difference, wilson
 
 TEXT_SEED = 1
 """Of the sentences that the nano recipe keeps out of its training texts."""
@@ -65,7 +66,8 @@ def specs_at(width: int) -> dict[str, str]:
 
 class Record(Schema):
     """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the
-    judges.
+    judges. ears: as `SearchResult.ears`. failed: whether the winner is a catastrophic failure by the judge,
+    if that is a recogniser.
     """
 
     strategy: str
@@ -79,7 +81,9 @@ class Record(Schema):
     tokens: int
     gflops: float
     seconds: float
+    ears: str = ""
     pocketsphinx: float | None = None
+    failed: bool | None = None
 
 
 NAMES = sorted({part for name in specs_at(1) for part in (name, name.split()[0])})
@@ -127,7 +131,7 @@ class Options:
 @click.option("--in-flight", type=COUNT, default=8, help="Sentences searched at once (8).")
 @click.option("--table", is_flag=True, help="Only print the table of the records so far.")
 def study(out: Path, widths: list[int], only: tuple[str, ...], table: bool, **options: Any) -> None:
-    judge = find_preset(options["preset"]).judges[0]
+    judge = roles(options["preset"]).judges[0]
     for width in widths:
         if width not in BEAMS:
             raise UserError(f"--widths {width}: there are {', '.join(map(str, BEAMS))}")
@@ -164,11 +168,14 @@ def requests(count: int, seed: int) -> list[Request]:
 
 def run(path: Path, options: Options) -> Iterator[Record]:
     """The records that are missing."""
-    done = {(record.spec, record.text, record.seed) for record in read(path)}
-    preset = find_preset(options.preset)
-    searcher = Searcher.from_preset(options.preset, judges=preset.judges, device=options.device)
+    found = roles(options.preset)
+    own = ears(found.verifiers, found.judges[:1])
+    done = {(record.spec, record.text, record.seed) for record in read(path) if record.ears == own}
+    searcher = Searcher.from_preset(
+        options.preset, verifiers=found.verifiers, judges=found.judges[:1], device=options.device
+    )
     transcribe = pocketsphinx()
-    metrics = directions(*preset.verifiers)
+    metrics = directions(*found.verifiers)
     for width in options.widths:
         for name, spec in specs_at(width).items():
             if options.only and not {name, name.split()[0]} & set(options.only):
@@ -201,13 +208,21 @@ def record_of(
         text=text,
         seed=result.request.seed,
         wer=result.scores["wer"].value,
+        failed=failed_by(next(iter(result.winner.judged)), result),
         sim=result.scores["sim"].value,
         judge=next(iter(result.winner.judged.values())).value,
         tokens=ledger.tokens_generated,
         gflops=sum(flops for part, flops in ledger.flops.items() if not part.startswith("judge")) / 1e9,
         seconds=sum(s for part, s in ledger.wall.items() if not part.startswith("judge")),
+        ears=result.ears,
         pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
     )
+
+
+def failed_by(judge: str, result: SearchResult) -> bool | None:
+    """Whether the winner is a catastrophic failure by a judge; None if that says nothing of words."""
+    found = result.winner.failures.get(judge)
+    return None if found is None else bool(found)
 
 
 def pocketsphinx() -> Callable[[Waveform], str] | None:
@@ -253,8 +268,15 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
-    for table in (quality, cost):
-        console.print(table, "")
+    for heard in sorted({record.ears for record in records if record.ears}):
+        console.print(heard)
+    failed = _table("catastrophic failures by the judge")
+    for (name, width), found in own.items():
+        if share := _share(found):
+            failed.add_row(name, str(width), share)
+    for table in (quality, failed, cost):
+        if table.row_count:
+            console.print(table, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
     for (name, width), found in own.items():
         base = own.get((BASE, width), {})
@@ -279,6 +301,15 @@ def _mean(own: Mapping[str, Record], measure: str, digits: int) -> str:
         return ""
     mean = bootstrap_mean(values)
     return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def _share(own: Mapping[str, Record]) -> str:
+    """Catastrophic failures, with the Wilson interval; "" if no record says whether it is one."""
+    values = [record.failed for record in own.values() if record.failed is not None]
+    if not values:
+        return ""
+    rate = wilson(sum(values), len(values))
+    return f"{rate.mean:.3f} [{rate.low:.3f}, {rate.high:.3f}]"
 
 
 def _change(own: Mapping[str, Record], base: Mapping[str, Record], measure: str) -> str:

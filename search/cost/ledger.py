@@ -26,9 +26,11 @@ class Ledger:
     - `beams_moved`: beams that went on in another process than the one that held their keys and values.
 
     Seconds are of audio: `seconds_decoded` by the codec, `seconds_scored` and `seconds_judged` by verifier
-    (as asked: one that remembers scores may have heard less of it). `wall` is wall time in seconds by part:
-    "generator", "codec", and "verifier NAME" / "judge NAME"; `flops` the floating-point operations of the
-    same parts (`search.cost.flops`). Work that was lost with a process is in none of these.
+    (as asked: one that remembers scores may have heard less of it), of `waveforms_scored` and
+    `waveforms_judged` utterances or beginnings: in a cascade of verifiers each stage has fewer.
+    `wall` is wall time in seconds by part: "generator", "codec", and "verifier NAME" / "judge NAME"; `flops`
+    the floating-point operations of the same parts (`search.cost.flops`). Work that was lost with a process
+    is in none of these.
     """
 
     tokens_generated: int = 0
@@ -40,6 +42,8 @@ class Ledger:
     seconds_decoded: float = 0.0
     seconds_scored: dict[str, float] = field(default_factory=dict)
     seconds_judged: dict[str, float] = field(default_factory=dict)
+    waveforms_scored: dict[str, int] = field(default_factory=dict)
+    waveforms_judged: dict[str, int] = field(default_factory=dict)
     wall: dict[str, float] = field(default_factory=dict)
     flops: dict[str, float] = field(default_factory=dict)
 
@@ -64,13 +68,20 @@ class Ledger:
         """More operations of a part."""
         self.flops[part] = self.flops.get(part, 0.0) + count
 
+    def add_audio(self, name: str, count: int, seconds: float, *, held_out: bool) -> None:
+        """More audio that a verifier, or a held-out judge, was asked about: so many waveforms."""
+        counts = self.waveforms_judged if held_out else self.waveforms_scored
+        spent = self.seconds_judged if held_out else self.seconds_scored
+        counts[name] = counts.get(name, 0) + count
+        spent[name] = spent.get(name, 0.0) + seconds
+
     def add(self, other: Ledger) -> None:
         """Counts what another ledger has counted as well."""
         for item in fields(self):
             mine, more = getattr(self, item.name), getattr(other, item.name)
             if isinstance(mine, dict):
                 for part, value in more.items():
-                    mine[part] = mine.get(part, 0.0) + value
+                    mine[part] = mine.get(part, 0) + value
             else:
                 setattr(self, item.name, mine + more)
 
@@ -99,6 +110,8 @@ class Ledger:
             "seconds_decoded": round(self.seconds_decoded, 4),
             "seconds_scored": _rounded(self.seconds_scored),
             "seconds_judged": _rounded(self.seconds_judged),
+            "waveforms_scored": dict(self.waveforms_scored),
+            "waveforms_judged": dict(self.waveforms_judged),
             "wall_seconds": _rounded(self.wall),
             "flops": {part: float(f"{count:.4g}") for part, count in self.flops.items()},
         }

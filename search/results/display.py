@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from llasa_core.audio import wav_bytes
@@ -14,6 +14,14 @@ SHOWN = 20
 """Candidates of which a row is shown, best first."""
 _ARROWS = {True: " \N{UPWARDS ARROW}", False: " \N{DOWNWARDS ARROW}", None: ""}
 """Where a metric is better."""
+
+
+def ears(verifiers: Iterable[str], judges: Iterable[str]) -> str:
+    """`searched by whisper:tiny.en, wavlm-sv:nano; judged by ge2e, held out of the search`; "" for none."""
+    searched, judged = ", ".join(verifiers), ", ".join(judges)
+    if not searched:
+        return ""
+    return f"searched by {searched}" + (f"; judged by {judged}, held out of the search" if judged else "")
 
 
 def html(

@@ -13,7 +13,7 @@ from llasa_core.errors import UserError
 from llasa_core.request import Request
 from search.cost.ledger import Ledger
 from search.results.candidate import Candidate, plain, shown_scores
-from search.results.display import html
+from search.results.display import ears, html
 from search.results.ends import ENDS, UNMET, ends_of
 from search.results.manifest import SCHEMA
 from search.results.trace import Step
@@ -51,6 +51,7 @@ class SearchResult:
         notes = [] if self.satisfied else ["No candidate met all constraints."]
         notes += [f"{ENDS[end].capitalize()}." for end in self.ends if end != UNMET]
         notes += [f"Stopped: {self.stopped}."] if self.stopped else []
+        notes += [f"{self.ears}."] if self.ears else []
         return html(self.request.text, self.candidates, self.directions, notes)
 
     def play(self) -> Any:
@@ -81,6 +82,12 @@ class SearchResult:
         return ends_of(
             winner.scores, cut_off=winner.cut_off, satisfied=self.satisfied, nothing_complete=stopped
         )
+
+    @property
+    def ears(self) -> str:
+        """Which verifiers searched and which judges did not, by spec."""
+        models = self.manifest.get("models", {})
+        return ears(*([one["spec"] for one in models.get(role, ())] for role in ("verifiers", "judges")))
 
     @property
     def stepped_back(self) -> tuple[str, ...]:

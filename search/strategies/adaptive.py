@@ -4,7 +4,6 @@ from llasa_core.errors import UserError
 from search.asks import Beams, Choice, Work, branch, extend, start
 from search.strategies.base import WIDE, Strategy, count, strategy
 from search.strategies.candidates import Known, judged, widened
-from verifiers.selection.parse import ConstraintFirst
 
 
 @strategy("adaptive")
@@ -27,7 +26,7 @@ class Adaptive(Strategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.selection, ConstraintFirst):
+        if not self.selection.constraints:
             raise UserError(
                 f"{self.name} draws until a constraint is met, and {self.selection.spec!r} has none: "
                 "add one, as in 'wer<=0,sim'"

@@ -23,7 +23,7 @@ from llasa_core.prompt import CONTEXT_TOKENS
 from search.asks import Beams, Choice, Work
 from search.bounds import MOST_CANDIDATES, check_candidates, check_range, shown
 from search.strategies.candidates import judged
-from verifiers.selection.parse import ConstraintFirst, Rule, Selection
+from verifiers.selection.parse import Cascade, ConstraintFirst, Rule, Selection
 
 S = TypeVar("S", bound="type[Strategy]")
 WIDE = "times n candidates where one or two words are wrong in all n (1: never)"
@@ -103,8 +103,7 @@ class Strategy(ABC):
     @property
     def bounds(self) -> tuple[str, ...]:
         """The constraints of the selection, such as "wer<=0"."""
-        rule = self.selection
-        return tuple(map(str, rule.constraints)) if isinstance(rule, ConstraintFirst) else ()
+        return tuple(map(str, self.selection.constraints))
 
     @property
     def most_candidates(self) -> int:
@@ -197,7 +196,7 @@ def _example(metrics: Sequence[str]) -> str:
 def _described(value: Any) -> Any:
     if isinstance(value, Strategy):
         return value.describe()
-    if isinstance(value, Rule | ConstraintFirst):
+    if isinstance(value, Rule | ConstraintFirst | Cascade):
         return value.spec
     if isinstance(value, tuple):
         return list(value)

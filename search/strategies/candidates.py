@@ -1,12 +1,13 @@
 """What strategies share at the end: candidates are measured, equal ones once, and ranked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from llasa_core.errors import UserError
 from search.asks import Beam, Beams, Choice, Work, measure
 from search.bounds import MOST_CANDIDATES
 from verifiers.base import Score
+from verifiers.selection.cascade import Cascade, not_asked
 from verifiers.selection.parse import Selection
 
 FEW_WORDS = 2
@@ -31,7 +32,7 @@ def measured(
     known = {} if known is None else known
     new: dict[tuple[int, ...], Beam] = {}
     for beam in beams:
-        if beam.tokens not in known:
+        if _unknown(beam, known):
             new.setdefault(beam.tokens, beam)
     if new:
         scores = yield from measure(tuple(new.values()), verifier, partial=partial)
@@ -54,16 +55,67 @@ def judged(
 ) -> Work[Choice]:
     """The choice among complete beams, in lineage order: measured by all verifiers, ranked by the selection.
 
+    With a cascade, verifiers that are no stage of it are asked about the beams only that its stages let
+    through. While none of those asked about meets the constraints, the stages are gone through again with the
+    beams that are left, as these cost less than new ones.
+
     Beams that a spent budget has cut are judged as what they are: utterances that break off.
-    known: by verifier; what is there is not measured again, what is measured is added.
+    known: by verifier; what is there is not measured again, what is measured is added, and what was dropped.
+    Beams that were dropped before are left out again if none is new and the choice is satisfied.
     Raises UserError if there are no beams.
     """
     if not beams:
         raise UserError("there is no candidate to choose from: allow the search more tokens or seconds")
     known = {} if known is None else known
-    beams = in_order(beams)
-    scores: dict[str, tuple[Score, ...]] = {}
     for verifier in verifiers:
-        scores[verifier] = yield from measured(beams, verifier, known=known.setdefault(verifier, {}))
+        known.setdefault(verifier, {})
+    cascade = selection if isinstance(selection, Cascade) else Cascade((), selection)
+    stages = [stage.metric for stage in cascade.stages]
+    dear = [verifier for verifier in verifiers if verifier not in stages]
+    beams = in_order(beams)
+    rest = [beam for beam in _distinct(beams) if any(_unknown(beam, known[verifier]) for verifier in dear)]
+    new = any(beam.tokens not in known[verifier] for beam in rest for verifier in dear)
+    rooms = cascade.rooms(len(rest))
+    while True:
+        choice = None if new else _ranked(beams, verifiers, cascade, known)
+        if choice is not None and (choice.satisfied or not rest):
+            return choice
+        new, asked = False, tuple(rest)
+        for stage, room in zip(cascade.stages, rooms, strict=True):
+            scores = yield from measured(asked, stage.metric, known=known[stage.metric])
+            kept = stage.best(scores, room)
+            for i in set(range(len(asked))).difference(kept):
+                _drop(asked[i], verifiers, stage.metric, known)
+            asked = tuple(asked[i] for i in kept)
+        for verifier in dear:
+            yield from measured(asked, verifier, known=known[verifier])
+        done = {beam.tokens for beam in asked}
+        rest = [beam for beam in rest if beam.tokens not in done]
+
+
+def _distinct(beams: Beams) -> Beams:
+    """The first of those with the same tokens."""
+    first: dict[tuple[int, ...], Beam] = {}
+    for beam in beams:
+        first.setdefault(beam.tokens, beam)
+    return tuple(first.values())
+
+
+def _unknown(beam: Beam, known: Known) -> bool:
+    score = known.get(beam.tokens)
+    return score is None or bool(score.dropped)
+
+
+def _drop(beam: Beam, verifiers: Sequence[str], metric: str, known: dict[str, Known]) -> None:
+    """Notes of all verifiers that were not asked about the beam that the stage of this metric dropped it."""
+    for verifier in verifiers:
+        if _unknown(beam, known[verifier]):
+            known[verifier][beam.tokens] = not_asked(metric)
+
+
+def _ranked(
+    beams: Beams, verifiers: Sequence[str], selection: Selection, known: Mapping[str, Known]
+) -> Choice:
+    scores = {name: tuple(known[name][beam.tokens] for beam in beams) for name in verifiers}
     ranking = selection.rank(scores)
     return Choice(beams, scores, ranking.order, ranking.satisfied)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from llasa_core.errors import UserError
 from search.bounds import shown
 from search.strategies.base import Strategy
-from verifiers.selection.parse import Selection, parse_selection
+from verifiers.selection.parse import Cascade, Selection, parse_selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,10 @@ def read_option(where: str, kind: Any, value: Any, loaded: Loaded) -> Any:
         return value
     text = text_of(where, value)
     if kind is Selection:
-        return parse_selection(text, loaded.directions)
+        selection = parse_selection(text, loaded.directions)
+        if isinstance(selection, Cascade):
+            raise UserError(f"{where}: keep(...) is for select=, which ranks complete candidates")
+        return selection
     if tuple in (kind, get_origin(kind)):
         return tuple(filter(None, (one.strip() for one in text.split(","))))
     readers: dict[Any, Callable[[str], Any]] = {int: _whole, float: _decimal, bool: _yes_or_no, str: str}

@@ -13,7 +13,6 @@ from search.asks import Beam, Beams, Choice, Work, branch, extend, rewound
 from search.strategies.base import Strategy, count, option, strategy, tokens
 from search.strategies.candidates import Known, judged, measured
 from verifiers.base import Score
-from verifiers.selection.parse import ConstraintFirst
 
 
 @strategy("repair")
@@ -88,7 +87,7 @@ class Repair(Strategy):
 
     def _passed(self, choice: Choice) -> bool:
         content = choice.scores[self.content][choice.ranking[0]]
-        constrained = isinstance(self.selection, ConstraintFirst) and choice.satisfied
+        constrained = bool(self.selection.constraints) and choice.satisfied
         return constrained or (content.usable and content.value == 0)
 
     def _sound_steps(self, winner: Beam, heard: Known) -> Work[int]:

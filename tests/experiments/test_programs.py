@@ -16,8 +16,10 @@ from llasa_core.errors import UserError
 PROGRAMS = {
     "bench": "bench.__main__",
     "bench.verifiers": "bench.verifiers",
+    "bench.cascade": "bench.cascade",
     "bench.ray": "bench.ray",
     "bench.soak": "bench.soak",
+    "bench.window": "bench.window",
     "studies.study": "studies.study",
     "nano": "nano.__main__",
     "nano.evaluate.verifiers": "nano.evaluate.verifiers",

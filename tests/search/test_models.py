@@ -30,7 +30,7 @@ def test_a_preset_with_other_parts(tiny_generator: Path, tiny_codec: Path) -> No
         generator=str(tiny_generator),
         codec=str(tiny_codec),
         verifiers=["crossings"],
-        judges=["crossings:nano"],
+        judges=["crossings:held-out"],
         sampling=Sampling(temperature=0.5),
     )
     assert searcher.models["sampling"]["temperature"] == 0.5
@@ -50,18 +50,19 @@ def test_two_verifiers_of_one_name_are_an_error(tiny_generator: Path, tiny_codec
 def test_searchers_share_their_verifiers_and_may_remember_scores(
     tiny_generator: Path, tiny_codec: Path, voice: Waveform
 ) -> None:
-    """One verifier both searches and judges: the ledger still tells what was asked in which role."""
+    """One verifier that both searches and judges, which presets refuse: the ledger tells what was asked in
+    which role."""
     request_ = Request("Seven birds in 2 trees", prompt_audio=voice, prompt_text="a buzz", seed=3)
 
     def searcher(remember: int) -> Searcher:
-        return Searcher.from_preset(
+        spec = ModelSpec.from_preset(
             generator=str(tiny_generator),
             codec=str(tiny_codec),
             verifiers=("crossings", "level"),
-            judges=("crossings",),
             max_seconds=1.0,
             remember=remember,
         )
+        return Searcher.load(replace(spec, judges=("crossings",)))
 
     plain, other = searcher(0), searcher(0)
     crossings = plain.backend.verifiers["wer"]  # type: ignore[attr-defined]

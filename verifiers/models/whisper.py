@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from llasa_core.audio import Waveform, is_silent
+from llasa_core.audio import SAMPLE_RATE, Waveform, is_silent
 from llasa_core.loading import check_device
 from llasa_core.text import base_language
 from verifiers.base import About, Target
@@ -25,19 +25,45 @@ from verifiers.shared.recogniser import (
 from verifiers.shared.wer import is_chinese, seed_tts_eval
 from verifiers.shared.wheels import Wheel
 from verifiers.shared.windows import split_windows
-from verifiers.spec import Spec
+from verifiers.spec import Readers, Spec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+AUTO = "auto"
+SHORTEST_WINDOW, LONGEST_WINDOW = 1.0, 30.0
+"""Seconds that the option `window` may give."""
+MARGIN, STEP = 6.0, 1.0
+"""Seconds. With window=auto: silence behind the audio, and what the sum is rounded up to a multiple of, so
+that audio of similar length shares a batch."""
+SAMPLES = 320
+"""Of a position of the encoder: two frames of the log-mel spectrogram."""
 _LOGITS = 1 << 26
 """Values of logits held at once when a text is scored (256 MB): rows are scored in groups below it."""
 
 
+def _window(text: str) -> float | str:
+    """Reads the option `window`."""
+    if text == AUTO:
+        return text
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST_WINDOW <= seconds <= LONGEST_WINDOW:
+        raise ValueError(f"has to be {AUTO}, or from {SHORTEST_WINDOW:g} to {LONGEST_WINDOW:g} seconds")
+    return seconds
+
+
+def _positions(seconds: float) -> int:
+    """Of the encoder, that hold so many seconds: 50 a second, rounded up."""
+    return math.ceil(seconds * SAMPLE_RATE / SAMPLES)
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
-    """features: [windows, n_audio_ctx, n_audio_state]. transcripts: of the windows of each candidate."""
+    """features: [windows, positions, n_audio_state]. transcripts: of the windows of each candidate."""
 
     features: "Tensor"
     transcripts: list[list[str]]
@@ -48,6 +74,10 @@ class WhisperASR(Recogniser):
 
     Temperature 0 and no fallback to sampling, no timestamps, the number of tokens capped by the text's, so
     that hallucinated loops end. Audio longer than the window (30 s as released) is cut where it is quiet.
+
+    The encoder computes its whole window however short the audio is. `window=SECONDS` makes it shorter, by as
+    many of its positions and frames, and `window=auto` as short as each audio allows: faster, and now and
+    then another reading, as the model was trained on 30 s.
 
     Evidence beside the alignment (`verifiers.shared.wer`): no_speech_prob, avg_logprob, compression_ratio as
     Whisper defines them, and logp: the mean log-likelihood of a token of the text given the audio,
@@ -66,16 +96,28 @@ class WhisperASR(Recogniser):
         min_seconds=MIN_SECONDS,
     )
     max_seconds = math.inf
+    options: ClassVar[Readers] = {**Recogniser.options, "window": _window}
 
     def __init__(
-        self, model: Any, *, spec: str = "whisper:nano", orthography: str = "written", **settings: Any
+        self,
+        model: Any,
+        *,
+        spec: str = "whisper:nano",
+        orthography: str = "written",
+        window: float | Literal["auto"] | None = None,
+        **settings: Any,
     ) -> None:
         """model: whisper.model.Whisper. orthography: "plain" if it writes lower case without punctuation.
-        settings: of `Recogniser`."""
+        window: seconds, at most those that the model was made with, which None stands for. settings: of
+        `Recogniser`."""
         super().__init__(spec=spec, **settings)
         self._model = model
         self._plain = orthography == "plain"
-        self._window = model.dims.n_audio_ctx * 2 * 160
+        self._auto = window == AUTO
+        self._positions: int = model.dims.n_audio_ctx
+        if isinstance(window, float):
+            self._positions = min(self._positions, _positions(window))
+        self._cut: dict[int, Any] = {}
 
     @classmethod
     def wheel(cls, spec: Spec) -> Wheel | None:
@@ -93,7 +135,8 @@ class WhisperASR(Recogniser):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WhisperASR":
-        """`whisper:SOURCE?batch=&name=&normalizer=&unit=`; SOURCE: nano, folder, .pt file, official name."""
+        """`whisper:SOURCE?batch=&name=&normalizer=&unit=&window=`; SOURCE: nano, folder, .pt file, official
+        name."""
         options, found = cls.read(spec), cls.locate(spec)
         with isolated():
             check_device(device)
@@ -107,11 +150,19 @@ class WhisperASR(Recogniser):
         return LANGUAGES if self._model.is_multilingual else ("en",)
 
     def batches(self, waveforms: list[Waveform]) -> Iterator[list[int]]:
-        """Candidates in their order, as many at a time as their windows fill a batch; none is torn apart."""
+        """Candidates of equal positions in their order, as many at a time as their windows fill a batch; none
+        is torn apart."""
+        rows: dict[int, list[int]] = {}
+        for row, waveform in enumerate(waveforms):
+            rows.setdefault(self._positions_of(waveform), []).append(row)
+        for own in rows.values():
+            yield from self._filled(own, waveforms)
+
+    def _filled(self, rows: list[int], waveforms: list[Waveform]) -> Iterator[list[int]]:
         group: list[int] = []
         filled = 0
-        for row, waveform in enumerate(waveforms):
-            windows = len(self._windows(waveform))
+        for row in rows:
+            windows = len(self._windows(waveforms[row]))
             if group and filled + windows > self._batch:
                 yield group
                 group, filled = [], 0
@@ -120,10 +171,26 @@ class WhisperASR(Recogniser):
         if group:
             yield group
 
+    def _positions_of(self, waveform: Waveform) -> int:
+        """Of the encoder, for each window of a candidate."""
+        if not self._auto:
+            return self._positions
+        seconds = STEP * math.ceil((len(waveform) / SAMPLE_RATE + MARGIN) / STEP)
+        return min(self._positions, _positions(seconds))
+
     def _windows(self, waveform: Waveform) -> list[Waveform]:
         """The windows of a candidate that are not silent, at least one."""
-        loud = [w for w in split_windows(waveform, self._window) if not is_silent(w)]
-        return loud or [waveform[: self._window]]
+        limit = self._positions * SAMPLES
+        loud = [w for w in split_windows(waveform, limit) if not is_silent(w)]
+        return loud or [waveform[:limit]]
+
+    def _model_of(self, positions: int) -> Any:
+        """The model with so many positions of the encoder."""
+        if positions == self._model.dims.n_audio_ctx:
+            return self._model
+        if positions not in self._cut:
+            self._cut[positions] = whisper_model.cut(self._model, positions)
+        return self._cut[positions]
 
     def transcribe(self, waveforms: list[Waveform], target: Target) -> Transcribed:
         from whisper.decoding import DecodingOptions, decode
@@ -139,9 +206,10 @@ class WhisperASR(Recogniser):
             fp16=self._half,
             sample_len=max(1, min(self._model.dims.n_text_ctx - start, 2 * text_tokens + 16)),
         )
+        model = self._model_of(self._positions_of(waveforms[0]))
         windows = [self._windows(waveform) for waveform in waveforms]
-        features = self._encode([window for own in windows for window in own])
-        results = _regroup(decode(self._model, features, options), [len(own) for own in windows])
+        features = self._encode([window for own in windows for window in own], model)
+        results = _regroup(decode(model, features, options), [len(own) for own in windows])
         # Whisper's own text keeps special tokens such as <|notimestamps|> that the model happens to choose.
         transcripts = [
             [tokenizer.decode([t for t in r.tokens if t < tokenizer.eot]).strip() for r in own]
@@ -185,18 +253,20 @@ class WhisperASR(Recogniser):
         written = " ".join(seed_tts_eval(text, language).split()) if self._plain else text.strip()
         return f" {written}" if written else ""
 
-    def _encode(self, windows: list[Waveform]) -> "Tensor":
+    def _encode(self, windows: list[Waveform], model: Any) -> "Tensor":
         """[windows, n_audio_ctx, n_audio_state]. The log-mel range is that of each window alone."""
         import torch
         from whisper.audio import log_mel_spectrogram, pad_or_trim
 
-        dims, device = self._model.dims, self._model.device
+        dims = model.dims
         mels = [
-            log_mel_spectrogram(pad_or_trim(window, self._window), dims.n_mels, device=device)
+            log_mel_spectrogram(
+                pad_or_trim(window, dims.n_audio_ctx * SAMPLES), dims.n_mels, device=model.device
+            )
             for window in windows
         ]
         stacked = torch.stack(mels)
-        features: Tensor = self._model.encoder(stacked.half() if self._half else stacked)
+        features: Tensor = model.encoder(stacked.half() if self._half else stacked)
         return features
 
     def _likelihoods(

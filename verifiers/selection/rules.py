@@ -15,7 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,11 @@ class Selection(Protocol):
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of the verifiers whose scores are looked at."""
+        ...
+
+    @property
+    def constraints(self) -> "tuple[Constraint, ...]":
+        """The bounds that the best candidate should keep."""
         ...
 
     def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
@@ -92,6 +97,7 @@ class Rule(ABC):
     """What makes a candidate better than another, by its objectives."""
 
     objectives: tuple[Objective, ...]
+    constraints: ClassVar[tuple[Constraint, ...]] = ()
 
     @property
     @abstractmethod
@@ -106,8 +112,13 @@ class Rule(ABC):
         """How far each candidate of a group is from the best. values: [objectives, candidates]; each is
         smaller for the better, whatever the direction of its metric."""
 
+    def prepared(self, scores: Mapping[str, Sequence[Score]]) -> "tuple[Mapping[str, Sequence[Score]], Rule]":
+        """The scores that are compared, and the rule over them: for rules whose scores belong to the whole
+        set of candidates."""
+        return scores, self
+
     def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
-        return _rank(scores, self.metrics, (), self)
+        return _rank(scores, (), self)
 
 
 class Lexicographic(Rule):
@@ -200,7 +211,7 @@ class ConstraintFirst:
         return tuple(dict.fromkeys([*(c.metric for c in self.constraints), *self.rule.metrics]))
 
     def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
-        return _rank(scores, self.metrics, self.constraints, self.rule)
+        return _rank(scores, self.constraints, self.rule)
 
 
 def fractional_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -235,14 +246,11 @@ def number(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-def _rank(
-    scores: Mapping[str, Sequence[Score]],
-    metrics: Sequence[str],
-    constraints: Sequence[Constraint],
-    rule: Rule,
-) -> Ranking:
+def _rank(scores: Mapping[str, Sequence[Score]], constraints: Sequence[Constraint], rule: Rule) -> Ranking:
     """Groups of equal violation, each ordered by the rule; then what could not be judged."""
-    count = _count(scores, metrics)
+    scores, rule = rule.prepared(scores)
+    metrics = tuple(dict.fromkeys([*(c.metric for c in constraints), *rule.metrics]))
+    count = check_counts(scores, metrics)
     judges = {i: _judges(scores, metrics, i) for i in range(count)}
     groups: dict[tuple[float, int], list[int]] = {}
     for i in range(count):
@@ -281,7 +289,7 @@ def _ordered(
         above = [i for i in order if set(metrics) <= set(judges[i])]
         compared = [*above, *levels[metrics]]
         costs = dict(zip(compared, _costs(rule, metrics, scores, compared), strict=True))
-        ties = {i: tuple(-_logp(scores[metric][i]) for metric in metrics) for i in compared}
+        ties = {i: tuple(-logp(scores[metric][i]) for metric in metrics) for i in compared}
         level = sorted(levels[metrics], key=lambda i: (costs[i], ties[i], i))
         if not order:
             front = tuple(i for i in level if costs[i][:1] == (0.0,))
@@ -307,7 +315,8 @@ def _costs(
     return replace(rule, objectives=objectives).costs(values)
 
 
-def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
+def check_counts(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
+    """How many candidates there are. Raises VerifierError if a metric has no scores, or some for others."""
     missing = [metric for metric in metrics if metric not in scores]
     if missing:
         raise VerifierError(
@@ -319,17 +328,24 @@ def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int
     return counts.pop()
 
 
-def _judges(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> tuple[str, ...]:
-    """The metrics that judged a candidate, which the others leave it to; none if it is unusable."""
-    judged = tuple(metric for metric in metrics if _judged(scores[metric][i]))
-    usable = all(metric in judged or scores[metric][i].short for metric in metrics)
-    return judged if usable else ()
+def usable(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> bool:
+    """Whether a candidate can be judged: it does not come last."""
+    return bool(_judges(scores, metrics, i))
 
 
-def _judged(score: Score) -> bool:
+def is_judged(score: Score) -> bool:
+    """Whether its value can be compared."""
     return score.usable and math.isfinite(score.value)
 
 
-def _logp(score: Score) -> float:
+def logp(score: Score) -> float:
+    """What tells equal scores apart; the higher the better."""
     value = score.evidence.get("logp")
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else -math.inf
+
+
+def _judges(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int) -> tuple[str, ...]:
+    """The metrics that judged a candidate, which the others leave it to; none if it is unusable."""
+    found = tuple(metric for metric in metrics if is_judged(scores[metric][i]))
+    whole = all(metric in found or scores[metric][i].short for metric in metrics)
+    return found if whole else ()

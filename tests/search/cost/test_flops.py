@@ -12,7 +12,6 @@ from llasa_core.request import Request
 from llasa_core.voices import find_voice
 from search.cost.flops import Meter
 from search.engine import Searcher
-from search.strategies.registry import build
 from verifiers.instances import unload
 
 
@@ -56,17 +55,17 @@ def test_every_call_is_counted_as_torch_counts_it(name: str, mode: type[torch.no
 def test_a_request_costs_the_same_first_and_after_others() -> None:
     """Codec, verifiers and judge, whatever lengths and voices they were asked about before."""
     unload()
-    searcher = Searcher.from_preset("nano", judges=["hubert-ctc", "wavlm-sv?name=voice"])
+    searcher = Searcher.from_preset("nano", verifiers=["whisper:nano"], judges=["hubert-ctc", "wavlm-sv"])
     text = "The morning train is late again."
 
     def flops(text: str, voice: str, n: int) -> dict[str, float]:
         prompt = find_voice(voice)
         request = Request(text, prompt_audio=read_audio(prompt.path), prompt_text=prompt.text)
-        return searcher.run(request, build(f"best-of-n?n={n}", {"wer": False, "sim": True})).ledger.flops
+        return searcher.run(request, f"best-of-n?n={n}").ledger.flops
 
     first = flops(text, "kal", 2)
     flops("Huh!", "slt", 1)
     assert flops(text, "kal", 2) == first
-    parts = "generator", "codec", "verifier wer", "verifier sim", "judge hubert-ctc:nano"
-    assert set(first) == {*parts, "judge wavlm-sv:nano?name=voice"}
+    judges = "judge hubert-ctc:nano", "judge wavlm-sv:nano"
+    assert set(first) == {"generator", "codec", "verifier wer", *judges}
     assert all(first.values())

@@ -159,7 +159,7 @@ def test_the_text_is_scored_as_by_one_step_at_a_time(whisper_asr: WhisperASR) ->
         tokenizer.eot,
     ]
     with torch.inference_mode():
-        features = whisper_asr._encode([wave])
+        features = whisper_asr._encode([wave], whisper_asr._model)
         total = 0.0
         for position in range(2, len(tokens)):
             logits = model.logits(torch.tensor([tokens[:position]]), features)[0, -1]

@@ -16,6 +16,7 @@ from tests.search.backends.ray.helpers import (
     JUDGES,
     PARTIAL,
     TEXTS,
+    VERIFIERS,
     assert_same,
     backend_of,
     far,
@@ -26,7 +27,7 @@ from tests.search.backends.ray.helpers import (
 
 def main() -> None:
     torch.set_num_threads(1)
-    expected = run(Searcher.from_preset("nano", judges=JUDGES), PARTIAL)
+    expected = run(Searcher.from_preset("nano", verifiers=VERIFIERS, judges=JUDGES), PARTIAL)
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "object_store_memory": 128 * 2**20, "include_dashboard": False},

@@ -8,6 +8,7 @@ from search.engine import Failure, Searcher
 from search.results.result import SearchResult
 from tests.search.backends.ray.helpers import (
     BEST_OF,
+    CASCADE,
     PARTIAL,
     REPAIR,
     TEXTS,
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("cluster")]
 
 @pytest.fixture(scope="module")
 def expected(nano: Searcher) -> dict[str, dict[str, SearchResult | Failure]]:
-    return {spec: run(nano, spec, TEXTS[:3]) for spec in (BEST_OF, PARTIAL, REPAIR)}
+    return {spec: run(nano, spec, TEXTS[:3]) for spec in (BEST_OF, PARTIAL, REPAIR, CASCADE)}
 
 
 @pytest.fixture(scope="module", params=[(1, 0), (3, 0), (1, 1)], ids=["one", "three", "one and a verifier"])
@@ -34,7 +35,7 @@ def searcher(request: pytest.FixtureRequest, cluster: None) -> Iterator[Searcher
         yield found
 
 
-@pytest.mark.parametrize("spec", [BEST_OF, PARTIAL, REPAIR])
+@pytest.mark.parametrize("spec", [BEST_OF, PARTIAL, REPAIR, CASCADE])
 def test_the_result_is_the_local_one(
     searcher: Searcher, expected: dict[str, dict[str, SearchResult | Failure]], spec: str
 ) -> None:
@@ -49,6 +50,7 @@ def test_the_result_is_the_local_one(
             local = expected[spec][text]
             assert isinstance(local, SearchResult)
             assert outcome.ledger.tokens_generated == local.ledger.tokens_generated
+            assert outcome.ledger.waveforms_scored == local.ledger.waveforms_scored
             if several and in_flight == 1:  # each actor that takes part runs the prompt
                 assert outcome.ledger.tokens_prefilled > local.ledger.tokens_prefilled
             if not several:
