@@ -6,11 +6,12 @@ that have too few there speak some of the corpus' texts anew.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -50,11 +51,17 @@ class Clip:
         letters = sum(map(str.isalpha, self.text)) * SAMPLE_RATE / len(self.samples)
         return [middle, high - low, letters, 10 * np.log10(np.mean(np.square(self.samples)) + 1e-12)]
 
+    def key(self, ear: str) -> str:
+        """What a measurement by ``ear`` is of: the sound, the text and the style."""
+        what = f"{ear}\n{self.voice}\n{self.style}\n{self.text}\n".encode()
+        return hashlib.sha256(what + self.samples.tobytes()).hexdigest()
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True)
 class Heard:
     """One clip as it was measured; ``mos`` is None where DNSMOS is not installed."""
 
+    key: str
     voice: str
     style: str
     text: str
@@ -96,21 +103,29 @@ def _even(items: Sequence[tuple[str, int]], count: int, chooser: random.Random) 
 def _speak(text: str, name: str, style: str, seed: int) -> Clip:
     if voices.VOICES[name].engine == "joe":
         engines.seed_joe(seed)
-    samples = voices.speak(text, voices.VOICES[name], style, seed) / np.float32(32768)
+    samples = voices.speak(text, voices.VOICES[name], style, seed).astype(np.float32) / 32768
     return Clip(text, name, style, samples, pitch.contour(samples, SAMPLE_RATE, hops(len(samples))))
 
 
-def listen(clips: Sequence[Clip], ear: str) -> list[Heard]:
-    """Score every clip by the recogniser ``ear`` and by DNSMOS. Raises VerifierError without the ear."""
+def listen(clips: Sequence[Clip], ear: str, file: Path) -> list[Heard]:
+    """Score every clip by the recogniser ``ear`` and by DNSMOS, one line of ``file`` for each; what ``file``
+    has is not measured again. Raises VerifierError without the ear.
+    """
     recogniser, quality = verifiers.load(ear), _dnsmos()
-    heard = []
-    for clip in track(clips, "listening"):
-        target = verifiers.Target(text=clip.text)
-        (words,) = recogniser.score([clip.samples], target)
-        mos = quality.score([clip.samples], target)[0].value if quality else None
-        transcript = str(words.evidence.get("transcript", ""))
-        heard.append(Heard(clip.voice, clip.style, clip.text, transcript, words.value, mos, clip.settings()))
-    return heard
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    known = {h.key: h for h in (Heard(**json.loads(line)) for line in lines)}
+    with file.open("a", encoding="utf-8") as out:
+        for clip in track(clips, "listening"):
+            key = clip.key(ear)
+            if key in known:
+                continue
+            (words,) = recogniser.score([clip.samples], verifiers.Target(text=clip.text))
+            mos = quality.score([clip.samples], verifiers.Target())[0].value if quality else None
+            said = str(words.evidence.get("transcript", ""))
+            one = Heard(key, clip.voice, clip.style, clip.text, said, words.value, mos, clip.settings())
+            known[key] = one
+            print(json.dumps(asdict(one)), file=out, flush=True)
+    return [known[clip.key(ear)] for clip in clips]
 
 
 def _dnsmos() -> verifiers.Verifier | None:
@@ -231,9 +246,7 @@ def _rule(columns: int) -> str:
     return "|---" * columns + "|"
 
 
-def check(folder: Path, out: Path, each: int, seed: int, ear: str) -> str:
-    """Draw, measure, write each clip's line to ``out`` and return the report."""
+def check(folder: Path, file: Path, each: int, seed: int, ear: str) -> str:
+    """Draw, measure into ``file`` and return the report."""
     clips = draw(Shards(folder), voices.VOICES, each, seed)
-    alike, heard = likeness(clips), listen(clips, ear)
-    out.write_text("".join(json.dumps(vars(h)) + "\n" for h in heard))
-    return report(heard, alike)
+    return report(listen(clips, ear, file), likeness(clips))
