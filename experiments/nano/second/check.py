@@ -49,7 +49,8 @@ class Clip:
         tones = 12 * np.log2(voiced if len(voiced) else np.ones(1))
         low, middle, high = np.quantile(tones, (0.1, 0.5, 0.9))
         letters = sum(map(str.isalpha, self.text)) * SAMPLE_RATE / len(self.samples)
-        return [middle, high - low, letters, 10 * np.log10(np.mean(np.square(self.samples)) + 1e-12)]
+        level = 10 * np.log10(np.mean(np.square(self.samples)) + 1e-12)
+        return [float(middle), float(high - low), letters, float(level)]
 
     def key(self, ear: str) -> str:
         """What a measurement by ``ear`` is of: the sound, the text and the style."""
@@ -103,7 +104,7 @@ def _even(items: Sequence[tuple[str, int]], count: int, chooser: random.Random) 
 def _speak(text: str, name: str, style: str, seed: int) -> Clip:
     if voices.VOICES[name].engine == "joe":
         engines.seed_joe(seed)
-    samples = voices.speak(text, voices.VOICES[name], style, seed).astype(np.float32) / 32768
+    samples = (voices.speak(text, voices.VOICES[name], style, seed) / 32768).astype(np.float32)
     return Clip(text, name, style, samples, pitch.contour(samples, SAMPLE_RATE, hops(len(samples))))
 
 
