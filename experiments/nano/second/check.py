@@ -104,8 +104,9 @@ def _even(items: Sequence[tuple[str, int]], count: int, chooser: random.Random) 
 def _speak(text: str, name: str, style: str, seed: int) -> Clip:
     if voices.VOICES[name].engine == "joe":
         engines.seed_joe(seed)
-    samples = (voices.speak(text, voices.VOICES[name], style, seed) / 32768).astype(np.float32)
-    return Clip(text, name, style, samples, pitch.contour(samples, SAMPLE_RATE, hops(len(samples))))
+    samples = voices.speak(text, voices.VOICES[name], style, seed) / 32768
+    contour = pitch.contour(samples, SAMPLE_RATE, hops(len(samples)))
+    return Clip(text, name, style, samples.astype(np.float32), contour)
 
 
 def listen(clips: Sequence[Clip], ear: str, file: Path) -> list[Heard]:
