@@ -254,21 +254,19 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
         for name, spec in specs_at(width).items()
         if (found := {r.text: r for r in records if r.spec == spec})
     }
+    failed = _table("catastrophic failures by the judge")
     quality, cost = _table(*QUALITY), _table("sentences", *COST, "seconds (quartiles)")
     for (name, width), found in own.items():
         quality.add_row(name, str(width), *(_mean(found, measure, 3) for measure in QUALITY))
         low, middle, high = np.quantile([r.seconds for r in found.values()], [0.25, 0.5, 0.75])
+        if share := _share(found):
+            failed.add_row(name, str(width), share)
         cells = (_mean(found, measure, digits) for measure, digits in COST.items())
         cost.add_row(name, str(width), str(len(found)), *cells, f"{middle:.2f} [{low:.2f}, {high:.2f}]")
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
-    for table in (quality, cost):
-        console.print(table, "")
-    failed = _table("catastrophic failures by the judge")
-    for (name, width), found in own.items():
-        if share := _share(found):
-            failed.add_row(name, str(width), share)
-    if failed.row_count:
-        console.print(failed, "")
+    for table in (quality, failed, cost):
+        if table.row_count or table is not failed:
+            console.print(table, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
     for (name, width), found in own.items():
         base = own.get((BASE, width), {})

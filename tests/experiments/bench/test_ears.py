@@ -36,7 +36,7 @@ def test_correlation_choice_and_gain() -> None:
     assert worth.error.mean == pytest.approx((0.0 + 0.2 + 1.0) / 3)
     assert worth.gain.mean == pytest.approx((-0.5 + 0.0 + 0.5) / 3)
     alike = ears.worth("rule", found[1:2])
-    assert alike.correlation is None and alike.gain.mean == 0.0
+    assert alike.correlation is None and alike.gain.mean == pytest.approx(0.0)
 
 
 @pytest.mark.models
