@@ -103,7 +103,7 @@ def _even(items: Sequence[tuple[str, int]], count: int, chooser: random.Random) 
 def _speak(text: str, name: str, style: str, seed: int) -> Clip:
     if voices.VOICES[name].engine == "joe":
         engines.seed_joe(seed)
-    samples = voices.speak(text, voices.VOICES[name], style, seed).astype(np.float32) / 32768
+    samples = voices.speak(text, voices.VOICES[name], style, seed).astype(np.float32) / np.float32(32768)
     return Clip(text, name, style, samples, pitch.contour(samples, SAMPLE_RATE, hops(len(samples))))
 
 
