@@ -17,6 +17,7 @@ from search.roles import apart, roles
 from search.strategies.base import Strategy
 from search.strategies.registry import build, read
 from verifiers import registry
+from verifiers.spec import Spec
 
 if TYPE_CHECKING:
     from search.engine import Searcher
@@ -146,17 +147,19 @@ class Wanted(Protocol):
 
 
 def with_source(spec: str, preset: Preset, *, judge: bool = False) -> str:
-    """The spec with the preset's source if it names a kind alone, such as `whisper` or `whisper?name=heard`.
+    """The spec with the preset's source and options if it names a kind alone, such as `whisper` or
+    `whisper?name=heard`.
 
     So the verifiers suit the models: `whisper` is what searches with the preset, as a judge what judges.
     Kinds that the preset does not have keep the source that they have by themselves.
     """
-    kind, question, options = spec.partition("?")
+    kind = spec.partition("?")[0]
     found = roles(preset.name)
     first, second = (found.judges, found.verifiers) if judge else (found.verifiers, found.judges)
     for known in (*first, *second, *preset.optional):
         if known.startswith(f"{kind}:"):
-            return f"{known.partition('?')[0]}{question}{options}"
+            own = Spec.parse(known)
+            return str(replace(own, options={**own.options, **Spec.parse(spec).options}))
     return spec
 
 

@@ -27,7 +27,7 @@ class Roles:
         if not self.lacking:
             return ""
         return (
-            f"{', '.join(self.lacking)} not installed: searching by {', '.join(self.verifiers)}, "
+            f"{', '.join(map(whole, self.lacking))} not installed: searching by {', '.join(self.verifiers)}, "
             f"judging by {', '.join(self.judges) or 'nothing'}; {install(self.lacking)}"
         )
 
@@ -94,6 +94,12 @@ def apart(judges: Iterable[str], verifiers: Iterable[str]) -> tuple[str, ...]:
     """The judges that none of the verifiers shares its weights with."""
     searched = {weights(spec) for spec in verifiers}
     return tuple(judge for judge in judges if weights(judge) not in searched)
+
+
+def whole(spec: str) -> str:
+    """The spec without its options: those of a preset make a verifier cheaper for searches, and what it
+    measures less exact."""
+    return spec.partition("?")[0]
 
 
 def weights(spec: str) -> tuple[str, str]:

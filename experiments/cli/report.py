@@ -86,7 +86,7 @@ def candidate_table(result: SearchResult) -> Table:
     for name in result.winner.scores:
         table.add_column(name.upper(), justify="right")
     for spec in result.winner.judged:
-        table.add_column(f"judge {spec.split('?')[0]}", justify="right")
+        table.add_column(f"judge {spec.split('?')[0]}", justify="right", overflow="fold")
     table.add_column("seconds", justify="right")
     table.add_column("tokens", justify="right")
     candidates = sorted(result.candidates, key=lambda candidate: candidate.rank)

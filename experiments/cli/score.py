@@ -25,7 +25,7 @@ from llasa_core.audio import Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.paths import user_path
 from llasa_core.text import check_text, spoken_form
-from search.roles import roles
+from search.roles import roles, whole
 from verifiers import registry
 from verifiers.base import TOKENS, Score, Target, Verifier
 from verifiers.instances import load_shared
@@ -234,7 +234,7 @@ def choose_verifiers(given: Sequence[str], target: Target) -> list[str]:
     """
     if not given:
         found = roles(DEFAULT_PRESET)
-        specs = [spec for spec in found.verifiers if not lacks(spec, target)]
+        specs = [spec for spec in map(whole, found.verifiers) if not lacks(spec, target)]
         if found.note:
             say(f"note: {found.note}", error=True)
         for spec in specs:

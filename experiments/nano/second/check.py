@@ -49,8 +49,8 @@ class Clip:
         tones = 12 * np.log2(voiced if len(voiced) else np.ones(1))
         low, middle, high = np.quantile(tones, (0.1, 0.5, 0.9))
         letters = sum(map(str.isalpha, self.text)) * SAMPLE_RATE / len(self.samples)
-        level = 10 * np.log10(np.mean(np.square(self.samples)) + 1e-12)
-        return [float(middle), float(high - low), letters, float(level)]
+        level = 10 * np.log10(np.mean(np.square(self.samples, dtype=np.float64)) + 1e-12)
+        return [float(one) for one in (middle, high - low, letters, level)]
 
     def key(self, ear: str) -> str:
         """What a measurement by ``ear`` is of: the sound, the text and the style."""
@@ -104,7 +104,7 @@ def _even(items: Sequence[tuple[str, int]], count: int, chooser: random.Random) 
 def _speak(text: str, name: str, style: str, seed: int) -> Clip:
     if voices.VOICES[name].engine == "joe":
         engines.seed_joe(seed)
-    samples = voices.speak(text, voices.VOICES[name], style, seed) / 32768
+    samples = voices.speak(text, voices.VOICES[name], style, seed).astype(np.float64) / 32768
     contour = pitch.contour(samples, SAMPLE_RATE, hops(len(samples)))
     return Clip(text, name, style, samples.astype(np.float32), contour)
 
@@ -122,7 +122,7 @@ def listen(clips: Sequence[Clip], ear: str, file: Path) -> list[Heard]:
             if key in known:
                 continue
             (words,) = recogniser.score([clip.samples], verifiers.Target(text=clip.text))
-            mos = quality.score([clip.samples], verifiers.Target())[0].value if quality else None
+            mos = float(quality.score([clip.samples], verifiers.Target())[0].value) if quality else None
             said = str(words.evidence.get("transcript", ""))
             one = Heard(key, clip.voice, clip.style, clip.text, said, words.value, mos, clip.settings())
             known[key] = one
