@@ -9,7 +9,7 @@ import verifiers
 from experiments.nano.data.corpus import Utterance
 from experiments.nano.data.extra import store
 from experiments.nano.second import voices
-from experiments.nano.second.check import Clip, Heard, draw, likeness, report, styles_told
+from experiments.nano.second.check import Clip, Heard, draw, likeness, listen, report, styles_told
 from experiments.nano.second.corpus import Shards, hops
 from verifiers.models import ge2e
 
@@ -91,6 +91,17 @@ def test_the_report_names_the_voices_that_fail():
     assert total.mean == pytest.approx(3 / 12)
     whole = f"0.25 [{total.low:.2f}, {total.high:.2f}]"
     assert f"| all | 12 | {whole} | 0.50 | 3.00 [3.00, 3.00] |" in said
+
+
+def test_what_was_heard_is_not_heard_again(tmp_path):
+    file = tmp_path / "check.jsonl"
+    clips = [_clip("joe1", "neutral", 90.0), _clip("joe1", "sad", 110.0)]
+    (first,) = listen(clips[:1], "whisper:nano", file)
+    assert (first.voice, first.style, first.settings) == ("joe1", "neutral", clips[0].settings())
+    assert first.wer > 0
+    file.write_text(file.read_text().replace(first.text, "kept"))
+    assert [h.text for h in listen(clips, "whisper:nano", file)] == ["kept", "a buzz"]
+    assert len(file.read_text().splitlines()) == 2
 
 
 @pytest.mark.skipif(not ge2e.WHEEL.installed, reason="needs resemblyzer")
