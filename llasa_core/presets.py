@@ -49,7 +49,7 @@ def _llasa(size: str) -> Preset:
         judges=("hubert-ctc:facebook/hubert-large-ls960-ft",),
         generator_licence="CC BY-NC 4.0",
         codec_licence="CC BY-NC 4.0",
-        optional=("emotion2vec:iic/emotion2vec_plus_large",),
+        optional=("emotion2vec:iic/emotion2vec_plus_large", "length:llasa"),
     )
 
 
@@ -65,7 +65,7 @@ PRESETS: dict[str, Preset] = {
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
             sampling=Sampling(temperature=0.8, top_p=0.95),
-            optional=("emotion2vec:nano",),
+            optional=("emotion2vec:nano", "length:nano"),
             instead={
                 "whisper:tiny.en?window=auto": "whisper:nano",
                 "whisper:base": "hubert-ctc:nano",

@@ -7,25 +7,27 @@
 of a verifier of one's own. Importing this package imports no model library.
 """
 
-from verifiers.base import About, Score, Target, Verifier
+from verifiers.base import About, Likelihood, Score, Target, TokenVerifier, Verifier
 from verifiers.cache import Remembering
 from verifiers.errors import VerifierError
 from verifiers.instances import load_shared, unload
 from verifiers.registry import check, directions, kinds, load
 from verifiers.selection.parse import ConstraintFirst, Ranking, Selection, parse_selection
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.stats import Interval, bootstrap_mean, paired_difference
+from verifiers.stats import Interval, bootstrap_mean, paired_difference, wilson
 
 __all__ = [
     "About",
     "BaseVerifier",
     "ConstraintFirst",
     "Interval",
+    "Likelihood",
     "Ranking",
     "Remembering",
     "Score",
     "Selection",
     "Target",
+    "TokenVerifier",
     "Verifier",
     "VerifierError",
     "bootstrap_mean",
@@ -37,4 +39,5 @@ __all__ = [
     "paired_difference",
     "parse_selection",
     "unload",
+    "wilson",
 ]

@@ -2,9 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llasa_core.audio import Waveform
+
+Codes: TypeAlias = Sequence[int]
+"""Speech codes, 50 a second."""
+TOKENS = "tokens"
+"""In `Verifier.needs` and `About.needs`: a `TokenVerifier`, which judges the speech tokens of a candidate in
+place of its audio. All other needs are fields of `Target`."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,7 +67,8 @@ class Score:
 class About:
     """What `llasa-search verifiers` says of a kind.
 
-    measures: what its score means, in a few words. needs: the fields of `Target` that it judges against.
+    measures: what its score means, in a few words. needs: the fields of `Target` that it judges against, and
+    `TOKENS`.
     released: specs of released weights, and the licence of each (of third parties' weights: confirm it on the
     model card). min_seconds: the shortest audio that it judges. extra: the extra of this package that brings
     the libraries `modules`, if the core does not.
@@ -95,7 +105,7 @@ class Verifier(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The fields of `Target` that it judges against."""
+        """The fields of `Target` that it judges against, and `TOKENS` if it judges speech tokens."""
         ...
 
     def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
@@ -108,6 +118,32 @@ class Verifier(Protocol):
         judged against (no text, no reference, a language that the model does not know), also for no
         candidates at all, so that `score([], target)` checks a target at once.
         """
+        ...
+
+
+class Likelihood(Protocol):
+    """What the generator that speaks a request finds of speech codes, behind the prompt of that request."""
+
+    def __call__(
+        self, candidates: Sequence[Codes], *, with_text: bool = True, partial: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """log p(code | voice, text, the codes before it), at temperature 1 among all codes and the end:
+        float32 [codes] for each candidate, by teacher forcing.
+
+        with_text: False leaves out the text, and that of the voice prompt; the codes of the voice prompt
+        stay. partial: the candidates will probably be asked for again when they have grown.
+        """
+        ...
+
+
+class TokenVerifier(Verifier, Protocol):
+    """Judges the speech tokens that a search has generated. It has `TOKENS` among its needs; its `score` only
+    checks a target, and raises VerifierError for audio."""
+
+    def score_tokens(
+        self, candidates: Sequence[Codes], target: Target, likelihood: Likelihood, partial: bool = False
+    ) -> list[Score]:
+        """As `score`, of codes. likelihood: of the request that the candidates belong to."""
         ...
 
 

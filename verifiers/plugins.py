@@ -10,7 +10,7 @@ import numpy as np
 
 from llasa_core.audio import Waveform
 from llasa_core.errors import LlasaError, one_line
-from verifiers.base import About, Score, Target, Verifier, Wrapper
+from verifiers.base import TOKENS, About, Codes, Likelihood, Score, Target, Verifier, Wrapper
 from verifiers.errors import VerifierError
 from verifiers.spec import Spec
 
@@ -22,7 +22,7 @@ _ATTRIBUTES: dict[str, tuple[type, ...]] = {
     "higher_is_better": (bool,),
     "min_seconds": (int, float),
 }
-_FIELDS = tuple(field.name for field in fields(Target))
+_NEEDS = (*(field.name for field in fields(Target)), TOKENS)
 
 
 class Plugin:
@@ -55,10 +55,9 @@ class Plugin:
     def needs_of(self, spec: Spec) -> tuple[str, ...]:
         own = getattr(self._found, "needs_of", None)
         needs = self.about.needs if own is None else self._call("needs_of", spec)
-        if not isinstance(needs, tuple) or not set(needs) <= set(_FIELDS):
+        if not isinstance(needs, tuple) or not set(needs) <= set(_NEEDS):
             raise VerifierError(
-                f"{self._origin} needs {_short(needs)}, not a tuple of fields of Target "
-                f"({', '.join(_FIELDS)})"
+                f"{self._origin} needs {_short(needs)}, not a tuple of fields of Target ({', '.join(_NEEDS)})"
             )
         return needs
 
@@ -68,9 +67,11 @@ class Plugin:
             value = self._attribute(verifier, name)
             if not isinstance(value, kind):
                 raise VerifierError(f"{self._origin}: {name} is {_short(value)}, of the type {_type(value)}")
-        if not callable(getattr(verifier, "score", None)):
-            raise VerifierError(f"{self._origin} lacks score: subclass verifiers.BaseVerifier")
-        return _Guarded(verifier, self._origin, self.needs_of(spec))
+        needs = self.needs_of(spec)
+        for method in ("score", "score_tokens") if TOKENS in needs else ("score",):
+            if not callable(getattr(verifier, method, None)):
+                raise VerifierError(f"{self._origin} lacks {method}: subclass verifiers.BaseVerifier")
+        return _Guarded(verifier, self._origin, needs)
 
     def _attribute(self, verifier: Any, name: str) -> Any:
         return _call(self._origin, name, lambda: getattr(verifier, name))
@@ -90,15 +91,25 @@ class _Guarded(Wrapper):
     def score(self, candidates: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
         """As `verifiers.base.Verifier.score`. Raises VerifierError for anything but a good score for each."""
         judge: Callable[..., Any] = self.verifier.score
-        scores = _call(self._origin, "score", lambda: judge(candidates, target, partial))
-        if not isinstance(scores, (list, tuple)) or len(scores) != len(candidates):
+        return self._checked("score", len(candidates), lambda: judge(candidates, target, partial))
+
+    def score_tokens(
+        self, candidates: Sequence[Codes], target: Target, likelihood: Likelihood, partial: bool = False
+    ) -> list[Score]:
+        """As `verifiers.base.TokenVerifier.score_tokens`, with the checks of `score`."""
+        judge: Callable[..., Any] = self.__getattr__("score_tokens")
+        work = lambda: judge(candidates, target, likelihood, partial)
+        return self._checked("score_tokens", len(candidates), work)
+
+    def _checked(self, step: str, count: int, judge: Callable[[], Any]) -> list[Score]:
+        scores = _call(self._origin, step, judge)
+        if not isinstance(scores, (list, tuple)) or len(scores) != count:
             raise VerifierError(
-                f"{self._origin}: score gave {_short(scores)} for {len(candidates)} candidates, not "
-                "one Score each"
+                f"{self._origin}: {step} gave {_short(scores)} for {count} candidates, not one Score each"
             )
         for score in scores:
             if reason := _fault(score):
-                raise VerifierError(f"{self._origin}: score gave {reason}")
+                raise VerifierError(f"{self._origin}: {step} gave {reason}")
         return list(scores)
 
 

@@ -24,6 +24,9 @@ BUILT_IN: Mapping[str, str] = {
     "emotion2vec": "verifiers.models.emotion2vec:Emotion2vec",
     "ge2e": "verifiers.models.ge2e:GE2ESpeaker",
     "hubert-ctc": "verifiers.models.hubert_ctc:HubertCTC",
+    "length": "verifiers.models.length:SpokenLength",
+    "likelihood": "verifiers.models.likelihood:GeneratorLikelihood",
+    "loops": "verifiers.models.loops:TokenLoops",
     "paraformer": "verifiers.models.paraformer:Paraformer",
     "signal": "verifiers.models.signal:SignalChecks",
     "utmos": "verifiers.models.utmos:UTMOS",
@@ -79,7 +82,8 @@ def directions(*specs: str) -> dict[str, bool]:
 
 
 def needs(spec: str) -> tuple[str, ...]:
-    """The fields of `Target` that the spec's verifier judges against, without loading a model."""
+    """The fields of `Target` that the spec's verifier judges against, and `verifiers.base.TOKENS` if it
+    judges speech tokens, without loading a model."""
     parsed = Spec.parse(spec)
     return find(parsed.kind).needs_of(parsed)
 

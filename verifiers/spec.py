@@ -69,6 +69,21 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def number_between(least: float, most: float) -> Callable[[str], float]:
+    """An option that is a number within bounds."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise ValueError(f"has to be a number from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
 def word(text: str) -> str:
     """An option that is a name."""
     if not re.fullmatch(r"[A-Za-z0-9][\w./-]*", text):

@@ -69,6 +69,9 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
         terminal.say(
             "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
         )
+    for name, failures in winner.failures.items():
+        if failures:
+            terminal.say(f"catastrophic by {name}: {', '.join(failures)}")
     if result.stepped_back:
         terminal.say(
             f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
@@ -83,7 +86,7 @@ def candidate_table(result: SearchResult) -> Table:
     for name in result.winner.scores:
         table.add_column(name.upper(), justify="right")
     for spec in result.winner.judged:
-        table.add_column(f"judge {spec.split('?')[0]}", justify="right")
+        table.add_column(f"judge {spec.split('?')[0]}", justify="right", overflow="fold")
     table.add_column("seconds", justify="right")
     table.add_column("tokens", justify="right")
     candidates = sorted(result.candidates, key=lambda candidate: candidate.rank)

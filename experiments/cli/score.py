@@ -27,7 +27,7 @@ from llasa_core.paths import user_path
 from llasa_core.text import check_text, spoken_form
 from search.roles import roles, whole
 from verifiers import registry
-from verifiers.base import Score, Target, Verifier
+from verifiers.base import TOKENS, Score, Target, Verifier
 from verifiers.instances import load_shared
 from verifiers.selection.parse import Cascade, parse_selection
 from verifiers.selection.rules import Selection
@@ -250,6 +250,11 @@ def choose_verifiers(given: Sequence[str], target: Target) -> list[str]:
         spec = str(registry.check(text))
         if spec in specs:
             raise UserError(f"--verifier {text} is given twice: leave one out")
+        if TOKENS in registry.needs(spec):
+            raise UserError(
+                f"{spec} judges the speech tokens of a search, which audio files do not have: give it to "
+                "`synth` or `run`, as --verifier or --judge"
+            )
         if missing := lacks(spec, target):
             raise UserError(
                 f"{spec} needs {' and '.join(missing).replace('_', ' ')} to judge against: "

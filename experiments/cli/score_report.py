@@ -13,9 +13,10 @@ from experiments.cli.report import format_scores
 from experiments.terminal import Terminal
 from llasa_core.audio import Waveform, seconds
 from search.results.candidate import score_as_dict
+from search.results.failures import FAILURES, failures_of
 from verifiers.base import Score
 from verifiers.selection.rules import Ranking, Selection
-from verifiers.stats import Interval, bootstrap_mean
+from verifiers.stats import Interval, bootstrap_mean, wilson
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,13 @@ class Report:
         values = {spec: [s.value for s in own if math.isfinite(s.value)] for spec, own in self.scores.items()}
         return {spec: bootstrap_mean(own) for spec, own in values.items() if own}
 
+    @property
+    def failures(self) -> dict[str, list[tuple[str, ...]]]:
+        """By spec of each verifier that says something of words: the catastrophic failures of every file."""
+        found = {spec: [failures_of(score) for score in own] for spec, own in self.scores.items()}
+        words = {spec for spec, own in self.scores.items() if any("words" in score.evidence for score in own)}
+        return {spec: [one or () for one in own] for spec, own in found.items() if spec in words}
+
     def heading(self, spec: str) -> str:
         """The metric, or the spec where two verifiers measure the same."""
         shared = Counter(self.metrics.values())[self.metrics[spec]] > 1
@@ -48,7 +56,8 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values: all of it, files in the order of the table."""
-        means = self.means
+        means, failures = self.means, self.failures
+        rates = {spec: wilson(sum(map(bool, own)), len(own)) for spec, own in failures.items()}
         found: dict[str, Any] = {
             "files": [
                 {
@@ -56,6 +65,7 @@ class Report:
                     "seconds": round(seconds(self.files[row][1]), 4),
                     "text": self.files[row][2],
                     "scores": {spec: score_as_dict(own[row]) for spec, own in self.scores.items()},
+                    "failures": {spec: list(own[row]) for spec, own in failures.items()},
                 }
                 for row in self.order
             ],
@@ -64,6 +74,7 @@ class Report:
                     "spec": spec,
                     "metric": metric,
                     "mean": asdict(means[spec]) if spec in means else None,
+                    "catastrophic": asdict(rates[spec]) if spec in rates else None,
                     "unusable": sum(not score.usable for score in self.scores[spec]),
                 }
                 for spec, metric in self.metrics.items()
@@ -111,10 +122,17 @@ def mean_lines(report: Report) -> list[str]:
         unusable = sum(not score.usable for score in report.scores[spec])
         note = f", {unusable} of them could not be judged and count as the worst" if unusable else ""
         lines.append(f"mean {report.heading(spec)} {mean}{note}")
+    for spec, failures in report.failures.items():
+        rate = wilson(sum(map(bool, failures)), len(failures))
+        kinds = Counter(kind for found in failures for kind in found)
+        named = f": {', '.join(f'{kinds[kind]} {kind}' for kind in FAILURES if kinds[kind])}" if kinds else ""
+        lines.append(f"catastrophic by {report.heading(spec)} {rate}{named}")
     return lines
 
 
 def heard_lines(report: Report) -> list[str]:
     """Of a single file: what each recogniser heard."""
     found = {spec: own[0].evidence.get("transcript") for spec, own in report.scores.items()}
-    return [f"heard by {spec}: {str(text).strip()}" for spec, text in found.items() if text is not None]
+    lines = [f"heard by {spec}: {str(text).strip()}" for spec, text in found.items() if text is not None]
+    failed = {spec: own[0] for spec, own in report.failures.items() if own[0]}
+    return lines + [f"catastrophic by {spec}: {', '.join(kinds)}" for spec, kinds in failed.items()]

@@ -33,6 +33,7 @@ how a selection is written (--select), by the names of the metrics:
   "ranks(sim,wer)"                the best mean of the places by each metric, which needs no units;
                                   with weights: "ranks(sim=2,wer=1)"
   "pareto(sim,wer)"               those that no other one beats by all metrics, the even compromise first
+  "consensus(wer,sim)"            nearest to all other candidates, by transcripts, voices or lengths
   "wer<=0.02,sim>=0.8,ranks(...)" bounds, with any of these behind them
   "keep(sim=0.25),wer<=0,sim"     in searches, before any of these: the best quarter by a cheap metric is what
                                   others are asked about, then the next quarter if none keeps the bounds

@@ -129,10 +129,11 @@ def resynthesis(o: Options) -> None:
 
 
 def speaker(o: Options) -> None:
-    from experiments.nano.train.speaker import train_speaker
+    from experiments.nano.train.speaker import SHARES, train_speaker
 
     corpus, again, others = _corpora(o)
-    train_speaker(corpus, again, others, o.work / "speaker", o.steps(SPEAKER_STEPS), o.seed)
+    sources = list(zip((corpus, others, again), SHARES, strict=True))
+    train_speaker(sources, o.work / "speaker", o.steps(SPEAKER_STEPS), o.seed)
 
 
 def whisper(o: Options) -> None:
@@ -151,15 +152,15 @@ def hubert(o: Options) -> None:
 
 def emotion(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
-    from experiments.nano.train.emotion import RESYNTHESISED, resynthesise, train_emotion
+    from experiments.nano.train.emotion import RESYNTHESISED, SHARES, resynthesise, train_emotion
     from llasa_core.codec.codec import Codec
 
     corpus, others, folder = Corpus(o.work / "corpus"), Corpus(o.work / "extra"), o.work / "emotion"
     trained = o.work / "joint" / "model"
     codec = Codec.from_source(str(trained) if trained.is_dir() else "nano/codec")
     resynthesise(folder / "resynthesis", corpus, codec, RESYNTHESISED, o.seed)
-    again = Corpus(folder / "resynthesis")
-    train_emotion(corpus, others, again, folder, o.steps(EMOTION_STEPS), o.seed)
+    sources = list(zip((corpus, others, Corpus(folder / "resynthesis")), SHARES, strict=True))
+    train_emotion(sources, folder, o.steps(EMOTION_STEPS), o.seed)
 
 
 def _corpora(o: Options) -> tuple[Corpus, Corpus, Corpus]:

@@ -24,6 +24,7 @@ from experiments.report_page.words import transcripts
 from llasa_core.codec.codec import CODES_PER_SECOND
 from search.results.candidate import Candidate, plain
 from search.results.ends import ENDS, UNMET
+from search.results.failures import FAILURES
 from search.results.result import SearchResult
 from search.results.trace import Step
 from verifiers.base import Score
@@ -95,6 +96,11 @@ def render(
         digits=_digits(result),
         constraints=constraints_of(result),
         ends=[ENDS[end] for end in result.ends if end != UNMET],
+        failures={
+            name: [f"{kind} ({FAILURES[kind]})" for kind in found]
+            for name, found in result.winner.failures.items()
+            if found
+        },
         judges_note=judges_note,
         ledger=result.ledger.as_dict(),
         manifest=json.dumps(plain(result.manifest), indent=2, ensure_ascii=False),

@@ -13,13 +13,17 @@ from rich.text import Text
 
 from llasa_core.errors import LlasaError
 from search.results.ends import CUT_OFF, ENDS, UNMET
+from search.results.failures import EMPTY, FAILURES, failures_in
 from verifiers import registry
-from verifiers.stats import bootstrap_mean
+from verifiers.stats import bootstrap_mean, wilson
 
 if TYPE_CHECKING:
     import pandas
 
 NAME = "table.csv"
+FAILED = "catastrophic "
+HIDDEN = ("unusable ", "errors ", "words ", FAILED)
+"""First words of columns that are no measures by themselves."""
 ERRORS = ("substitutions", "deletions", "insertions")
 DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
 """Of the mean of what is no score and can be summed."""
@@ -28,7 +32,8 @@ DECIMALS = {"tokens": 0, "candidates": 1, "seconds": 2}
 @dataclass(frozen=True)
 class Summary:
     """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, the total of what can be
-    summed, and the spec of the verifier or judge that it is by. corpus: figures of the run as a whole.
+    summed, and the spec of the verifier or judge that it is by; of catastrophic failures, by each recogniser,
+    the share of the texts with its Wilson interval and the count. corpus: figures of the run as a whole.
     failed: error by id. ends: how many texts ended in each way of `search.results.ends.ENDS`."""
 
     measures: pandas.DataFrame
@@ -68,8 +73,9 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
         [
             {**_measure(frame, name), "by": by.get(name, "")}
             for name in frame.columns
-            if not name.startswith(("unusable ", "errors ", "words "))
-        ],
+            if not name.startswith(HIDDEN)
+        ]
+        + [{**_rate(frame, name), "by": ""} for name in frame.columns if name.startswith(FAILED)],
         columns=["measure", "n", "mean", "low", "high", "unusable", "total", "by"],
     ).astype({"n": "Int64", "unusable": "Int64"})
     counted = {name: sum(name in found for found in ends.values()) for name in ENDS}
@@ -79,6 +85,10 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
             # a long text weighs more in it than in the mean
             words = frame[name.replace("errors ", "words ", 1)].sum()
             corpus[f"corpus {name.removeprefix('errors ')}"] = float(frame[name].sum() / max(words, 1))
+    for name in frame.columns:
+        if name.startswith(FAILED):
+            kinds = [kind for found in _failures(frame, name) for kind in found]
+            corpus |= {f"{name}: {kind}": kinds.count(kind) for kind in FAILURES}
     spoken = float(frame["seconds"].sum()) if rows else 0.0
     corpus |= {"audio seconds": spoken, "wall seconds": wall}
     if spoken:
@@ -94,7 +104,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     for row in summary.measures.itertuples():
         digits = DECIMALS.get(str(row.measure), 3)
         cells = [str(row.n), f"{row.mean:.{digits}f}", f"[{row.low:.{digits}f}, {row.high:.{digits}f}]"]
-        total = "" if row.measure not in DECIMALS else f"{row.total:,.0f}"
+        summed = row.measure in DECIMALS or str(row.measure).startswith(FAILED)
+        total = f"{row.total:,.0f}" if summed else ""
         note = f" ({row.unusable} could not be judged)" if row.unusable else ""
         name = f"{row.measure} by {row.by}" if row.by and not row.measure.endswith(row.by) else row.measure
         table.add_row(Text(f"{name}{note}"), *cells, total)
@@ -104,6 +115,11 @@ def print_summary(summary: Summary, console: Console) -> None:
     for name, value in corpus.items():
         if name.startswith("corpus "):
             _line(console, f"{name}: {value:.4f} (all errors over all words of what could be judged)")
+    for name in summary.measures["measure"]:
+        found = {kind: corpus.get(f"{name}: {kind}", 0) for kind in FAILURES}
+        if any(found.values()):
+            kinds = ", ".join(f"{count:.0f} {kind}" for kind, count in found.items() if count)
+            _line(console, f"{name}: {kinds} (a text may fail in several ways)")
     line = f"{corpus['audio seconds']:.1f} s of speech in {corpus['wall seconds']:.1f} s"
     if "real-time factor" in corpus:
         line += f" (real-time factor {corpus['real-time factor']:.3f})"
@@ -129,6 +145,9 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         if {"words", *ERRORS} <= evidence.keys():
             row[f"errors {name}"] = sum(evidence[kind] for kind in ERRORS)
             row[f"words {name}"] = evidence["words"]
+            failures = failures_in(evidence, usable=True, cut_off=record["cut_off"])
+            if failures is not None:
+                row[f"{FAILED}{name}"] = failures
     return row | {
         "tokens": record["ledger"]["tokens_generated"],
         "candidates": record["candidates"],
@@ -159,6 +178,29 @@ def _measure(frame: pandas.DataFrame, name: str) -> dict[str, Any]:
         "unusable": int(frame[unusable].sum()) if unusable in frame else 0,
         "total": float(values.sum()) if name in DECIMALS else float("nan"),
     }
+
+
+def _rate(frame: pandas.DataFrame, name: str) -> dict[str, Any]:
+    """The share of the texts with any catastrophic failure, by one recogniser."""
+    found = _failures(frame, name)
+    rate = wilson(sum(map(bool, found)), len(found))
+    return {
+        "measure": name,
+        "n": rate.n,
+        "mean": rate.mean,
+        "low": rate.low,
+        "high": rate.high,
+        "unusable": 0,
+        "total": float(sum(map(bool, found))),
+    }
+
+
+def _failures(frame: pandas.DataFrame, name: str) -> list[tuple[str, ...]]:
+    """Of each text that the recogniser was asked about; one that it could not judge is empty."""
+    unusable = frame[name.replace(FAILED, "unusable ", 1)]
+    pairs = zip(frame[name], unusable, strict=True)
+    found = [(EMPTY,) if bad is True else kinds for kinds, bad in pairs]
+    return [kinds for kinds in found if isinstance(kinds, tuple)]
 
 
 def _line(console: Console, text: str) -> None:

@@ -35,7 +35,7 @@ from search.results.result import SearchResult
 from search.roles import roles
 from search.strategies.registry import build
 from verifiers.registry import directions
-from verifiers.stats import bootstrap_mean, paired_difference
+from verifiers.stats import bootstrap_mean, paired_difference, wilson
 
 TEXT_SEED = 1
 """Of the sentences that the nano recipe keeps out of its training texts."""
@@ -66,7 +66,8 @@ def specs_at(width: int) -> dict[str, str]:
 
 class Record(Schema):
     """One search: what it was asked, and what the table is made of. gflops, seconds: without those of the
-    judges. ears: as `SearchResult.ears`.
+    judges. ears: as `SearchResult.ears`. failed: whether the winner is a catastrophic failure by the judge,
+    if that is a recogniser.
     """
 
     strategy: str
@@ -82,6 +83,7 @@ class Record(Schema):
     seconds: float
     ears: str = ""
     pocketsphinx: float | None = None
+    failed: bool | None = None
 
 
 NAMES = sorted({part for name in specs_at(1) for part in (name, name.split()[0])})
@@ -206,6 +208,7 @@ def record_of(
         text=text,
         seed=result.request.seed,
         wer=result.scores["wer"].value,
+        failed=failed_by(next(iter(result.winner.judged)), result),
         sim=result.scores["sim"].value,
         judge=next(iter(result.winner.judged.values())).value,
         tokens=ledger.tokens_generated,
@@ -214,6 +217,12 @@ def record_of(
         ears=result.ears,
         pocketsphinx=None if transcribe is None else jiwer.wer(text, transcribe(result.waveform)),
     )
+
+
+def failed_by(judge: str, result: SearchResult) -> bool | None:
+    """Whether the winner is a catastrophic failure by a judge; None if that says nothing of words."""
+    found = result.winner.failures.get(judge)
+    return None if found is None else bool(found)
 
 
 def pocketsphinx() -> Callable[[Waveform], str] | None:
@@ -261,8 +270,13 @@ def print_table(records: Sequence[Record], widths: Sequence[int], judge: str) ->
     console.print(f"means [95 % intervals]; judge: {judge}, which searched nothing")
     for heard in sorted({record.ears for record in records if record.ears}):
         console.print(heard)
-    for table in (quality, cost):
-        console.print(table, "")
+    failed = _table("catastrophic failures by the judge")
+    for (name, width), found in own.items():
+        if share := _share(found):
+            failed.add_row(name, str(width), share)
+    for table in (quality, failed, cost):
+        if table.row_count:
+            console.print(table, "")
     against = _table(*(f"{measure} less that of {BASE}" for measure in COMPARED))
     for (name, width), found in own.items():
         base = own.get((BASE, width), {})
@@ -287,6 +301,15 @@ def _mean(own: Mapping[str, Record], measure: str, digits: int) -> str:
         return ""
     mean = bootstrap_mean(values)
     return f"{mean.mean:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def _share(own: Mapping[str, Record]) -> str:
+    """Catastrophic failures, with the Wilson interval; "" if no record says whether it is one."""
+    values = [record.failed for record in own.values() if record.failed is not None]
+    if not values:
+        return ""
+    rate = wilson(sum(values), len(values))
+    return f"{rate.mean:.3f} [{rate.low:.3f}, {rate.high:.3f}]"
 
 
 def _change(own: Mapping[str, Record], base: Mapping[str, Record], measure: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch.nn import functional as F
 
 from llasa_core.lm.prefix import Group, Prefix
 
+Span: TypeAlias = tuple[int, int, int]
+"""Tokens of one text that are run together: its slot, the column of the first of them, and how many."""
 _FUSED_ON_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
@@ -117,23 +120,39 @@ def _attend_to_prefix(queries: Tensor, prefix: Prefix, layer: int) -> tuple[Tens
 
 
 class TorchPrefillAttention:
-    """Attention of a text's tokens to a prefix, to the tokens before them in one slot, and to each other."""
+    """Attention of the tokens of texts to a prefix, to the tokens before them in their slots, and to each
+    other."""
 
     def __init__(
-        self, prefix: Prefix, block: Tensor, slot: int, start: int, count: int, tables: tuple[Tensor, Tensor]
+        self, prefix: Prefix, block: Tensor, spans: Sequence[Span], tables: tuple[Tensor, Tensor]
     ) -> None:
-        """``start``: column of the first of ``count`` tokens; the columns before it are filled already."""
-        self._prefix, self._own = prefix, block[:, slot]
-        self._columns = slice(start, start + count)
-        known, end = len(prefix) + start, start + count
-        positions = torch.arange(known, known + count, device=block.device)
-        self._cos, self._sin = (table[positions, None] for table in tables)
-        self._causal = known == 0
-        everything = torch.arange(len(prefix) + end, device=block.device)
-        self._mask = None if self._causal else everything <= positions[:, None]
+        """``spans``: the texts, whose tokens come one text after the other; the columns before a text's first
+        token are filled already."""
+        self._counts = [count for _, _, count in spans]
+        self._texts = [_Text(prefix, block[:, slot], start, count, tables) for slot, start, count in spans]
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         """As `TorchAttention`, with a row for each token."""
+        parts = torch.split(states, self._counts)
+        return torch.cat([text(layer, part) for text, part in zip(self._texts, parts, strict=True)])
+
+
+class _Text:
+    """The attention of one text's tokens. ``own``: its slot [layers, 2, kv_heads, columns, dim]."""
+
+    def __init__(
+        self, prefix: Prefix, own: Tensor, start: int, count: int, tables: tuple[Tensor, Tensor]
+    ) -> None:
+        self._prefix, self._own = prefix, own
+        self._columns = slice(start, start + count)
+        known, end = len(prefix) + start, start + count
+        positions = torch.arange(known, known + count, device=own.device)
+        self._cos, self._sin = (table[positions, None] for table in tables)
+        self._causal = known == 0
+        everything = torch.arange(len(prefix) + end, device=own.device)
+        self._mask = None if self._causal else everything <= positions[:, None]
+
+    def __call__(self, layer: int, states: Tensor) -> Tensor:
         own = self._own[layer]
         kv_heads = own.shape[1]
         rotated = apply_rotary(states[:, :-kv_heads], self._cos, self._sin)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from llasa_core.errors import UserError
-from llasa_core.lm.attention import TorchAttention, TorchPrefillAttention
+from llasa_core.lm.attention import Span, TorchAttention, TorchPrefillAttention
 from llasa_core.lm.prefix import Group, Prefix
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Network:
 
         They follow ``prefix`` and the columns before ``start``.
         """
-        attention = self._prefill_attention(prefix, block, slot, start, len(tokens))
+        attention = self._prefill_attention(prefix, block, [(slot, start, len(tokens))])
         hidden = self.embedding[tokens]
         for index, layer in enumerate(self._layers):
             mixed = attention(index, self._project(hidden, layer))
@@ -143,16 +143,27 @@ class Network:
             ):  # the last layer's output is not needed: no token is sampled at these positions
                 hidden = self._finish(hidden, mixed, layer)
 
-    def _prefill_attention(
-        self, prefix: Prefix, block: Tensor, slot: int, start: int, count: int
-    ) -> Attention:
+    def teacher_force(self, prefix: Prefix, block: Tensor, spans: Sequence[Span], tokens: Tensor) -> Tensor:
+        """As `prefill` for several texts at once, with the last layer's output at every token.
+
+        ``spans``: of each text its slot, the column of its first token, and how many there are. ``tokens``:
+        int64 [time], those of all texts in this order. Returns hidden states [time, hidden].
+        """
+        attention = self._prefill_attention(prefix, block, spans)
+        hidden: Tensor = self.embedding[tokens]
+        for index, layer in enumerate(self._layers):
+            hidden = self._finish(hidden, attention(index, self._project(hidden, layer)), layer)
+        return hidden
+
+    def _prefill_attention(self, prefix: Prefix, block: Tensor, spans: Sequence[Span]) -> Attention:
         """The attention of `prefill`. If it is compiled, tokens get the numbers that `step` gave them."""
         tables = self.cos, self.sin
         if self.compiled is None or not len(prefix):
-            return TorchPrefillAttention(prefix, block, slot, start, count, tables)
-        columns = torch.arange(start, start + count)
-        positions, slots = torch.stack([columns + len(prefix), columns]), torch.full((count,), slot)
-        return self.compiled([Group(0, count, prefix)], block, positions, tables, slots)
+            return TorchPrefillAttention(prefix, block, spans, tables)
+        columns = torch.cat([torch.arange(start, start + count) for _, start, count in spans])
+        slots = torch.cat([torch.full((count,), slot) for slot, _, count in spans])
+        positions = torch.stack([columns + len(prefix), columns])
+        return self.compiled([Group(0, len(columns), prefix)], block, positions, tables, slots)
 
     def step(
         self,

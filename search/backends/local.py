@@ -8,20 +8,22 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, cast
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec.codec import Codec
+from llasa_core.codec.features import HOP
+from llasa_core.lm.prefix import Prefix
 from llasa_core.lm.sequence import Prompt
 from llasa_core.lm.speech_lm import SpeechLM
-from llasa_core.prompt import build_prompt
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.backends.base import IN_FLIGHT, Progress, no_progress
+from search.backends.likelihood import RequestLikelihood, prompt_ids
 from search.backends.scheduler import Root, Scheduler
 from search.cost.flops import GeneratorCost, Meter
 from search.cost.ledger import Ledger
-from verifiers.base import Score, Target, Verifier
+from verifiers.base import TOKENS, Score, Target, TokenVerifier, Verifier
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -174,6 +176,7 @@ class LocalSession:
         self._root: Root | None = None
         self._waveforms: dict[tuple[int, ...], Waveform] = {}
         self._resynthesis: Waveform | None = None
+        self._likelihood: RequestLikelihood | None = None
         self._prepared = backend.submit(self._prepare)
 
     def _prepare(self) -> Prepared:
@@ -240,7 +243,7 @@ class LocalSession:
         return self.backend.submit(lambda: self._decode(beams))
 
     def close(self) -> None:
-        self._root, self._waveforms = None, {}
+        self._root, self._waveforms, self._likelihood = None, {}, None
 
     def _running(self) -> Scheduler:
         """Raises LookupError where there is no generator."""
@@ -250,9 +253,7 @@ class LocalSession:
         scheduler = self._running()
 
         def prefill(prepared: Prepared) -> Future[Root]:
-            lm, request = self.backend.generator, self.request
-            text, prompt_text = request.spoken.spoken, request.spoken_prompt.spoken
-            ids = build_prompt(lm.tokenizer, text, prompt_text, prepared.voice, lm.vocabulary)
+            ids = prompt_ids(self.backend.generator, self.request, prepared.voice)
             return scheduler.prefill(Prompt(ids, self.request.id, self.request.seed), self.ledger)
 
         def started(root: Root) -> Future[Beam]:
@@ -266,20 +267,41 @@ class LocalSession:
         role, name = ("judge", verifier.spec) if held_out else ("verifier", verifier.name)
         target = self._target(self._prepared.result(), verifier)
         distinct = {beam.tokens: beam for beam in beams}
-        waveforms = self._decode(tuple(distinct.values()))
+        on_tokens = TOKENS in verifier.needs
+        waveforms = [] if on_tokens else self._decode(tuple(distinct.values()))
         self._progress(f"score {name}", 0, len(beams))
         with self.ledger.timed(f"{role} {name}"):
-            if held_out:
-                verifier.score([], target)  # what is done once for a voice is not counted
-            seconds = sum(map(len, waveforms)) / SAMPLE_RATE
-            found, flops = self.backend.meter.count(
-                verifier.spec, lambda: verifier.score(waveforms, target, partial)
-            )
+            if on_tokens:
+                found, flops = self._score_tokens(
+                    list(distinct), cast(TokenVerifier, verifier), target, partial
+                )
+                seconds = sum(map(len, distinct)) * HOP / SAMPLE_RATE
+            else:
+                if held_out:
+                    verifier.score([], target)  # what is done once for a voice is not counted
+                seconds = sum(map(len, waveforms)) / SAMPLE_RATE
+                found, flops = self.backend.meter.count(
+                    verifier.spec, lambda: verifier.score(waveforms, target, partial)
+                )
         scores = dict(zip(distinct, found, strict=True))
         self.ledger.add_flops(f"{role} {name}", flops)
         self._progress(f"score {name}", len(beams), len(beams))
         self.ledger.add_audio(name, len(waveforms), seconds, held_out=held_out)
         return [scores[beam.tokens] for beam in beams]
+
+    def _score_tokens(
+        self, candidates: Sequence[tuple[int, ...]], verifier: TokenVerifier, target: Target, partial: bool
+    ) -> tuple[list[Score], float]:
+        """By a verifier of speech tokens: the scores, and the operations of the generator for them."""
+        if self._likelihood is None:
+            voice = self._prepared.result().voice
+            self._likelihood = RequestLikelihood(self.backend.generator, self.request, voice, self._prefix)
+        scores = verifier.score_tokens(candidates, target, self._likelihood, partial)
+        return scores, self._likelihood.drained_flops()
+
+    def _prefix(self) -> Prefix | None:
+        """Keys and values of the prompt, if it has been run."""
+        return None if self._root is None else self._root.sequence.prefix
 
     def _decode(self, beams: Sequence[Beam]) -> list[Waveform]:
         """Tokens are decoded once, however many beams have them and however many verifiers score them."""

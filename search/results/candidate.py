@@ -7,6 +7,7 @@ from typing import Any
 
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.lm.lineage import Lineage
+from search.results.failures import failures_of
 from verifiers.base import Score
 
 
@@ -29,6 +30,16 @@ class Candidate:
     cut_off: bool = False
 
     @property
+    def failures(self) -> dict[str, tuple[str, ...]]:
+        """Catastrophic failures (names of `search.results.failures.FAILURES`) by each metric and judge that
+        says something of words, or could not judge the speech at all."""
+        found = {
+            name: failures_of(score, cut_off=self.cut_off)
+            for name, score in {**self.scores, **self.judged}.items()
+        }
+        return {name: failures for name, failures in found.items() if failures is not None}
+
+    @property
     def seconds(self) -> float:
         return len(self.waveform) / SAMPLE_RATE
 
@@ -44,6 +55,7 @@ class Candidate:
             "lineage": [list(pair) for pair in self.lineage],
             "seconds": round(self.seconds, 4),
             "cut_off": self.cut_off,
+            "failures": {name: list(failures) for name, failures in self.failures.items()},
             "scores": {name: score_as_dict(score) for name, score in self.scores.items()},
             "judged": {spec: score_as_dict(score) for spec, score in self.judged.items()},
             "tokens": list(self.tokens),
@@ -58,12 +70,13 @@ def shown_scores(scores: Mapping[str, Score]) -> str:
 
 
 def score_as_dict(score: Score) -> dict[str, Any]:
+    """Plain JSON values, without embeddings: a model makes them again from the audio."""
     return {
         "value": plain(score.value),
         "usable": score.usable,
         "reason": score.reason,
         "short": score.short,
-        "evidence": plain(score.evidence),
+        "evidence": plain({k: value for k, value in score.evidence.items() if k != "embedding"}),
     }
 
 

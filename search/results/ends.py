@@ -1,6 +1,7 @@
 """How a text ended that was not simply spoken: what `run` counts, and what results, records and pages say."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from verifiers.base import Score
 
@@ -29,11 +30,20 @@ def ends_of(
 
 def lacks_the_end(score: Score) -> bool:
     """Whether a recogniser heard nothing of the last words of the text."""
-    reference, missed = score.evidence.get("reference"), score.evidence.get("missed")
-    if not (score.usable and isinstance(reference, str) and missed):
-        return False
+    return score.usable and last_missed(score.evidence) > 0
+
+
+def last_missed(evidence: Mapping[str, Any]) -> int:
+    """How many of the last words of the text were not heard, by the evidence of a recogniser."""
+    reference, missed = evidence.get("reference"), evidence.get("missed")
+    if not (isinstance(reference, str) and missed):
+        return 0
     try:
-        position, expected = missed[-1]
-        return bool(position + len(expected.split()) >= len(reference.split()))
+        behind = last = len(reference.split())
+        for position, expected in reversed(missed):
+            if position + len(expected.split()) < behind:
+                break
+            behind = int(position)
+        return last - behind
     except (TypeError, ValueError, AttributeError, LookupError):
-        return False  # the evidence of another package may mean something else by these names
+        return 0  # the evidence of another package may mean something else by these names

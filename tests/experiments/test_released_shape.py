@@ -89,7 +89,7 @@ def test_synth_in_the_released_shape(tmp_path: Path, voice_file: Path) -> None:
             "--judge",
             f"hubert-ctc:{hubert}",
         ),
-        *("-n", "2", "--max-seconds", "0.8", "-o", str(out), "--json", str(report)),
+        *("-n", "2", "--max-seconds", "1.7", "-o", str(out), "--json", str(report)),
     ]
     assert cli.main(arguments) == 0
     result = json.loads(report.read_text())

@@ -22,9 +22,11 @@ from tests.house import walk
 from tests.house.imports import PACKAGES, circles, import_graph, lines_of, modules, sub_packages
 
 TEXT = "the morning train is late again"
+SHIPPED = "--verifier whisper:nano --verifier wavlm-sv:nano --judge hubert-ctc:nano".split()
+"""Whatever else is installed."""
 COMMANDS = {
-    "synth": ["synth", TEXT, "-n", "2", "-o", "{out}/a.wav"],
-    "run": ["run", "{out}/texts.txt", "-n", "2", "-o", "{out}/run"],
+    "synth": ["synth", TEXT, "-n", "2", "-o", "{out}/a.wav", *SHIPPED],
+    "run": ["run", "{out}/texts.txt", "-n", "2", "-o", "{out}/run", *SHIPPED],
 }
 UNTIL = {"model": "before a model is loaded", "result": "to the result", "end": "to the end"}
 

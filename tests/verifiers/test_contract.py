@@ -19,6 +19,7 @@ from tests.verifiers.plugins import install
 from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers import Remembering, Target, Verifier, VerifierError, catalogue, registry
+from verifiers.base import TOKENS
 from verifiers.spec import Spec
 
 TARGET = Target(
@@ -40,6 +41,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "ge2e": tiny_speech.write_ge2e,
     "dnsmos": tiny_speech.write_dnsmos,
     "utmos": tiny_speech.write_utmos,
+    "length": lambda path: None,
     "signal": lambda path: None,
     "loudness": lambda path: None,
 }
@@ -54,6 +56,7 @@ OPTIONS = {
     "ge2e": ("", "?reference=resynthesis&batch=2"),
     "dnsmos": ("", "?name=quality"),
     "utmos": ("", "?batch=2"),
+    "length": ("", "?name=duration"),
     "signal": ("", "?max_pause=0.5"),
     "loudness": ("", "?level=-20"),
 }
@@ -101,7 +104,9 @@ def verifier(spec: str, loaded: dict[str, Verifier]) -> Verifier:
 
 
 def test_every_kind_is_here() -> None:
-    assert set(MAKERS) == set(registry.kinds())
+    """Those of speech tokens, which judge no audio, are tested in `tests.verifiers.models.test_tokens`."""
+    on_tokens = {kind for kind in registry.kinds() if TOKENS in registry.needs(kind)}
+    assert set(MAKERS) | on_tokens == set(registry.kinds()) and on_tokens == {"likelihood", "loops"}
 
 
 def test_what_is_said_before_loading_is_what_is_loaded(spec: str, verifier: Verifier) -> None:
@@ -133,7 +138,7 @@ def test_a_batch_gives_what_single_calls_give_in_order(verifier: Verifier, parti
             assert alone.evidence["logp"] == pytest.approx(score.evidence["logp"], abs=1e-5)
         assert json.loads(json.dumps(score.evidence, allow_nan=False)) == dict(score.evidence)
     distinct = {round(score.value, 6) for score in together}
-    assert len(distinct) > 2 or Spec.parse(verifier.spec).kind in (*RECOGNISERS, "signal")
+    assert len(distinct) > 2 or Spec.parse(verifier.spec).kind in (*RECOGNISERS, "signal", "length")
     assert [score.value for score in verifier.score(WAVES[::-1], TARGET, partial)] == pytest.approx(
         [score.value for score in together[::-1]], abs=1e-5
     )

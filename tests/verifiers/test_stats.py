@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from verifiers.errors import VerifierError
-from verifiers.stats import bootstrap_mean, paired_difference
+from verifiers.stats import bootstrap_mean, paired_difference, wilson
 
 
 def test_the_interval_is_that_of_the_normal_approximation_for_many_values() -> None:
@@ -47,3 +47,20 @@ def test_bad_values_are_refused() -> None:
         paired_difference([0.1], [0.1, 0.2])
     with pytest.raises(VerifierError, match="resample"):
         bootstrap_mean([0.1], resamples=0)
+
+
+def test_wilson_intervals_are_those_of_the_books() -> None:
+    """The values of Newcombe 1998, table I, method 3."""
+    for count, n, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (29, 29, 0.8830, 1.0),
+    ):
+        found = wilson(count, n)
+        assert (found.mean, found.n) == (count / n, n)
+        assert (found.low, found.high) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
+    for count, n in ((0, 0), (2, 1), (-1, 3)):
+        with pytest.raises(VerifierError):
+            wilson(count, n)

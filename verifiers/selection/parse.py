@@ -6,6 +6,7 @@
          | weighted(METRIC=NUMBER,...)     largest weighted sum, in the metrics' own units
          | ranks(METRIC[=NUMBER],...)      best mean of the places among the candidates
          | pareto(METRIC,...)              those that no other one beats
+         | consensus(METRIC[=NUMBER],...)  nearest to all other candidates
 
 Which way a metric is better is known to its verifier, so weights are positive. What the rules do with ties
 and with candidates that could not be judged is said in `verifiers.selection.rules`; what `keep` does, in
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from llasa_core.errors import nearest
 from verifiers.errors import VerifierError
 from verifiers.selection.cascade import DEFAULT_SHARE, Cascade, Stage
+from verifiers.selection.consensus import Consensus
 from verifiers.selection.rules import (
     Constraint,
     ConstraintFirst,
@@ -34,6 +36,7 @@ from verifiers.selection.rules import (
 
 __all__ = [
     "Cascade",
+    "Consensus",
     "Constraint",
     "ConstraintFirst",
     "Lexicographic",
@@ -56,7 +59,12 @@ _CONSTRAINT = re.compile(r"(?P<metric>[^<>=\s()]+)\s*(?P<sign><=|>=)\s*(?P<bound
 _CALL = re.compile(r"(?P<rule>[A-Za-z]\w*)\s*\((?P<terms>[^()]*)\)")
 _METRIC = re.compile(r"[A-Za-z][\w.-]*")
 _KEEP = "keep"
-_RULES: Mapping[str, type[Rule]] = {"pareto": Pareto, "ranks": Ranks, "weighted": Weighted}
+_RULES: Mapping[str, type[Rule]] = {
+    "consensus": Consensus,
+    "pareto": Pareto,
+    "ranks": Ranks,
+    "weighted": Weighted,
+}
 
 
 def parse_selection(spec: str, higher_is_better: Mapping[str, bool]) -> Selection:

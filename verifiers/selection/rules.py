@@ -112,8 +112,13 @@ class Rule(ABC):
         """How far each candidate of a group is from the best. values: [objectives, candidates]; each is
         smaller for the better, whatever the direction of its metric."""
 
+    def prepared(self, scores: Mapping[str, Sequence[Score]]) -> "tuple[Mapping[str, Sequence[Score]], Rule]":
+        """The scores that are compared, and the rule over them: for rules whose scores belong to the whole
+        set of candidates."""
+        return scores, self
+
     def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
-        return _rank(scores, self.metrics, (), self)
+        return _rank(scores, (), self)
 
 
 class Lexicographic(Rule):
@@ -206,7 +211,7 @@ class ConstraintFirst:
         return tuple(dict.fromkeys([*(c.metric for c in self.constraints), *self.rule.metrics]))
 
     def rank(self, scores: Mapping[str, Sequence[Score]]) -> Ranking:
-        return _rank(scores, self.metrics, self.constraints, self.rule)
+        return _rank(scores, self.constraints, self.rule)
 
 
 def fractional_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -241,14 +246,11 @@ def number(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-def _rank(
-    scores: Mapping[str, Sequence[Score]],
-    metrics: Sequence[str],
-    constraints: Sequence[Constraint],
-    rule: Rule,
-) -> Ranking:
+def _rank(scores: Mapping[str, Sequence[Score]], constraints: Sequence[Constraint], rule: Rule) -> Ranking:
     """Groups of equal violation, each ordered by the rule; then what could not be judged."""
-    count = _count(scores, metrics)
+    scores, rule = rule.prepared(scores)
+    metrics = tuple(dict.fromkeys([*(c.metric for c in constraints), *rule.metrics]))
+    count = check_counts(scores, metrics)
     judges = {i: _judges(scores, metrics, i) for i in range(count)}
     groups: dict[tuple[float, int], list[int]] = {}
     for i in range(count):
@@ -313,7 +315,8 @@ def _costs(
     return replace(rule, objectives=objectives).costs(values)
 
 
-def _count(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
+def check_counts(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str]) -> int:
+    """How many candidates there are. Raises VerifierError if a metric has no scores, or some for others."""
     missing = [metric for metric in metrics if metric not in scores]
     if missing:
         raise VerifierError(
@@ -331,7 +334,7 @@ def usable(scores: Mapping[str, Sequence[Score]], metrics: Sequence[str], i: int
 
 
 def is_judged(score: Score) -> bool:
-    """Whether a metric says anything of a candidate."""
+    """Whether its value can be compared."""
     return score.usable and math.isfinite(score.value)
 
 

@@ -70,7 +70,7 @@ class Similarity(BaseVerifier):
 
     As it is, of voices. Batches hold equal lengths only, since padding shifts embeddings; a reference is
     embedded once for as long as it is among the last ones used. A part of an utterance is judged like a whole
-    one. Evidence: the seconds of the candidate and of the reference.
+    one. Evidence: the seconds of the candidate and of the reference, and the embedding, of unit length.
     """
 
     worst = WORST
@@ -160,7 +160,7 @@ class Similarity(BaseVerifier):
         cosine = float(vector @ wanted)
         if not np.isfinite(cosine):
             return Score(WORST, {}, False, "the model finds no finite embedding for the audio")
-        return Score(cosine, evidence)
+        return Score(cosine, {**evidence, "embedding": vector.round(5).tolist()})
 
     def _remembered(self, reference: Waveform) -> NDArray[np.float64]:
         """[size]. Raises VerifierError if the model cannot embed the reference."""

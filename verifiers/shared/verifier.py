@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from llasa_core.audio import Waveform
-from verifiers.base import About, Score, Target
+from verifiers.base import TOKENS, About, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.gate import gated
 from verifiers.shared.loading import NANO, require
@@ -121,7 +121,7 @@ class BaseVerifier:
     def check_target(self, target: Target) -> None:
         """Raises VerifierError if the target cannot be judged against."""
         for field in self.needs:
-            if getattr(target, field) is None:
+            if field != TOKENS and getattr(target, field) is None:
                 what = field.replace("_", " ")
                 raise VerifierError(f"{self.name} needs the target's {what}: give the target one")
 

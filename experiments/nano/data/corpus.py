@@ -57,9 +57,14 @@ class Corpus:
         u = self.utterances[index]
         return self.audio[u.start : u.start + u.length].astype(np.float32) / 32768.0
 
+    @property
+    def alignment(self) -> Path:
+        """The file that :func:`store_alignment` writes."""
+        return self.folder / ALIGNMENT
+
     @cached_property
     def _alignment(self) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
-        with np.load(self.folder / ALIGNMENT) as file:
+        with np.load(self.alignment) as file:
             ends = file["ends"][:-1]
             return np.split(file["paths"], ends), np.split(file["states"], ends)
 
@@ -83,16 +88,16 @@ def n_states(corpus: Corpus) -> int:
     return max(int(corpus.states(i).max()) for i in range(len(corpus))) + 1
 
 
-def store_alignment(folder: Path, paths: list[NDArray[Any]], states: list[NDArray[Any]]) -> None:
+def store_alignment(file: Path, paths: list[NDArray[Any]], states: list[NDArray[Any]]) -> None:
     """Write what :meth:`Corpus.path` and :meth:`Corpus.states` read, one array for each utterance."""
-    part = folder / f"{ALIGNMENT}.tmp.npz"
+    part = file.with_suffix(".tmp.npz")
     np.savez(
         part,
         ends=np.cumsum([len(path) for path in paths]),
         paths=np.concatenate(paths).astype(np.int16),
         states=np.concatenate(states).astype(np.int16),
     )
-    part.rename(folder / ALIGNMENT)
+    part.rename(file)
 
 
 def rare_words(seed: int = 7) -> list[str]:

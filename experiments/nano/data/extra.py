@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from experiments.nano.data import texts, voices
-from experiments.nano.data.corpus import Corpus, Utterance, rare_words, speak, store_alignment
+from experiments.nano.data.corpus import ALIGNMENT, Corpus, Utterance, rare_words, speak, store_alignment
 from llasa_core.codec.codec import Codec
 
 TEST_SHARE = 0.05
@@ -74,7 +74,7 @@ def build_resynthesis(
 
     # first, as the folder is complete once its utterances are listed
     folder.mkdir(parents=True, exist_ok=True)
-    store_alignment(folder, [corpus.path(i) for i in order], [corpus.states(i) for i in order])
+    store_alignment(folder / ALIGNMENT, [corpus.path(i) for i in order], [corpus.states(i) for i in order])
     store(folder, decoded())
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.nano.data.alignment import LetterAligner, Phonemes, align_codes
 from experiments.nano.data.cmudict import pronunciations
-from experiments.nano.data.corpus import ALIGNMENT, Corpus, store_alignment
+from experiments.nano.data.corpus import Corpus, store_alignment
 from experiments.nano.data.documents import DocumentBuilder, Piece
 from experiments.nano.data.units import N_UNITS, acoustic_units
 
@@ -28,7 +28,7 @@ def align(corpora: Sequence[Corpus], seed: int) -> None:
 
     It needs no codec and no trained model: the frames' clusters stand for the codes.
     """
-    if all((corpus.folder / ALIGNMENT).exists() for corpus in corpora):
+    if all(corpus.alignment.exists() for corpus in corpora):
         return
     phonemes = Phonemes(words_of(corpora))
     units = acoustic_units(corpora, seed)
@@ -36,12 +36,14 @@ def align(corpora: Sequence[Corpus], seed: int) -> None:
     paths = align_codes(texts, [row for rows in units for row in rows], phonemes, N_UNITS)
     states = [phonemes.states(text).state[path] for text, path in zip(texts, paths, strict=True)]
     for corpus in corpora:
-        store_alignment(corpus.folder, paths[: len(corpus)], states[: len(corpus)])
+        store_alignment(corpus.alignment, paths[: len(corpus)], states[: len(corpus)])
         paths, states = paths[len(corpus) :], states[len(corpus) :]
 
 
-def prepare(corpus: Corpus, codes: list[NDArray[np.int64]]) -> tuple[DocumentBuilder, list[Piece]]:
+def prepare(
+    corpus: Corpus, codes: list[NDArray[np.int64]], n_codes: int = N_CODES
+) -> tuple[DocumentBuilder, list[Piece]]:
     """The document builder, and a piece for each utterance of an aligned corpus."""
     words = words_of([corpus])
-    builder = DocumentBuilder(LetterAligner(words), Phonemes(words), N_CODES)
+    builder = DocumentBuilder(LetterAligner(words), Phonemes(words), n_codes)
     return builder, [builder.piece(u, codes[i], corpus.path(i)) for i, u in enumerate(corpus.utterances)]

@@ -59,12 +59,12 @@ def config() -> Xcodec2Config:
     )
 
 
-def build(seed: int) -> Xcodec2Model:
+def build(seed: int, settings: Xcodec2Config | None = None) -> Xcodec2Model:
     """A codec with an initialisation that trains: the stock one starts silent, where the ISTFT has no
     gradient.
     """
     torch.manual_seed(seed)
-    model = Xcodec2Model(config())
+    model = Xcodec2Model(settings or config())
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv1d)):
             module.reset_parameters()

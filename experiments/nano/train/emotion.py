@@ -218,11 +218,9 @@ def pitch_classes(waves: torch.Tensor, frames: int) -> torch.Tensor:
     return torch.where(peak > 0.5, 1 + place.long().clamp(0, PITCHES - 1), 0)
 
 
-def train_emotion(
-    corpus: Corpus, extra: Corpus, resynthesis: Corpus, folder: Path, steps: int, seed: int
-) -> None:
-    """Train on the corpus, the extra voices and the codec's resynthesis; exports ``folder/model``."""
-    batches = StyleBatches(list(zip((corpus, extra, resynthesis), SHARES, strict=True)))
+def train_emotion(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
+    """Train on corpora, each with its share of a batch; exports ``folder/model``."""
+    batches = StyleBatches(sources)
     model = build(seed).train()
     size = settings()["model_conf"]["embed_dim"]
     directions, pitch = torch.nn.Linear(size, len(TOKENS), bias=False), torch.nn.Linear(size, PITCHES + 1)

@@ -33,6 +33,11 @@ def _open(corpus: Path, model: Path) -> None:
 def _encode(indices: list[int]) -> list[NDArray[np.int16]]:
     corpus, model = _state["corpus"], _state["model"]
     assert isinstance(corpus, Corpus) and isinstance(model, Xcodec2Model)
+    return encode(model, corpus, indices)
+
+
+def encode(model: Xcodec2Model, corpus: Corpus, indices: list[int]) -> list[NDArray[np.int16]]:
+    """The codes of utterances of one length."""
     padded = [pad_to_hop(corpus.samples(i)) for i in indices]
     with torch.inference_mode():
         out = model.encode(
@@ -42,21 +47,27 @@ def _encode(indices: list[int]) -> list[NDArray[np.int16]]:
     return list(out.audio_codes[:, 0].numpy().astype(np.int16))
 
 
+def equally_long(corpus: Corpus) -> list[list[int]]:
+    """The utterances in batches of one length, which is what the codec can encode together."""
+    groups: dict[int, list[int]] = {}
+    for index, u in enumerate(corpus.utterances):
+        groups.setdefault(-(-(u.length + 1) // HOP), []).append(index)
+    batches = []
+    for n, members in sorted(groups.items()):
+        size = max(1, SECONDS_A_BATCH * CODES_PER_SECOND // n)
+        batches += [members[k : k + size] for k in range(0, len(members), size)]
+    return batches
+
+
 def encode_corpus(folder: Path, model: Path, path: Path) -> None:
     """Write ``codes`` (int16, one after the other) and ``offsets`` to ``path``; utterances of one length go
     together.
     """
     if path.exists():
         return
-    hops = [-(-(u.length + 1) // HOP) for u in Corpus(folder).utterances]
-    groups: dict[int, list[int]] = {}
-    for index, n in enumerate(hops):
-        groups.setdefault(n, []).append(index)
-    jobs = []
-    for n, members in sorted(groups.items()):
-        size = max(1, SECONDS_A_BATCH * CODES_PER_SECOND // n)
-        jobs += [members[k : k + size] for k in range(0, len(members), size)]
-    codes: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(hops)
+    corpus = Corpus(folder)
+    jobs = equally_long(corpus)
+    codes: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(corpus)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=spawn, initializer=_open, initargs=(folder, model)) as pool:
         found = track(pool.map(_encode, jobs), "encoding", total=len(jobs))

@@ -21,9 +21,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from experiments.nano.data.documents import IGNORE, MAX_WORDS, Document, DocumentBuilder, Piece
 from experiments.nano.train.training import Muon, Schedule, rng, train
 
-MAX_LENGTH = 768
-BUCKETS = (128, 192, 256, 352, 480, MAX_LENGTH)
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -44,6 +41,16 @@ class Recipe:
     noise: float = 0.1
     pairs: float = 0.5
     dropped_text: float = 0.06
+    buckets: tuple[int, ...] = (128, 192, 256, 352, 480, 768)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest document."""
+        return self.buckets[-1]
+
+    def bucket(self, length: int) -> int | None:
+        """The smallest bucket that holds a document, if there is one."""
+        return next((size for size in self.buckets if length <= size), None)
 
 
 class Guided(torch.nn.Module):
@@ -63,7 +70,7 @@ class Guided(torch.nn.Module):
         inverse = 1.0 / (
             model.config.rope_parameters["rope_theta"] ** (torch.arange(0, head_dim, 2) / head_dim)
         )
-        angles = (torch.arange(MAX_LENGTH)[:, None] * inverse).repeat(1, 2)
+        angles = (torch.arange(recipe.longest)[:, None] * inverse).repeat(1, 2)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -141,7 +148,7 @@ def build_model(recipe: Recipe, documents: DocumentBuilder) -> LlamaForCausalLM:
             num_hidden_layers=recipe.layers,
             num_attention_heads=recipe.heads,
             num_key_value_heads=recipe.heads,
-            max_position_embeddings=MAX_LENGTH,
+            max_position_embeddings=recipe.longest,
             tie_word_embeddings=True,
             rms_norm_eps=1e-6,
             bos_token_id=tokenizer.bos_token_id,
@@ -172,7 +179,7 @@ class Batches:
             self._stream = self._run(step)
         self._next = step + 1
         documents = next(self._stream)
-        return collate(documents, rng(self.recipe.seed, step), self.recipe.noise, self.builder)
+        return collate(documents, rng(self.recipe.seed, step), self.recipe.noise, self.builder, self.recipe)
 
     def _run(self, step: int) -> Iterator[list[Document]]:
         epoch = 0
@@ -183,17 +190,17 @@ class Batches:
 
     def _epoch(self, epoch: int) -> list[list[Document]]:
         generator = np.random.default_rng([self.recipe.seed, 1, epoch])
-        buckets: dict[int, list[Document]] = {size: [] for size in BUCKETS}
+        buckets: dict[int, list[Document]] = {size: [] for size in self.recipe.buckets}
         batches: list[list[Document]] = []
         for i in generator.permutation(len(self.pieces)):
             chosen = [self.pieces[i]]
             if generator.random() < self.recipe.pairs:
                 group = self.members[self.groups[i]]
                 other = self.pieces[group[generator.integers(len(group))]]
-                if sum(len(p.codes) + len(p.text) for p in (other, chosen[0])) + 12 <= MAX_LENGTH:
+                if sum(len(p.codes) + len(p.text) for p in (other, chosen[0])) + 12 <= self.recipe.longest:
                     chosen = [other, chosen[0]]
             document = self.builder.document(chosen, generator.random() < self.recipe.dropped_text)
-            size = next((b for b in BUCKETS if len(document.ids) <= b), None)
+            size = self.recipe.bucket(len(document.ids))
             if size is None:
                 continue
             buckets[size].append(document)
@@ -204,12 +211,17 @@ class Batches:
 
 
 def collate(
-    documents: list[Document], generator: np.random.Generator, noise: float, builder: DocumentBuilder
+    documents: list[Document],
+    generator: np.random.Generator,
+    noise: float,
+    builder: DocumentBuilder,
+    recipe: Recipe,
 ) -> dict[str, torch.Tensor]:
     """Pad to the bucket; in 80 % of documents up to ``2 * noise`` of the input codes are replaced at
     random.
     """
-    size = next(b for b in BUCKETS if max(len(d.ids) for d in documents) <= b)
+    size = recipe.bucket(max(len(d.ids) for d in documents))
+    assert size is not None
     rows: dict[str, list[NDArray[Any]]] = {}
     for d in documents:
         ids, pad = d.ids.copy(), size - len(d.ids)
@@ -252,7 +264,7 @@ def text_gap(
             else:
                 documents.append(builder.document([piece]))
         for start in range(0, len(documents), 16):
-            batch = collate(documents[start : start + 16], none, 0.0, builder)
+            batch = collate(documents[start : start + 16], none, 0.0, builder, network.recipe)
             batch = {key: value.to(device) for key, value in batch.items()}
             with torch.no_grad(), torch.autocast(device, torch.bfloat16):
                 loss, _, _ = network(**batch)

@@ -24,8 +24,8 @@ MARGIN_RAMP = (200, 600)
 """Steps between which the margin grows from nothing: with a margin from the start the loss stays at
 chance.
 """
-SHARES = (0.35, 0.35, 0.30)
-"""Share of each batch from the corpus, from its resynthesis and from the extra voices."""
+SHARES = (0.35, 0.30, 0.35)
+"""Share of each batch from the corpus, from the extra voices and from what the codec makes of the corpus."""
 
 
 def config(n_voices: int) -> WavLMConfig:
@@ -130,16 +130,11 @@ def margin_loss(
     return F.cross_entropy(SCALE * (cosines - margin * F.one_hot(labels, cosines.shape[-1])), labels)
 
 
-def train_speaker(
-    corpus: Corpus, resynthesis: Corpus | None, extra: Corpus, folder: Path, steps: int, seed: int
-) -> None:
-    """Train on the corpus, the extra voices and, if given, the codec's resynthesis; exports ``folder/model``.
+def train_speaker(sources: Sequence[tuple[Corpus, float]], folder: Path, steps: int, seed: int) -> None:
+    """Train on corpora, each with its share of a batch; exports ``folder/model``.
 
-    A run that ended can go on with more ``steps``, also once there is a resynthesis.
+    A run that ended can go on with more ``steps``, also with a resynthesis of the same voices added.
     """
-    sources = [(corpus, SHARES[0]), (extra, SHARES[2])]
-    if resynthesis is not None:
-        sources.append((resynthesis, SHARES[1]))
     batches = VoiceBatches(sources)
     model = build(len(batches.voices), seed).train()
 

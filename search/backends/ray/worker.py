@@ -32,6 +32,8 @@ from search.backends.local import Executor, LocalBackend, LocalSession
 from search.cost.flops import GeneratorCost
 from search.cost.ledger import Ledger
 from search.models import ModelSpec
+from verifiers import registry
+from verifiers.base import TOKENS
 
 Kind = Literal["all", "generate", "score"]
 KEPT = 64
@@ -138,7 +140,8 @@ class Worker:
             if self.kind == "generate":
                 spec = replace(spec, verifiers=(), judges=())
             executor: Executor = "one-thread" if spec.device == "cpu" else "two-threads"
-            self.backend: LocalBackend = load_backend(spec, executor, generates=self.kind != "score")
+            generates = self.kind != "score" or judges_tokens(spec)
+            self.backend: LocalBackend = load_backend(spec, executor, generates=generates)
         except Exception as error:  # noqa: BLE001 (the driver is told)
             return Result(error=portable(error))
         longest, cost = 0, GeneratorCost(0, 0)
@@ -230,6 +233,11 @@ def _answer(
             return session.waveforms(beams).result()
         case _:
             return session.answer(work, until).result()
+
+
+def judges_tokens(spec: ModelSpec) -> bool:
+    """Whether any verifier or judge needs the generator beside it."""
+    return any(TOKENS in registry.needs(name) for name in (*spec.verifiers, *spec.judges))
 
 
 def device_failed(error: BaseException, device: str) -> bool:

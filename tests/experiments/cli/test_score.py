@@ -46,8 +46,9 @@ def test_a_table_with_means(scored: Callable[..., str]) -> None:
     for column, spec in ((1, "whisper:nano"), (2, "wavlm-sv:nano")):
         scores = registry.load(spec).score([read_audio(SLT.path), read_audio(AWB.path)], target)
         assert [line.split()[column] for line in shown[1:3]] == [f"{score.value:.3f}" for score in scores]
-    assert [line.split()[:2] for line in shown[3:]] == [["mean", "WER"], ["mean", "SIM"]]
-    assert all(line.endswith("(n=2)") and "[" in line for line in shown[3:])
+    assert [line.split()[:2] for line in shown[3:5]] == [["mean", "WER"], ["mean", "SIM"]]
+    assert all(line.endswith("(n=2)") and "[" in line for line in shown[3:5])
+    assert shown[5].startswith("catastrophic by WER ") and "(n=2)" in shown[5]
 
 
 def test_one_file_and_what_was_heard(scored: Callable[..., str]) -> None:
@@ -55,6 +56,24 @@ def test_one_file_and_what_was_heard(scored: Callable[..., str]) -> None:
     assert "SIM" not in shown
     assert "mean" not in shown
     assert f"heard by whisper:nano: {SLT.text}" in shown
+
+
+def test_verifiers_of_speech_tokens_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["score", str(SLT.path), "--text", SLT.text, "--verifier", "likelihood"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: likelihood") and "speech tokens of a search" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_catastrophic_failures_are_named_and_counted(
+    scored: Callable[..., str], silent: Path, tmp_path: Path
+) -> None:
+    shown = scored(silent, SLT.path, "--text", SLT.text, "--verifier", "whisper:nano")
+    assert "catastrophic by WER 0.500 [0.095, 0.905] (n=2): 1 empty" in shown
+    found = json.loads(scored(SLT.path, "--text", "a quite different thing", "--json", "-"))
+    assert "mostly wrong" in found["files"][0]["failures"]["whisper:nano"]
+    assert found["verifiers"][0]["catastrophic"]["mean"] == 1.0
+    assert "catastrophic by whisper:nano: " in scored(SLT.path, "--text", "a quite different thing")
 
 
 def test_the_best_first(scored: Callable[..., str], silent: Path) -> None:

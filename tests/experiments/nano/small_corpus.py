@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.nano.data.corpus import Corpus, Utterance, store_alignment
+from experiments.nano.data.corpus import ALIGNMENT, Corpus, Utterance, store_alignment
 from llasa_core.codec.features import HOP
 
 STATES = 9
@@ -34,5 +34,5 @@ def build_corpus(folder: Path, count: int = 24, seed: int = 0) -> Corpus:
     (folder / "utterances.jsonl").write_text("\n".join(lines) + "\n")
     corpus = Corpus(folder)
     hops = [np.arange(-(-(u.length + 1) // HOP)) for u in corpus.utterances]
-    store_alignment(folder, hops, [hop % STATES for hop in hops])
+    store_alignment(folder / ALIGNMENT, hops, [hop % STATES for hop in hops])
     return corpus

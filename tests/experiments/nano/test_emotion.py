@@ -82,7 +82,7 @@ def test_training_goes_on_and_exports_what_the_adapter_loads(
 ) -> None:
     monkeypatch.setattr(emotion, "BATCH", 4)
     for steps in (2, 3):
-        emotion.train_emotion(corpus, corpus, corpus, tmp_path / "run", steps=steps, seed=0)
+        emotion.train_emotion([(corpus, 1.0)], tmp_path / "run", steps=steps, seed=0)
     folder = tmp_path / "run" / "model"
     assert {path.name for path in folder.iterdir()} == {
         "model.pt",

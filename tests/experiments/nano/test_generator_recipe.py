@@ -41,7 +41,7 @@ def pieces(builder: DocumentBuilder):  # noqa: F811
 def test_the_training_pass_is_the_stock_model(builder, pieces):  # noqa: F811
     model = build_model(SMALL, builder).eval()
     network = Guided(model, SMALL, builder.n_sounds, builder.phonemes.n_states)
-    batch = collate([builder.document([pieces[0]])], rng(0, 0), 0.0, builder)
+    batch = collate([builder.document([pieces[0]])], rng(0, 0), 0.0, builder, SMALL)
     with torch.no_grad():
         token, _, _ = network(**batch)
         logits = model(input_ids=batch["ids"]).logits

@@ -38,8 +38,8 @@ def test_batches_do_not_favour_voices_with_more_recordings(tmp_path: Path) -> No
 def test_training_exports_what_the_adapter_loads(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(speaker, "BATCH", 4)
     corpus = build_corpus(tmp_path / "corpus")
-    speaker.train_speaker(corpus, None, corpus, tmp_path / "run", steps=2, seed=0)
-    speaker.train_speaker(corpus, corpus, corpus, tmp_path / "run", steps=3, seed=0)
+    speaker.train_speaker([(corpus, 1.0)], tmp_path / "run", steps=2, seed=0)
+    speaker.train_speaker([(corpus, 0.5), (corpus, 0.5)], tmp_path / "run", steps=3, seed=0)
     verifier = load(f"wavlm-sv:{tmp_path / 'run' / 'model'}")
     recording = corpus.samples(0)
     score = verifier.score([recording], Target(text=None, reference=recording))[0]

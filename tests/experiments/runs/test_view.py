@@ -12,10 +12,12 @@ from experiments.runs.table import print_summary, summarize
 from experiments.runs.view import RunView
 from llasa_core.request import Request
 from search.cost.ledger import Ledger
-from search.results.candidate import Candidate
+from search.results.candidate import Candidate, plain
+from search.results.failures import CUT_OFF, EMPTY, FAILURES, INVENTED, LOOP, WRONG
 from search.results.result import SearchResult
-from verifiers.base import Score
-from verifiers.stats import bootstrap_mean
+from verifiers.base import Score, Target
+from verifiers.shared.recogniser import compare
+from verifiers.stats import bootstrap_mean, wilson
 
 
 class Clock:
@@ -149,3 +151,35 @@ def test_a_run_of_which_nothing_is_done_has_a_table_too() -> None:
     assert screen.getvalue() == "0.0 s of speech in 1.0 s\n"
     assert b"failed" in summary.as_csv()
     assert summarize([], wall=0.0).failed == {}
+
+
+def heard(id: str, transcript: str, **more: Any) -> dict[str, Any]:
+    """As a recogniser scored "the king saw a ship"."""
+    found = compare(transcript, Target(text="the king saw a ship"), False)
+    score = {"value": found.value, "usable": True, "evidence": plain(found.evidence)}
+    return {**record(id, 0.0, 0, 5, **more), "scores": {"wer": score}, "judged": {"whisper:base": score}}
+
+
+def test_the_table_counts_catastrophic_failures_by_each_recogniser() -> None:
+    found = [
+        heard("a", "the king saw a ship"),
+        heard("b", "the king saw"),
+        heard("c", "the king saw a ship", cut_off=True),
+        heard("d", "the king saw a ship ship ship ship"),
+        record("e", 1.0, 0, 0),  # silence: the recogniser had nothing to judge
+        heard("f", "the king saw a chip"),
+    ]
+    summary = summarize(found, wall=9.0)
+    measures = summary.measures.set_index("measure")
+    own, other = (measures.loc[f"catastrophic {name}"] for name in ("wer", "judge whisper:base"))
+    rate = wilson(4, 6)
+    assert (own["n"], own["mean"], own["low"], own["high"]) == (6, rate.mean, rate.low, rate.high)
+    assert (own["total"], other["total"], other["n"]) == (4, 3, 5)
+    kinds = {name: summary.corpus[f"catastrophic wer: {name}"] for name in FAILURES}
+    assert kinds == {EMPTY: 1, CUT_OFF: 2, LOOP: 1, INVENTED: 0, WRONG: 1}
+    screen = io.StringIO()
+    print_summary(summary, Console(file=screen, width=120))
+    assert "catastrophic wer: 1 empty, 2 cut off, 1 loop, 1 mostly wrong" in screen.getvalue()
+    table = pandas.read_csv(io.BytesIO(summary.as_csv())).set_index("measure")
+    assert table.loc["catastrophic wer", "mean"] == pytest.approx(rate.mean, abs=1e-6)
+    assert table.loc["catastrophic wer: loop", "total"] == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.studies import study
+from verifiers.stats import wilson
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,17 @@ def test_a_table_of_nothing_and_of_records_without_pocketsphinx(capsys: pytest.C
     shown = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("best-of-n (wer)") for line in shown) == 2
     assert sum(line.startswith("repair (wer)") for line in shown) == 3
+
+
+def test_catastrophic_failures_have_a_table_where_they_are_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    some = [record.model_copy(update={"failed": k % 5 == 0}) for k, record in enumerate(records(5))]
+    study.print_table(some, [4], "judge")
+    shown = capsys.readouterr().out
+    assert "catastrophic failures by the judge" in shown
+    rate = wilson(1, 5)
+    assert f"0.200 [{rate.low:.3f}, {rate.high:.3f}]" in shown
 
 
 @pytest.mark.parametrize(

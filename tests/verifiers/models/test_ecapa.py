@@ -49,7 +49,7 @@ def test_it_is_the_cosine_of_speechbrains_embeddings(folder: Path, speaker: Ecap
         )
     found, same = speaker.score([wave, REFERENCE], TARGET)
     assert found.value == pytest.approx(float(torch.cosine_similarity(a, b, dim=0)), abs=1e-5)
-    assert found.evidence == {"seconds": 1.3, "reference_seconds": 2.0}
+    assert found.evidence.items() >= {"seconds": 1.3, "reference_seconds": 2.0}.items()
     assert same.value == pytest.approx(1.0, abs=1e-6)
     assert (speaker.name, speaker.higher_is_better, speaker.min_seconds) == ("sim", True, 0.5)
 

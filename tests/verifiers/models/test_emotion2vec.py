@@ -118,7 +118,7 @@ def test_a_model_without_labels_compares_and_has_no_probabilities(tmp_path: Path
     """As emotion2vec_base: no head, and weights of another name than model.pt."""
     folder = write_emotion2vec(tmp_path / "base", tokens=[], weights="emotion2vec_base.pt")
     found = load(folder).score([speechlike(1.0)], TARGET)[0]
-    assert sorted(found.evidence) == ["reference_seconds", "seconds"]
+    assert sorted(found.evidence) == ["embedding", "reference_seconds", "seconds"]
     with pytest.raises(VerifierError, match="has no labels"):
         load(folder, "?measure=label")
 

@@ -39,7 +39,7 @@ def test_it_is_the_cosine_of_transformers_embeddings(wavlm_folder: Path, speaker
         )
     found = speaker.score([wave], TARGET)[0]
     assert found.value == pytest.approx(float(torch.cosine_similarity(a, b, dim=0)), abs=1e-5)
-    assert found.evidence == {"seconds": 1.3, "reference_seconds": 2.0}
+    assert found.evidence.items() >= {"seconds": 1.3, "reference_seconds": 2.0}.items()
     assert (speaker.name, speaker.higher_is_better, speaker.min_seconds) == ("sim", True, 0.5)
 
 
@@ -131,7 +131,7 @@ def test_sim_r_compares_with_the_resynthesis_alone(wavlm_folder: Path, speaker: 
     expected = speaker.score(waves, Target(reference=again))
     assert [score.value for score in found] == pytest.approx([s.value for s in expected], abs=1e-6)
     assert found[1].value == pytest.approx(1.0, abs=1e-6)
-    assert found[0].evidence == {"seconds": 1.0, "reference_seconds": 1.4}
+    assert found[0].evidence.items() >= {"seconds": 1.0, "reference_seconds": 1.4}.items()
     assert (resynthesised.name, resynthesised.spec) == ("sim-r", spec)
     assert (resynthesised.needs, speaker.needs) == (("resynthesis",), ("reference",))
     assert directions(spec, f"{spec}&name=voice") == {"sim-r": True, "voice": True}

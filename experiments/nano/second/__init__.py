@@ -1,0 +1,1 @@
+"""The second edition of the nano family: natural English, many voices, a codec that keeps pitch."""

@@ -1,0 +1,215 @@
+"""``python -m experiments.nano.second``: train the second edition of the nano family from nothing.
+
+Every step goes on from where it stopped, so the command can be stopped and given again at any time.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.programs import Positive, guarded
+from llasa_core.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.second.corpus import Shards
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line gave."""
+
+    work: Path
+    seed: int
+    hours: float
+    scale: float
+    each: int
+    ear: str
+
+    def steps(self, full: int) -> int:
+        """Training steps at the asked scale."""
+        return max(1, round(full * self.scale))
+
+
+FIRST_HOURS = 4.0
+CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 6000, 6000
+SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
+RESYNTHESISED, RESYNTHESIS_SHARE = 6000, 0.4
+BUCKETS = (128, 192, 256, 352, 480, 640, 832, 1024)
+
+
+def first(o: Options) -> None:
+    from experiments.nano.second.corpus import build
+
+    build(o.work / "corpus", min(FIRST_HOURS, o.hours), o.seed)
+
+
+def _first_shards(o: Options) -> Shards:
+    """The shards of the first hours, whatever has been spoken since."""
+    from experiments.nano.second.corpus import Shards, shards_of
+
+    return Shards(o.work / "corpus", shards_of(o.work / "corpus", min(FIRST_HOURS, o.hours)))
+
+
+def codec(o: Options) -> None:
+    from experiments.nano.data.prepare import align
+    from experiments.nano.second.codec import train_codec
+
+    corpus = _first_shards(o)
+    align([corpus], o.seed)
+    train_codec(corpus, o.work / "codec", o.steps(CODEC_STEPS), o.seed)
+
+
+def decoder(o: Options) -> None:
+    from experiments.nano.second.adversary import train_decoder
+    from experiments.nano.second.encode import encode_shards, shard_codes
+
+    corpus, source = _first_shards(o), o.work / "codec" / "model"
+    encode_shards(o.work / "corpus", source, o.work / "codes", len(corpus.parts))
+    codes, steps = shard_codes(corpus, o.work / "codes"), o.steps(DECODER_STEPS)
+    train_decoder(corpus, codes, source, o.work / "decoder", steps, o.seed)
+
+
+def corpus(o: Options) -> None:
+    from experiments.nano.second.corpus import build
+
+    build(o.work / "corpus", o.hours, o.seed)
+
+
+def encode(o: Options) -> None:
+    from experiments.nano.second.encode import encode_shards
+
+    # the adversarial stage leaves the encoder alone, so the codes before it are the codes after it
+    encode_shards(o.work / "corpus", o.work / "codec" / "model", o.work / "codes")
+
+
+def generator(o: Options) -> None:
+    from experiments.nano.data.prepare import align, prepare
+    from experiments.nano.second.corpus import Shards
+    from experiments.nano.second.encode import shard_codes
+    from experiments.nano.train.generator import Recipe, train_generator
+
+    corpus = Shards(o.work / "corpus")
+    align([corpus], o.seed)
+    builder, pieces = prepare(corpus, shard_codes(corpus, o.work / "codes"), n_codes=4096)
+    groups = [f"{u.voice}-{u.style}" for u in corpus.utterances]
+    recipe = Recipe(
+        steps=o.steps(GENERATOR_STEPS), seed=o.seed, hidden=320, heads=5, inner=960, buckets=BUCKETS
+    )
+    training, held_out = corpus.split("train"), corpus.split("dev")[:96]
+    train_generator(
+        builder,
+        [pieces[i] for i in training],
+        [groups[i] for i in training],
+        [pieces[i] for i in held_out],
+        o.work / "generator",
+        recipe,
+    )
+
+
+def resynthesis(o: Options) -> None:
+    from experiments.nano.data.extra import build_resynthesis
+    from experiments.nano.second.corpus import Shards
+    from experiments.nano.second.encode import shard_codes
+    from llasa_core.codec.codec import Codec
+
+    corpus, codec = Shards(o.work / "corpus"), Codec.from_source(str(o.work / "decoder" / "model"))
+    codes = shard_codes(corpus, o.work / "codes")
+    build_resynthesis(o.work / "resynthesis", corpus, codes, codec, RESYNTHESISED, o.seed)
+
+
+def _sources(o: Options) -> list[tuple[Corpus, float]]:
+    """The corpus and what the codec makes of a part of it, with their shares of a batch."""
+    from experiments.nano.data.corpus import Corpus
+    from experiments.nano.second.corpus import Shards
+
+    again = Corpus(o.work / "resynthesis")
+    return [(Shards(o.work / "corpus"), 1 - RESYNTHESIS_SHARE), (again, RESYNTHESIS_SHARE)]
+
+
+def speaker(o: Options) -> None:
+    from experiments.nano.train.speaker import train_speaker
+
+    train_speaker(_sources(o), o.work / "speaker", o.steps(SPEAKER_STEPS), o.seed)
+
+
+def whisper(o: Options) -> None:
+    from experiments.nano.train.whisper import train_whisper
+
+    train_whisper(_sources(o), o.work / "whisper", o.steps(WHISPER_STEPS), o.seed)
+
+
+def emotion(o: Options) -> None:
+    from experiments.nano.train.emotion import train_emotion
+
+    train_emotion(_sources(o), o.work / "emotion", o.steps(EMOTION_STEPS), o.seed)
+
+
+def check(o: Options) -> None:
+    from experiments.nano.second.check import check
+
+    print(check(o.work / "corpus", o.work / "check.jsonl", o.each, o.seed, o.ear))
+
+
+Step = tuple[Callable[[Options], None], str]
+STEPS: dict[str, Step] = {
+    "first": (first, "speak the first hours, from which the codec learns"),
+    "codec": (codec, "train the codec on them"),
+    "decoder": (decoder, "train its decoder against discriminators"),
+    "corpus": (corpus, "speak the rest of the corpus"),
+    "encode": (encode, "codes of the whole corpus"),
+    "generator": (generator, "align the whole corpus and train the language model"),
+    "resynthesis": (resynthesis, "the corpus as the codec says it, for the verifiers"),
+    "speaker": (speaker, "train the speaker verifier"),
+    "whisper": (whisper, "train the Whisper"),
+    "emotion": (emotion, "train the emotion2vec (needs funasr)"),
+}
+
+CHECKS: dict[str, Step] = {
+    "check": (check, "how clear and distinct the corpus' voices are, from the shards that there are"),
+}
+"""Run only when they are asked for by name."""
+
+
+def _listed(steps: dict[str, Step]) -> str:
+    return "\n".join(f"  {name:11} {text}" for name, (_, text) in steps.items())
+
+
+EPILOG = f"\b\nSteps, in their order:\n{_listed(STEPS)}\n\n\b\nOnly by name:\n{_listed(CHECKS)}"
+
+
+@click.command(help=__doc__, epilog=EPILOG)
+@click.argument("steps", nargs=-1, metavar="[STEP]...")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path("nano2_work"),
+    help="Folder for data and checkpoints (nano2_work).",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of everything that is drawn (0).")
+@click.option("--hours", type=Positive(1000), default=60.0, help="Of speech in the corpus (60).")
+@click.option(
+    "--scale", type=Positive(100), default=1.0, help="Factor on all training steps, for a quick try (1)."
+)
+@click.option("--each", type=click.IntRange(min=2), default=8, help="Clips of each voice, for check (8).")
+@click.option("--ear", default="whisper:tiny.en", help="Recogniser, for check (whisper:tiny.en).")
+def second(steps: tuple[str, ...], **options: Any) -> None:
+    known = STEPS | CHECKS
+    for step in steps:
+        if step not in known:
+            raise UserError(f"unknown step {step!r}{nearest(step, known)}")
+    for name in steps or STEPS:
+        print(f"== {name}: {known[name][1]}", file=sys.stderr, flush=True)
+        known[name][0](Options(**options))
+
+
+main = guarded(second)
+
+if __name__ == "__main__":
+    sys.exit(main())
