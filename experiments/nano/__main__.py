@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.nano.steps import check_steps, run_steps
 from experiments.programs import THREADS, Positive, guarded
-from llasa_core.errors import UserError, nearest
+from llasa_core.errors import UserError
 
 if TYPE_CHECKING:
     from experiments.nano.data.corpus import Corpus
@@ -242,9 +243,7 @@ EPILOG = "\b\nSteps, in their order:\n" + "\n".join(
 )
 @click.option("--threads", type=THREADS, default=0, help="CPU threads of the trainings (all cores).")
 def nano(steps: tuple[str, ...], threads: int, **options: Any) -> None:
-    for step in steps:
-        if step not in STEPS:
-            raise UserError(f"unknown step {step!r}{nearest(step, STEPS)}")
+    check_steps(steps, STEPS)
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         raise UserError(
@@ -255,9 +254,7 @@ def nano(steps: tuple[str, ...], threads: int, **options: Any) -> None:
 
     if threads:
         torch.set_num_threads(threads)
-    for name in steps or STEPS:
-        print(f"== {name}: {STEPS[name][1]}", file=sys.stderr, flush=True)
-        STEPS[name][0](Options(**options))
+    run_steps(steps or tuple(STEPS), STEPS, Options(**options))
 
 
 main = guarded(nano)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.nano.steps import check_steps, run_steps
 from experiments.programs import Positive, guarded
-from llasa_core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from experiments.nano.data.corpus import Corpus
@@ -201,12 +201,8 @@ EPILOG = f"\b\nSteps, in their order:\n{_listed(STEPS)}\n\n\b\nOnly by name:\n{_
 @click.option("--ear", default="whisper:tiny.en", help="Recogniser, for check (whisper:tiny.en).")
 def second(steps: tuple[str, ...], **options: Any) -> None:
     known = STEPS | CHECKS
-    for step in steps:
-        if step not in known:
-            raise UserError(f"unknown step {step!r}{nearest(step, known)}")
-    for name in steps or STEPS:
-        print(f"== {name}: {known[name][1]}", file=sys.stderr, flush=True)
-        known[name][0](Options(**options))
+    check_steps(steps, known)
+    run_steps(steps or tuple(STEPS), known, Options(**options))
 
 
 main = guarded(second)

@@ -15,7 +15,7 @@ from transformers import Xcodec2Model
 
 from experiments.nano.data.corpus import Corpus
 from experiments.nano.train.codec import use_fast_activation
-from llasa_core.codec.codec import CODES_PER_SECOND
+from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 SECONDS_A_BATCH = 6
