@@ -15,6 +15,8 @@ from llasa_core.paths import regular_file, shown, write_whole
 
 SAMPLE_RATE = 16_000
 """Samples a second of every waveform inside the project."""
+CODES_PER_SECOND = 50
+"""Speech codes of X-codec2, and so speech tokens, a second (arXiv 2502.04128, section 3.2)."""
 Waveform = NDArray[np.float32]
 """float32 [samples], mono, 16 kHz, full scale -1..1."""
 

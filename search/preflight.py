@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from llasa_core.audio import SAMPLE_RATE
+from llasa_core.audio import CODES_PER_SECOND, SAMPLE_RATE
 from llasa_core.errors import UserError
 from llasa_core.loading import context_tokens, load_tokenizer
 from llasa_core.presets import PRESETS, resolve_source
@@ -13,7 +13,6 @@ from llasa_core.text.alphabet import LLASA, NANO, Alphabet, unreadable
 from llasa_core.text.length import predict_seconds
 from verifiers import registry
 
-CODES_PER_SECOND = 50
 SAMPLES_PER_CODE = SAMPLE_RATE // CODES_PER_SECOND
 SURE = 1.25
 """A text is refused if it is predicted to take so many times what there is room for: predictions of single

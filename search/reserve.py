@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.request import Request
 from llasa_core.text.length import predict_seconds
 from search.asks import Beam, Beams
@@ -11,7 +12,6 @@ from search.backends.base import Session
 from search.strategies.base import Strategy
 from verifiers.base import Score
 
-TOKENS_PER_SECOND = 50
 LONGER = 1.5
 """The longest that a text is predicted to take, as a multiple of what it takes in the mean: predictions are a
 quarter off, and models pause."""
@@ -19,8 +19,8 @@ quarter off, and models pause."""
 
 def predicted_tokens(request: Request, longest: int) -> int:
     """The longest that the text may well take to say, in tokens; no candidate is longer than `longest`."""
-    seconds = predict_seconds(request.text, request.language)
-    return max(1, min(longest, math.ceil(LONGER * TOKENS_PER_SECOND * seconds)))
+    seconds = predict_seconds(request.spoken.spoken, request.language)
+    return max(1, min(longest, math.ceil(LONGER * CODES_PER_SECOND * seconds)))
 
 
 def tokens_to_finish(session: Session, beams: Beams, predicted: int, step: int = 0) -> int:

@@ -14,7 +14,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from experiments.bench.timing import tell
-from llasa_core.codec.codec import CODES_PER_SECOND
+from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.lm.lineage import branched
 from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sequence import Prompt, SpeechSequence

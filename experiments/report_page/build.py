@@ -21,7 +21,7 @@ from experiments.report_page.judges import compare, judge_metrics
 from experiments.report_page.layout import lanes
 from experiments.report_page.tree import Node, Tree, read_tree
 from experiments.report_page.words import transcripts
-from llasa_core.codec.codec import CODES_PER_SECOND
+from llasa_core.audio import CODES_PER_SECOND
 from search.results.candidate import Candidate, plain
 from search.results.ends import ENDS, UNMET
 from search.results.failures import FAILURES

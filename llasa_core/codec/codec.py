@@ -16,7 +16,6 @@ from llasa_core.codec.padded_decoder import decode_padded
 from llasa_core.errors import UserError
 from llasa_core.loading import default_dtype, load_model
 
-CODES_PER_SECOND = SAMPLE_RATE // HOP
 MAX_BATCH_CODES = 16_000
 """Codes decoded at once: bounds the memory."""
 BUCKET = 25

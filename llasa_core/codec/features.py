@@ -10,9 +10,9 @@ import kaldi_native_fbank
 import numpy as np
 from numpy.typing import NDArray
 
-from llasa_core.audio import SAMPLE_RATE
+from llasa_core.audio import CODES_PER_SECOND, SAMPLE_RATE
 
-HOP = 320
+HOP = SAMPLE_RATE // CODES_PER_SECOND
 """Samples of one speech token."""
 _BINS, _FRAME_SHIFT = 80, 160
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.errors import UserError
 from llasa_core.lm.cuda_graphs import Record, cuda_graphs
 from llasa_core.lm.kv_cache import COLUMNS
@@ -14,7 +15,6 @@ from llasa_core.loading import default_dtype, load_model, load_tokenizer
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary
 from llasa_core.sampling import Sampling
 
-CODES_PER_SECOND = 50
 MAX_SECONDS = 20.0
 """Longest speech that is generated for one request unless told otherwise."""
 

@@ -33,7 +33,9 @@ COUNTS = ("substitutions", "deletions", "insertions")
 
 def failures_of(score: Score, *, cut_off: bool = False) -> tuple[str, ...] | None:
     """Names of `FAILURES` that are true by this score, none for sound speech; None for a score that says
-    nothing of words. `cut_off`: the model had not ended the speech."""
+    nothing of words, or where a cascade did not ask. `cut_off`: the model had not ended the speech."""
+    if score.dropped:
+        return None
     return failures_in(score.evidence, usable=score.usable or score.short, cut_off=cut_off)
 
 

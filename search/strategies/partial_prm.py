@@ -8,13 +8,12 @@ are chosen among.
 
 import math
 
+from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.prompt import CONTEXT_TOKENS
 from search.asks import Choice, Work, branch, extend, start
 from search.strategies.base import Strategy, count, default_prm, option, strategy, tokens
 from search.strategies.tree import grow
 from verifiers.selection.parse import Selection
-
-TOKENS_PER_SECOND = 50
 
 
 @strategy("partial-prm")
@@ -46,7 +45,7 @@ class PartialPRM(Strategy):
         if self.seconds > CONTEXT_TOKENS:
             return math.inf  # longer than any candidate
         # 0.3 s are 15 tokens, whatever the last bit of the product says.
-        return math.floor(self.seconds * TOKENS_PER_SECOND / self.step + 1e-9)
+        return math.floor(self.seconds * CODES_PER_SECOND / self.step + 1e-9)
 
     def plan(self) -> Work[Choice]:
         root = yield from start()

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from llasa_core.audio import CODES_PER_SECOND
 from verifiers.base import TOKENS, About, Codes, Likelihood, Score, Target
-from verifiers.shared.tokens import CODES_PER_SECOND, BaseTokenVerifier
+from verifiers.shared.tokens import BaseTokenVerifier
 from verifiers.spec import Readers, Spec, number_between, one_of
 
 MEASURES = {"mean": "logp", "margin": "margin", "lowest": "lowest-margin"}

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from llasa_core.audio import CODES_PER_SECOND
 from verifiers.base import TOKENS, About, Codes, Likelihood, Score, Target
-from verifiers.shared.tokens import CODES_PER_SECOND, BaseTokenVerifier
+from verifiers.shared.tokens import BaseTokenVerifier
 from verifiers.spec import Readers, number_between
 
 PERIOD_SECONDS = 2.0

@@ -3,12 +3,10 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from llasa_core.audio import Waveform
+from llasa_core.audio import CODES_PER_SECOND, Waveform
 from verifiers.base import Codes, Likelihood, Score, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.verifier import BaseVerifier
-
-CODES_PER_SECOND = 50
 
 
 class BaseTokenVerifier(BaseVerifier):

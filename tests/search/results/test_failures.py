@@ -5,6 +5,7 @@ import pytest
 from search.results.failures import CUT_OFF, EMPTY, FAILURES, INVENTED, LOOP, WRONG, failures_of, repeated
 from verifiers import Score
 from verifiers.base import Target
+from verifiers.selection.cascade import not_asked
 from verifiers.shared.recogniser import compare
 
 TEXT = "the old king saw a ship on the river"
@@ -63,6 +64,11 @@ def test_audio_that_could_not_be_judged_is_empty_unless_it_is_only_short_for_a_m
     assert failures_of(Score(1.0, {}, False, "the audio is silent")) == (EMPTY,)
     assert failures_of(Score(-1.0, {}, False, "too short for an embedding", True)) is None
     assert failures_of(Score(0.9, {"seconds": 1.0})) is None
+
+
+def test_what_a_cascade_did_not_ask_about_is_no_failure() -> None:
+    assert failures_of(not_asked("sim")) is None
+    assert failures_of(not_asked("sim"), cut_off=True) is None
 
 
 def test_characters_of_chinese_count_as_words() -> None:
