@@ -113,7 +113,8 @@ def bench(
     for spec in specs:
         registry.check(spec)
     directions = registry.directions(*specs)
-    parse_selection(rule, directions)
+    if missing := {"wer", "sim"}.difference(parse_selection(rule, directions).metrics):
+        raise UserError(f"--rule {rule}: what is lost is told in wer and sim, so add {' and '.join(missing)}")
     torch.set_num_threads(threads or torch.get_num_threads())
     path = out / "records.jsonl"
     if not table:

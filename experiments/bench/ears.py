@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from experiments.documents import read_lines
+from experiments.bench import speech
 from experiments.files import Outputs, check_file
 from experiments.programs import COUNT, THREADS, guarded
 from experiments.report_page.judges import spearman
-from llasa_core.audio import read_audio
 from llasa_core.loading import check_device
 from llasa_core.request import Request
-from llasa_core.voices import shipped_voices
 from search.engine import Failure, Searcher
 from search.results.manifest import versions
 from search.results.result import SearchResult
@@ -38,8 +36,6 @@ from verifiers import registry
 from verifiers.selection.parse import parse_selection
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
 
-SENTENCES = Path(__file__).with_name("sentences.txt")
-"""Natural sentences of everyday English; no template made them, and nothing was trained on them."""
 JUDGE, EAR = "whisper:base", "whisper:tiny.en?name=tiny.en"
 EVIDENCE = (
     "likelihood",
@@ -83,7 +79,9 @@ class Worth:
 
 
 @click.command(help=__doc__)
-@click.option("--sentences", "source", type=click.Path(path_type=Path), default=SENTENCES, help="One a line.")
+@click.option(
+    "--sentences", "source", type=click.Path(path_type=Path), default=speech.SENTENCES, help="One a line."
+)
 @click.option("--limit", type=COUNT, default=50, help="Sentences (50).")
 @click.option("-n", "count", type=COUNT, default=8, help="Candidates of each (8).")
 @click.option("--judge", default=JUDGE, help=f"Held-out recogniser ({JUDGE}).")
@@ -119,15 +117,15 @@ def bench(
         check_file(file, "--json")
     check_device(device)
     torch.set_num_threads(threads or torch.get_num_threads())
-    texts = [line.strip() for _, line in read_lines(source, "--sentences") if line.strip()][:limit]
+    wanted = requests(source, limit, seed)
     searcher = Searcher.from_preset(preset, verifiers=specs, judges=(judge,), device=device)
     strategy = build(f"best-of-n?n={count}&wide=1&select={rules[0]}", directions)
     found = []
-    for outcome in searcher.run_many(requests(texts, seed), strategy, in_flight=1):
+    for outcome in searcher.run_many(wanted, strategy, in_flight=1):
         if isinstance(outcome, Failure):
             raise outcome.error
         found.append(judged(outcome, rules, directions))
-        print(f"\r{len(found)}/{len(texts)}   ", end="", file=sys.stderr, flush=True)
+        print(f"\r{len(found)}/{len(wanted)}   ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     settings = {
         "sentences": len(found),
@@ -153,13 +151,10 @@ def bench(
 main = guarded(bench)
 
 
-def requests(texts: Sequence[str], seed: int) -> Iterator[Request]:
-    """The sentences, in the shipped neutral voices in turn."""
-    voices = [voice for voice in shipped_voices() if voice.style in ("", "neutral")]
-    for number, text in enumerate(texts):
-        voice = voices[number % len(voices)]
-        audio = read_audio(voice.path)
-        yield Request(text, prompt_audio=audio, prompt_text=voice.text, seed=seed, id=text)
+def requests(source: Path, limit: int, seed: int) -> list[Request]:
+    """The first sentences of the file, each once, in the shipped neutral voices in turn."""
+    found = speech.requests(limit, seed, source)
+    return [replace(one, id=one.text) for one in found if one.seed == seed]
 
 
 def judged(result: SearchResult, rules: Sequence[str], directions: Mapping[str, bool]) -> Sentence:

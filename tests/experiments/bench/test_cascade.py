@@ -77,3 +77,12 @@ def test_sentences_begin_again_with_the_next_seed() -> None:
     assert [one.seed for one in found[-3:]] == [7, 8, 8]
     assert found[count].text == found[0].text
     assert len({one.id for one in found}) == len(found)
+
+
+@pytest.mark.parametrize(("rule", "lacks"), [("wer", "sim"), ("sim", "wer")])
+def test_a_rule_without_what_the_table_tells_is_refused(
+    rule: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cascade.main(["--out", str(tmp_path), "--rule", rule, "--table"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --rule {rule}") and error.rstrip().endswith(f"add {lacks}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.bench import ears
+from experiments.bench import ears, speech
 from experiments.nano.data.texts import held_out_sentences
 
 
@@ -16,7 +16,7 @@ def sentence(errors: tuple[float, ...], places: tuple[float, ...]) -> ears.Sente
 
 
 def test_the_sentences_are_natural_and_no_template_made_them() -> None:
-    lines = ears.SENTENCES.read_text("utf-8").splitlines()
+    lines = speech.SENTENCES.read_text("utf-8").splitlines()
     assert len(lines) == len(set(lines)) >= 50
     assert all(6 <= len(line.split()) <= 14 and line[0].isupper() and line[-1] in ".?" for line in lines)
     templates = {text.lower().rstrip(".") for text in held_out_sentences(400, 1)}
@@ -69,3 +69,10 @@ def test_wrong_options_are_one_line(given: list[str], says: str, capsys: pytest.
     assert ears.main(given) == 2
     error = capsys.readouterr().err
     assert says in error and "Traceback" not in error
+
+
+def test_each_sentence_is_spoken_once_whatever_the_limit() -> None:
+    found = ears.requests(speech.SENTENCES, 500, seed=7)
+    assert len(found) == len({one.text for one in found}) < 500
+    assert all(one.id == one.text and one.seed == 7 for one in found)
+    assert [one.text for one in ears.requests(speech.SENTENCES, 3, seed=7)] == [one.text for one in found[:3]]
