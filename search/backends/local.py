@@ -6,7 +6,7 @@ import hashlib
 import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeVar, cast
 
@@ -19,13 +19,13 @@ from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.backends.base import IN_FLIGHT, Progress, no_progress
+from search.backends.futures import answered, then, wait_for_any
 from search.backends.likelihood import RequestLikelihood, prompt_ids
 from search.backends.scheduler import Root, Scheduler
 from search.cost.flops import GeneratorCost, Meter
 from search.cost.ledger import Ledger
 from verifiers.base import TOKENS, Score, Target, TokenVerifier, Verifier
 
-S = TypeVar("S")
 T = TypeVar("T")
 Executor = Literal["inline", "one-thread", "two-threads"]
 """Where the models run. "inline": in the thread that waits for an answer. "one-thread": all of them in one
@@ -109,7 +109,7 @@ class LocalBackend:
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
         if self.executor != "inline":
-            _wait_for_any(futures)
+            wait_for_any(futures)
             return
         while not any(future.done() for future in futures):
             if not self.scheduler.step():
@@ -223,7 +223,7 @@ class LocalSession:
             case Start():
                 return self._start()
             case Branch():
-                return _done(branched_beams(ask))
+                return answered(branched_beams(ask))
             case Extend(beams, n_tokens):
                 if self._root is None:
                     raise LookupError("the first ask of a strategy has to be Start")
@@ -258,9 +258,9 @@ class LocalSession:
 
         def started(root: Root) -> Future[Beam]:
             self._root = root
-            return _done(Beam((), ()))
+            return answered(Beam((), ()))
 
-        return _then(_then(self._prepared, prefill), started)
+        return then(then(self._prepared, prefill), started)
 
     def _score(self, beams: Beams, verifier: Verifier, partial: bool, *, held_out: bool) -> list[Score]:
         """One score for each beam; beams of the same tokens are scored once."""
@@ -321,42 +321,3 @@ class LocalSession:
             self.ledger.seconds_decoded += sum(map(len, decoded)) / SAMPLE_RATE
             self._progress("decode", len(missing), len(missing))
         return [self._waveforms[beam.tokens] for beam in beams]
-
-
-def _done(value: T) -> Future[T]:
-    answer: Future[T] = Future()
-    answer.set_result(value)
-    return answer
-
-
-def _then(first: Future[S], follow: Callable[[S], Future[T]]) -> Future[T]:
-    """The answer of what follows on the first; its error, or that it was cancelled."""
-    answer: Future[T] = Future()
-
-    def pass_on(second: Future[T]) -> None:
-        if second.cancelled():
-            answer.cancel()
-        elif error := second.exception():
-            answer.set_exception(error)
-        else:
-            answer.set_result(second.result())
-
-    def go_on(done: Future[S]) -> None:
-        try:
-            follow(done.result()).add_done_callback(pass_on)
-        except CancelledError:
-            answer.cancel()
-        except Exception as error:  # noqa: BLE001 (whoever waits for the answer is told)
-            answer.set_exception(error)
-
-    first.add_done_callback(go_on)
-    return answer
-
-
-def _wait_for_any(futures: Collection[Future[Any]]) -> None:
-    """Until one is done or cancelled: `concurrent.futures.wait` overlooks a future that is cancelled before
-    it ran."""
-    done = threading.Event()
-    for future in futures:
-        future.add_done_callback(lambda _: done.set())
-    done.wait()
