@@ -12,7 +12,7 @@ TEXT ?= The morning train is late again.
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_VERBOSITY ?= error
 
-.PHONY: help install demo house check style test test-slow format bench clean
+.PHONY: help install demo house check style test test-slow fuzz format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test: style  ## everything that a change has to pass, without the slow tests
 
 test-slow: $(STAMP)  ## the slow tests: released model shapes with random weights
 	$(BIN)/pytest -m slow
+
+fuzz: $(STAMP)  ## the property tests with thousands of new examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -m "hypothesis and not (ray or slow)" tests
 
 house: $(STAMP)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
 	$(BIN)/python -m tests.house $(BEFORE) .

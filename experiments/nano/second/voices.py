@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from experiments.nano.data.voices import NEUTRAL_RMS, level, trim
 from experiments.nano.second import engines, pitch
@@ -115,6 +114,8 @@ def speak(written: str, voice: Voice, style: str, seed: int) -> NDArray[np.int16
 
     Returns 16 kHz PCM, trimmed 42 dB below its peak, levelled to the style's loudness.
     """
+    from scipy.signal import lfilter
+
     jitter, acted = random.Random(seed), STYLES[style]
     pace = voice.pace * acted.pace * jitter.uniform(0.94, 1.06)
     tone = voice.pitch * acted.pitch * jitter.uniform(0.97, 1.03)

@@ -4,6 +4,7 @@ import re
 
 from llasa_core.text.chinese import numbers
 from llasa_core.text.chinese.codes import TO
+from llasa_core.text.english import roman
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
@@ -125,7 +126,8 @@ def signs() -> list[Rule]:
     return [
         rule(
             "roman number",
-            r"(?<=[\u4e00-\u9fff])((?!X{2,}(?![IV]))[IVX]{2,}|[IVX](?=[章节部卷级型期世]))(?![A-Za-z])",
+            r"(?<=[\u4e00-\u9fff])((?!X{2,}(?![IV]))[IVX]{2,}|[IVX](?=[章节部卷级型期世]))"
+            r"(?![A-Za-z]|[\W_]+[IVX]{2,}(?![A-Za-z]))",
             _roman,
             "IVX",
         ),
@@ -195,6 +197,4 @@ def _plain(match: re.Match[str]) -> Readings:
 
 
 def _roman(match: re.Match[str]) -> Readings:
-    from llasa_core.text.english.roman import roman
-
-    return numbers.cardinal(roman(match[1]))
+    return numbers.cardinal(roman.roman(match[1])) if roman.is_roman(match[1]) else None

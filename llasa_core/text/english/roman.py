@@ -46,7 +46,7 @@ def plain_roman(text: str) -> str:
 
     def put(match: re.Match[str]) -> str:
         letters = unicodedata.normalize("NFKC", match.group()).upper()
-        if not re.fullmatch(_ROMAN, letters) or re.search(
+        if not is_roman(letters) or re.search(
             rf"\b(?:{_HONOURS}|{_RULERS})(?: [A-Z]\w+)? $", text[: match.start()]
         ):
             return letters
@@ -95,6 +95,11 @@ def rules() -> list[Rule]:
         rule("roman number", r"\b(?i:pages?|p\.|pp\.) ([ivxl]+)(?!\w)", _page, "ivxl"),
         rule("roman number", rf"(?<![\w'.-])([A-Z][a-z]\w+\s)?({_ROMAN})(?![\w'-]|\.\w)", _bare_roman, "IVX"),
     ]
+
+
+def is_roman(letters: str) -> bool:
+    """Whether capital letters are a well-formed Roman numeral ("VV" is none)."""
+    return re.fullmatch(_ROMAN, letters) is not None
 
 
 def roman(text: str) -> int:
