@@ -1,7 +1,7 @@
 """How clear and how distinct the voices of the second corpus are, by ears that nobody trained on them.
 
 Clips of whole natural texts are drawn from the shards, as even over the styles as the shards allow; voices
-that have too few there speak some of the corpus' texts anew.
+that have too few there read some of the corpus' texts anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 import verifiers
-from experiments.nano.second import engines, pitch, voices
+from experiments.nano.second import pitch, voices
 from experiments.nano.second.corpus import Shards, hops
+from experiments.nano.second.kokoro import Kokoro, load_voices
 from llasa_core.audio import SAMPLE_RATE
 from verifiers.models.ge2e import GE2ESpeaker
 
@@ -73,7 +75,7 @@ class Heard:
 
 
 def draw(shards: Shards, names: Iterable[str], each: int, seed: int) -> list[Clip]:
-    """``each`` clips of every voice named, from the shards and, where they have too few, spoken now."""
+    """``each`` clips of every voice named, from the shards and, where they have too few, read now."""
     natural = [i for i, u in enumerate(shards.utterances) if u.kind in NATURAL]
     found = defaultdict(list)
     for i in natural:
@@ -90,7 +92,7 @@ def draw(shards: Shards, names: Iterable[str], each: int, seed: int) -> list[Cli
             style = min(voices.STYLES, key=have.count)
             have.append(style)
             text = shards.utterances[chooser.choice(natural)].text
-            clips.append(_speak(text, name, style, seed * each + number))
+            clips.append(_speak(shards.folder.parent, text, name, style, seed * each + number))
     return clips
 
 
@@ -101,10 +103,15 @@ def _even(items: Sequence[tuple[str, int]], count: int, chooser: random.Random) 
     return [i for _, i in sorted(turns, key=lambda item: item[0])[:count]]
 
 
-def _speak(text: str, name: str, style: str, seed: int) -> Clip:
-    if voices.VOICES[name].engine == "joe":
-        engines.seed_joe(seed)
-    samples = voices.speak(text, voices.VOICES[name], style, seed).astype(np.float64) / 32768
+@cache
+def _kokoro(folder: Path) -> Kokoro:
+    return Kokoro(load_voices(folder))
+
+
+def _speak(folder: Path, text: str, name: str, style: str, seed: int) -> Clip:
+    voice = voices.VOICES[name]
+    reading = voices.read(_kokoro(folder), text, voice.base, style, seed)
+    samples = voices.play(reading, voice, style).astype(np.float64) / 32768
     contour = pitch.contour(samples, SAMPLE_RATE, hops(len(samples)))
     return Clip(text, name, style, samples.astype(np.float32), contour)
 
@@ -188,7 +195,7 @@ def _relative(heard: Sequence[Heard]) -> NDArray[np.float64]:
 
 
 def report(heard: Sequence[Heard], alike: dict[str, tuple[float, str, float]]) -> str:
-    """Tables in Markdown: each voice, each reader, each style, all; and the voices that fail."""
+    """Tables in Markdown: each voice, each kind of voice, each style, all; and the voices that fail."""
     lines = [_row("voice", "n", "WER", "DNSMOS", "GE2E within", "nearest other", "pitch, Hz"), _rule(7)]
     unclear, confused = [], []
     for name, (within, nearest, other) in alike.items():
@@ -201,7 +208,7 @@ def report(heard: Sequence[Heard], alike: dict[str, tuple[float, str, float]]) -
             unclear.append(f"{name} ({'surely' if wer.low > WORST_WER else 'perhaps'})")
         if other >= within:
             confused.append(f"{name} ({nearest})")
-    lines += ["", *_groups("reader", heard, lambda h: voices.reader(h.voice))]
+    lines += ["", *_groups("voices", heard, lambda h: voices.group(h.voice))]
     lines += ["", *_groups("style", heard, lambda h: h.style)]
     relative = _relative(heard)
     lines += ["", _row("style, to neutral", "pitch, semitones", "range, semitones", "pace, %", "level, dB"),

@@ -1,17 +1,13 @@
-"""Fifty-one voices in four styles, each a synthesizer's reading with its formants, pitch and pace moved.
+"""Kokoro's voices in four styles, and each of them with two more throats.
 
-The readers are those that a released recogniser understood best (``docs/nano.md``); espeak-ng's and flite's
-slt are left out.
-
-Playing a reading faster moves its formants and its pitch up together; pitch-synchronous overlap-add puts the
-pitch and the pace back where they are wanted (``pitch.move``). A style is a change of pitch, pitch range,
-pace, level and brightness.
+A style changes the pitch, its span and the pace where Kokoro has predicted them, before any sound is made,
+and then the brightness and the level. Two more speakers come of each reading at no cost: played slower and
+faster, its formants, its pitch and its pace move together.
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +15,16 @@ import soxr
 from numpy.typing import NDArray
 
 from experiments.nano.data.voices import NEUTRAL_RMS, level, trim
-from experiments.nano.second import engines, pitch
+from experiments.nano.second.kokoro import Acting, Kokoro
+from experiments.nano.second.kokoro_decoder import SAMPLE_RATE as READ_RATE
+from experiments.nano.second.phonemes import phonemes
 from llasa_core.audio import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class Style:
-    """Factors on pitch and pace, an exponent on the pitch range, a change of level in decibels, and how much
-    of the treble is added (or taken away).
+    """Factors on pitch and pace, an exponent on the span of the pitch, a change of level in decibels, and how
+    much of the treble is added (or taken away).
     """
 
     pitch: float
@@ -38,92 +36,73 @@ class Style:
 
 STYLES = {
     "neutral": Style(1.0, 1.0, 1.0, 0.0, 0.0),
-    "happy": Style(1.2, 1.45, 1.05, 1.5, 0.2),
-    "sad": Style(0.87, 0.45, 0.87, -5.0, -0.4),
-    "angry": Style(1.06, 1.3, 1.14, 5.0, 0.6),
+    "happy": Style(1.2, 1.5, 1.05, 1.5, 0.2),
+    "sad": Style(0.87, 0.45, 0.85, -5.0, -0.4),
+    "angry": Style(1.06, 1.3, 1.16, 5.0, 0.6),
 }
 STYLE_SHARES = {"neutral": 0.55, "happy": 0.15, "sad": 0.15, "angry": 0.15}
+
+THROATS = {"": 1.0, "-": 0.88, "+": 1.13}
+"""How much faster than it was read a reading is played; the sign ends the speaker's name."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker: a reader, factors on its formants, pitch and pace, and an exponent on its pitch range."""
+    """One speaker: a voice of Kokoro's, and how much faster than it was read it is played."""
 
     name: str
-    engine: str
-    code: str
-    formants: float
-    pitch: float
-    pace: float = 1.0
-    spread: float = 1.0
+    base: str
+    speed: float = 1.0
+
+    @property
+    def british(self) -> bool:
+        """Whether Kokoro learned the voice from British English."""
+        return self.base[0] == "b"
 
 
-def _family(engine: str, code: str, label: str, table: str) -> list[Voice]:
-    """One voice for each item ``formants/pitch`` of the table, with a pace and a range of its own."""
-    found = []
-    for number, item in enumerate(table.split(), 1):
-        formants, factor = map(float, item.split("/"))
-        own = random.Random(f"{label}{number}")
-        pace, spread = own.uniform(0.93, 1.07), own.uniform(0.8, 1.25)
-        found.append(
-            Voice(f"{label}{number}", engine, code, formants, factor, round(pace, 3), round(spread, 3))
-        )
-    return found
-
-
-JOE = _family("joe", "", "joe", """1/1.1 0.94/1 0.97/1.25 1/1.45 1.03/1.1 1.04/1.3 1.07/1.2 1.07/1.55
-    1.1/1.4 1.1/1.8 1.14/1.65 1.14/2 0.92/1.15 1/1.7 1.17/1.9 0.97/1 0.9/0.95 1.2/2.15 1.2/1.6 1.12/1.1
-    1.16/1.35 0.94/1.35""")  # fmt: skip
-RMS = _family(
-    "flite", "rms", "rms", "1/1 0.95/0.93 1.05/1.1 1.08/1.25 1.12/1.5 1/1.2 1.04/0.95 1.1/1.1 0.95/1.2"
+BASES = tuple(
+    """af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nova af_river af_sarah af_sky
+    am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck bf_alice bf_emma bf_isabella bf_lily
+    bm_daniel bm_fable bm_george bm_lewis ef_dora em_alex em_santa ff_siwis hf_alpha hf_beta hm_omega hm_psi
+    if_sara im_nicola""".split()
 )
-AWB = _family(
-    "flite", "awb", "awb", "1/1 0.95/0.92 1.05/1.1 1.09/1.3 1.12/1.5 1/0.85 1.02/1.25 0.95/1.15 1.09/1"
-)
-HTS = _family(
-    "festival",
-    "voice_cmu_us_slt_arctic_hts",
-    "hts",
-    "1/1 0.94/0.85 1.06/1.12 1.1/1.25 0.92/1 1.04/0.92 1/1.2 0.91/0.82 1.12/1.35",
-)
-KAL = _family("flite", "kal16", "kal", "1/1")
-UNHEARD = _family("festival", "voice_ked_diphone", "ked", "1/1")
+"""Voices of Kokoro's: the first letter is the language that each was learned from (a, b: American and British
+English), the second the sex. All read English. Left out are af_nicole, who whispers, two that are like
+others here, and the Japanese and Chinese, whom a released recogniser mistakes two to six times as often.
+"""
+UNHEARD = ("af_sky", "am_eric", "bf_isabella", "bm_lewis")
+"""Of these, those that no model is trained on."""
 
-HELD_OUT = frozenset({"joe6", "joe9", "joe12", "hts4", "hts5", "rms4", "awb4", *(v.name for v in UNHEARD)})
-"""Voices that no model is trained on; the reader of ``UNHEARD`` is in no other voice either."""
-
-VOICES = {v.name: v for v in (*JOE, *RMS, *AWB, *HTS, *KAL, *UNHEARD)}
-READER_SHARES = {"joe": 0.48, "hts": 0.21, "rms": 0.15, "awb": 0.14, "kal": 0.02}
-"""Shares of the training speech by reader: the natural one has most."""
+SPEAKERS = {base: tuple(Voice(base + sign, base, speed) for sign, speed in THROATS.items()) for base in BASES}
+VOICES = {voice.name: voice for own in SPEAKERS.values() for voice in own}
+HELD_OUT = frozenset(voice.name for base in UNHEARD for voice in SPEAKERS[base])
 
 
-def reader(name: str) -> str:
-    """The voice's name without its number."""
-    return name.rstrip("0123456789")
+def group(name: str) -> str:
+    """Language, sex and throat of a voice: "af", "af+"."""
+    return name[:2] + (name[-1] if name[-1] in "+-" else "")
 
 
-def shares() -> dict[str, float]:
-    """The share of each training voice."""
-    training = [name for name in VOICES if name not in HELD_OUT]
-    sizes = Counter(map(reader, training))
-    return {name: READER_SHARES[reader(name)] / sizes[reader(name)] for name in training}
-
-
-def speak(written: str, voice: Voice, style: str, seed: int) -> NDArray[np.int16]:
-    """Speak a text; the seed jitters pace and pitch a little, as no two readings are the same.
-
-    Returns 16 kHz PCM, trimmed 42 dB below its peak, levelled to the style's loudness.
+def read(kokoro: Kokoro, written: str, base: str, style: str, seed: int) -> NDArray[np.float32]:
+    """Let a voice of Kokoro's read a text in a style, at 24 kHz; the seed jitters pitch and pace a little, as
+    no two readings are the same. Raises ValueError if nothing is said.
     """
     from scipy.signal import lfilter
 
     jitter, acted = random.Random(seed), STYLES[style]
-    pace = voice.pace * acted.pace * jitter.uniform(0.94, 1.06)
-    tone = voice.pitch * acted.pitch * jitter.uniform(0.97, 1.03)
-    read, rate = engines.speak(voice.engine, voice.code, written)
-    if len(read) < rate // 5:
-        raise ValueError(f"{voice.name} said nothing for {written!r}")
-    moved = pitch.move(read, rate, tone / voice.formants, voice.spread * acted.spread, pace / voice.formants)
-    speech = soxr.resample(moved, rate * voice.formants, SAMPLE_RATE)
-    speech = speech + acted.treble * (speech - lfilter([0.33], [1, -0.67], speech))  # above about 1 kHz
-    trimmed = trim(speech.astype(np.float32))
-    return level(trimmed, NEUTRAL_RMS * 10 ** (acted.level_db / 20))
+    acting = Acting(
+        pitch=acted.pitch * jitter.uniform(0.96, 1.04),
+        spread=acted.spread * jitter.uniform(0.9, 1.1),
+        pace=acted.pace * jitter.uniform(0.93, 1.07),
+    )
+    said = phonemes(written, SPEAKERS[base][0].british)
+    speech = kokoro.speak(said, kokoro.voices[base], acting, seed)
+    duller = lfilter([0.33], [1, -0.67], speech).astype(np.float32)  # above about 1 kHz
+    found: NDArray[np.float32] = speech + acted.treble * (speech - duller)
+    return found
+
+
+def play(reading: NDArray[np.float32], voice: Voice, style: str) -> NDArray[np.int16]:
+    """A reading as a speaker: 16 kHz PCM, trimmed 42 dB below its peak, levelled to the style's loudness."""
+    speech = soxr.resample(reading, READ_RATE * voice.speed, SAMPLE_RATE)
+    return level(trim(speech), NEUTRAL_RMS * 10 ** (STYLES[style].level_db / 20))
