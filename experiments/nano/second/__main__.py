@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.nano.steps import check_steps, run_steps
-from experiments.programs import Positive, guarded
+from experiments.programs import COUNT, Positive, guarded
 
 if TYPE_CHECKING:
     from experiments.nano.data.corpus import Corpus
@@ -30,6 +30,7 @@ class Options:
     hours: float
     scale: float
     each: int
+    count: int
     ear: str
 
     def steps(self, full: int) -> int:
@@ -37,7 +38,7 @@ class Options:
         return max(1, round(full * self.scale))
 
 
-FIRST_HOURS = 4.0
+FIRST_HOURS = 3.0
 CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 6000, 6000
 SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
 RESYNTHESISED, RESYNTHESIS_SHARE = 6000, 0.4
@@ -157,6 +158,16 @@ def check(o: Options) -> None:
     print(check(o.work / "corpus", o.work / "check.jsonl", o.each, o.seed, o.ear))
 
 
+def evaluate(o: Options) -> None:
+    from experiments.nano.second.corpus import Shards
+    from experiments.nano.second.evaluate import evaluate_codec
+    from llasa_core.codec.codec import Codec
+
+    trained = o.work / "decoder" / "model"
+    codec = Codec.from_source(str(trained if trained.exists() else o.work / "codec" / "model"))
+    print(evaluate_codec(Shards(o.work / "corpus"), codec, o.count, o.ear, o.seed))
+
+
 Step = tuple[Callable[[Options], None], str]
 STEPS: dict[str, Step] = {
     "first": (first, "speak the first hours, from which the codec learns"),
@@ -173,6 +184,7 @@ STEPS: dict[str, Step] = {
 
 CHECKS: dict[str, Step] = {
     "check": (check, "how clear and distinct the corpus' voices are, from the shards that there are"),
+    "evaluate": (evaluate, "what the codec keeps, with its adversarial stage where there is one"),
 }
 """Run only when they are asked for by name."""
 
@@ -198,7 +210,8 @@ EPILOG = f"\b\nSteps, in their order:\n{_listed(STEPS)}\n\n\b\nOnly by name:\n{_
     "--scale", type=Positive(100), default=1.0, help="Factor on all training steps, for a quick try (1)."
 )
 @click.option("--each", type=click.IntRange(min=2), default=8, help="Clips of each voice, for check (8).")
-@click.option("--ear", default="whisper:tiny.en", help="Recogniser, for check (whisper:tiny.en).")
+@click.option("--count", type=COUNT, default=100, help="Recordings of a group, for evaluate (100).")
+@click.option("--ear", default="whisper:tiny.en", help="Recogniser, for these (whisper:tiny.en).")
 def second(steps: tuple[str, ...], **options: Any) -> None:
     known = STEPS | CHECKS
     check_steps(steps, known)

@@ -102,12 +102,13 @@ def fortunes() -> Iterator[Text]:
                     yield found
 
 
-def natural() -> list[Text]:
+@cache
+def natural() -> tuple[Text, ...]:
     """All natural texts, each once."""
     found: dict[str, Text] = {}
     for text in (*wordnet(), *fortunes()):
         found.setdefault(text.text, text)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def held_out() -> list[str]:
