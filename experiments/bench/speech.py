@@ -1,25 +1,19 @@
-"""What the benchmarks of verifiers judge: ordinary sentences for the generator, and human speech."""
+"""What the benchmarks of verifiers judge: ordinary sentences for the generator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 
 from experiments.documents import read_lines
-from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio
+from llasa_core.audio import read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.voices import shipped_voices
-from verifiers.shared.windows import split_windows
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
 """Natural sentences of everyday English; no template made them, and nothing was trained on them."""
-HUMAN = ("beckett", "clone-test", "endgame_nagg_nell", "two_cities")
-"""Recordings of the package moonshine-voice (MIT): four voices."""
-SHORTEST = 1.0
-"""Seconds of a piece of a recording."""
 
 
 def requests(count: int, seed: int, source: Path = SENTENCES) -> list[Request]:
@@ -41,19 +35,3 @@ def _endless(texts: list[str], seed: int) -> Iterator[Request]:
                 text, prompt_audio=prompts[k], prompt_text=voices[k].text, seed=seed, id=f"{text} {seed}"
             )
         seed += 1
-
-
-def human_pieces(longest: float) -> list[Waveform]:
-    """Human speech, cut where it is quiet into pieces of at most so many seconds; float32 [samples] each.
-
-    None where the package moonshine-voice is not installed.
-    """
-    try:
-        package = metadata.distribution("moonshine-voice")
-    except metadata.PackageNotFoundError:
-        return []
-    pieces: list[Waveform] = []
-    for name in HUMAN:
-        audio = read_audio(Path(str(package.locate_file(f"moonshine_voice/assets/{name}.wav"))))
-        pieces += split_windows(audio, round(longest * SAMPLE_RATE))
-    return [piece for piece in pieces if len(piece) >= SHORTEST * SAMPLE_RATE]

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from experiments.bench import speech
 from experiments.bench.timing import Ratio, tell
+from experiments.human_speech import human_pieces
 from experiments.programs import COUNT, THREADS, Positive, guarded
 from llasa_core.audio import Waveform
 from search.engine import Failure, Searcher
@@ -74,7 +75,7 @@ def bench(
         registry.check(spec)
     torch.set_num_threads(threads or torch.get_num_threads())
     texts, groups = generated(sentences, count, seed)
-    human = speech.human_pieces(longest)
+    human = human_pieces(longest)
     pieces = [human[k : k + PIECES] for k in range(0, len(human), PIECES)]
     targets = [Target(text=text) for text in texts]
     console = Console(width=120, highlight=False)

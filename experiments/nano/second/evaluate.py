@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import verifiers
-from experiments.bench.speech import human_pieces
+from experiments.human_speech import human_pieces
 from experiments.nano.second import pitch, voices
 from experiments.nano.second.check import SETTINGS, Clip, Heard, styles_told
 from experiments.nano.second.corpus import Shards, hops
