@@ -32,12 +32,14 @@ class Options:
     each: int
     count: int
     ear: str
+    packages: Path
 
     def steps(self, full: int) -> int:
         """Training steps at the asked scale."""
         return max(1, round(full * self.scale))
 
 
+PACKAGES = Path(__file__).resolve().parents[3]
 FIRST_HOURS = 3.0
 CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 6000, 6000
 SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
@@ -168,6 +170,12 @@ def evaluate(o: Options) -> None:
     print(evaluate_codec(Shards(o.work / "corpus"), codec, o.count, o.ear, o.seed))
 
 
+def ship(o: Options) -> None:
+    from experiments.nano.second.export import export
+
+    export(o.work, o.packages, o.ear)
+
+
 Step = tuple[Callable[[Options], None], str]
 STEPS: dict[str, Step] = {
     "first": (first, "speak the first hours, from which the codec learns"),
@@ -184,6 +192,7 @@ STEPS: dict[str, Step] = {
 
 CHECKS: dict[str, Step] = {
     "check": (check, "how clear and distinct the corpus' voices are, from the shards that there are"),
+    "export": (ship, "copy the models and voice prompts into the packages"),
     "evaluate": (evaluate, "what the codec keeps, with its adversarial stage where there is one"),
 }
 """Run only when they are asked for by name."""
@@ -211,7 +220,15 @@ EPILOG = f"\b\nSteps, in their order:\n{_listed(STEPS)}\n\n\b\nOnly by name:\n{_
 )
 @click.option("--each", type=click.IntRange(min=2), default=8, help="Clips of each voice, for check (8).")
 @click.option("--count", type=COUNT, default=100, help="Recordings of a group, for evaluate (100).")
-@click.option("--ear", default="whisper:tiny.en", help="Recogniser, for these (whisper:tiny.en).")
+@click.option(
+    "--ear", default="whisper:tiny.en", help="Recogniser, for check, evaluate and export (whisper:tiny.en)."
+)
+@click.option(
+    "--packages",
+    type=click.Path(path_type=Path),
+    default=PACKAGES,
+    help="Folder that holds llasa_core and verifiers, for export (of this program).",
+)
 def second(steps: tuple[str, ...], **options: Any) -> None:
     known = STEPS | CHECKS
     check_steps(steps, known)
