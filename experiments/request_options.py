@@ -14,7 +14,6 @@ from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
 from llasa_core.voices import VoicePrompt, find_voice
-from verifiers.base import Target
 
 if TYPE_CHECKING:
     from search.engine import Searcher
@@ -98,29 +97,17 @@ def announce_spoken(request: Request) -> None:
 
 
 def warn_of_prompts(searcher: Searcher, requests: Iterable[Request]) -> None:
-    """One line on stderr for each voice prompt in which the verifiers that transcribe do not hear its text.
-
-    Only where the models are in this process: actors of Ray are not asked.
-    """
-    from search.backends.local import LocalBackend
-
-    backend = searcher.backend
-    if not isinstance(backend, LocalBackend):
-        return
+    """A line on stderr for each voice prompt in which a verifier that transcribes does not hear its text."""
     seen: set[tuple[bytes, str]] = set()
     for request in requests:
         audio = request.prompt_audio
         if audio is None or (key := (audio.tobytes(), request.prompt_text)) in seen:
             continue
         seen.add(key)
-        target = Target(request.spoken_prompt.spoken, request.language, written=request.prompt_text)
-        for verifier in backend.verifiers.values():
-            if tuple(verifier.needs) != ("text",):
-                continue
-            heard = str(verifier.score([audio], target)[0].evidence.get("transcript", ""))
+        for spec, heard in searcher.backend.hear_prompt(request).items():
             if heard and compare(request.prompt_text, heard, request.language).rate > MOST_MISHEARD:
                 say(
-                    f"warning: {verifier.spec} hears {heard!r} in the prompt audio, not the prompt text "
+                    f"warning: {spec} hears {heard!r} in the prompt audio, not the prompt text "
                     f"{request.prompt_text!r}: give the words that are said in it",
                     error=True,
                 )

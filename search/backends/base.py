@@ -86,6 +86,10 @@ class Backend(Protocol):
         """Decodes each row of codes behind the voice prompt of the request: float32 [320 * codes] each."""
         ...
 
+    def hear_prompt(self, request: Request) -> Mapping[str, str]:
+        """What each verifier that transcribes hears in the request's voice prompt, by spec."""
+        ...
+
     def drop(self) -> None:
         """Stops what is under way; later requests are not affected."""
         ...

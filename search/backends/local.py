@@ -122,6 +122,17 @@ class LocalBackend:
         voice = [] if request.prompt_audio is None else self.encode_voice(request.prompt_audio, Ledger())
         return self.codec.decode(codes, context=voice[-CONTEXT_CODES:])
 
+    def hear_prompt(self, request: Request) -> Mapping[str, str]:
+        audio, text = request.prompt_audio, request.prompt_text
+        if audio is None:
+            return {}
+        target = Target(request.spoken_prompt.spoken, request.language, written=text)
+        return {
+            verifier.spec: str(verifier.score([audio], target)[0].evidence.get("transcript", ""))
+            for verifier in self.verifiers.values()
+            if tuple(verifier.needs) == ("text",)
+        }
+
     def drop(self) -> None:
         with self._lock:
             scorer, scheduler = self._scorer, self._scheduler

@@ -24,7 +24,7 @@ from search.backends.base import IN_FLIGHT, Progress, no_progress
 from search.backends.ray.options import RayOptions
 from search.backends.ray.placement import Actor, Role, Task, spread
 from search.backends.ray.pool import TURN, ActorPool
-from search.backends.ray.worker import DecodeBeams, DecodeCodes, JudgeBeams, Result, Work
+from search.backends.ray.worker import DecodeBeams, DecodeCodes, HearPrompt, JudgeBeams, Result, Work
 from search.cost.ledger import Ledger
 from search.models import ModelSpec
 from verifiers import registry
@@ -98,6 +98,18 @@ class RayBackend:
         finally:
             session.close()
 
+    def hear_prompt(self, request: Request) -> Mapping[str, str]:
+        if request.prompt_audio is None:
+            return {}
+        session = self.open(request)
+        try:
+            answer = session.hear_prompt()
+            self.wait((answer,))
+            heard: Mapping[str, str] = answer.result()
+            return heard
+        finally:
+            session.close()
+
     def drop(self) -> None:
         """What is under way is stopped; the actors stay."""
         for session in list(self.sessions.values()):
@@ -160,6 +172,10 @@ class RaySession:
         """As `Backend.decode`."""
         task = self._submit("score", self._home("score"), DecodeCodes(tuple(map(tuple, codes))))
         return _gathered([task], lambda: _copied(task.result()))
+
+    def hear_prompt(self) -> Future[Any]:
+        """As `Backend.hear_prompt`, by the actor that the request's beams are scored by."""
+        return self._submit("score", self._home("score"), HearPrompt())
 
     def close(self) -> None:
         """Its tasks that wait are not begun, and the actors forget it."""

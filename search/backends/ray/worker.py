@@ -74,7 +74,13 @@ class DecodeCodes:
     codes: tuple[tuple[int, ...], ...]
 
 
-Work: TypeAlias = Ask | JudgeBeams | DecodeBeams | DecodeCodes
+@dataclass(frozen=True, slots=True)
+class HearPrompt:
+    """What the verifiers that transcribe hear in the voice prompt of the request."""
+
+
+Work: TypeAlias = Ask | JudgeBeams | DecodeBeams | DecodeCodes | HearPrompt
+"""A task; the last two open no session for the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,8 @@ class Worker:
                     return Result(
                         self.backend.submit(lambda: self.backend.decode(request, work.codes)).result()
                     )
+                if isinstance(work, HearPrompt):
+                    return Result(self.backend.submit(lambda: self.backend.hear_prompt(request)).result())
                 if opened.session is None:
                     opened.session = self.backend.open(request, no_progress)
                 ledger = opened.session.ledger

@@ -1,9 +1,11 @@
 """Searches by Ray actors, real ones with the nano models, give what a local search gives."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from experiments.request_options import warn_of_prompts
 from search.engine import Failure, Searcher
 from search.results.result import SearchResult
 from tests.search.backends.ray.helpers import (
@@ -15,6 +17,7 @@ from tests.search.backends.ray.helpers import (
     assert_same,
     backend_of,
     far,
+    requests,
     run,
     wait_until_ready,
 )
@@ -55,6 +58,18 @@ def test_the_result_is_the_local_one(
                 assert outcome.ledger.tokens_prefilled > local.ledger.tokens_prefilled
             if not several:
                 assert outcome.ledger.beams_moved == 0
+
+
+def test_actors_hear_in_the_prompt_what_is_heard_here(
+    searcher: Searcher, nano: Searcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (request,) = requests(TEXTS[:1])
+    heard = searcher.backend.hear_prompt(request)
+    assert heard == nano.backend.hear_prompt(request) and list(heard) == ["whisper:nano"]
+    assert heard["whisper:nano"]
+    warn_of_prompts(searcher, [replace(request, prompt_text="nothing of the kind was said at all")])
+    assert f"warning: whisper:nano hears {heard['whisper:nano']!r} in the prompt" in capsys.readouterr().err
+    assert not searcher.backend.hear_prompt(replace(request, prompt_audio=None, prompt_text=""))
 
 
 def test_everyone_worked(searcher: Searcher) -> None:
