@@ -162,12 +162,18 @@ def check(o: Options) -> None:
 
 def evaluate(o: Options) -> None:
     from experiments.nano.second.corpus import Shards
-    from experiments.nano.second.evaluate import evaluate_codec
+    from experiments.nano.second.evaluate import evaluate_codec, evaluate_speaker
     from llasa_core.codec.codec import Codec
 
-    trained = o.work / "decoder" / "model"
+    trained, speaker, corpus = (
+        o.work / "decoder" / "model",
+        o.work / "speaker" / "model",
+        Shards(o.work / "corpus"),
+    )
     codec = Codec.from_source(str(trained if trained.exists() else o.work / "codec" / "model"))
-    print(evaluate_codec(Shards(o.work / "corpus"), codec, o.count, o.ear, o.seed))
+    print(evaluate_codec(corpus, codec, o.count, o.ear, o.seed))
+    if speaker.exists():
+        print("", evaluate_speaker(corpus, codec, f"wavlm-sv:{speaker}", 4 * o.count, o.seed), sep="\n")
 
 
 def ship(o: Options) -> None:
@@ -193,7 +199,7 @@ STEPS: dict[str, Step] = {
 CHECKS: dict[str, Step] = {
     "check": (check, "how clear and distinct the corpus' voices are, from the shards that there are"),
     "export": (ship, "copy the models and voice prompts into the packages"),
-    "evaluate": (evaluate, "what the codec keeps, with its adversarial stage where there is one"),
+    "evaluate": (evaluate, "what the codec keeps, and how well speakers are told apart"),
 }
 """Run only when they are asked for by name."""
 
