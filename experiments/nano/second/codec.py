@@ -18,7 +18,7 @@ import soxr
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from transformers import Wav2Vec2BertConfig, Xcodec2Config
+from transformers import Wav2Vec2BertConfig, Xcodec2Config, Xcodec2Model
 
 from experiments.nano.data.corpus import n_states
 from experiments.nano.second.corpus import Shards
@@ -29,7 +29,8 @@ from llasa_core.codec.features import HOP, pad_to_hop, semantic_features
 
 CROP, BATCH = 64, 8
 """Codes of a training crop, and crops of a batch: 8 times 1.28 s."""
-SOUND_WEIGHT, PITCH_WEIGHT = 0.3, 1.0
+SOUND_WEIGHT, PITCH_WEIGHT, SPREAD_WEIGHT = 0.3, 1.0, 0.3
+LEARNING_RATE = 6e-4
 MIDDLE_HZ = 150.0
 WARPED, WARP = 0.5, 0.15
 """Share of the crops that are played faster or slower, and by how much at most (in log): further throats."""
@@ -114,6 +115,21 @@ class Heads(torch.nn.Module):
         return {"sounds": F.cross_entropy(sounds, crops.states), "voicing": voicing_loss, "octaves": off}
 
 
+def _encode(model: Xcodec2Model, crops: Crops) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(quantised latents [batch, hops, dim], share of the batch's codes that are different ones, how far the
+    numbers that are quantised are from mean 0 and deviation 1).
+
+    Without the last in the loss these numbers grow until each has one sign for ever: eighteen codes are left.
+    """
+    semantic = model.semantic_encoder(crops.features).last_hidden_state.transpose(1, 2)
+    hidden = torch.cat([model.semantic_adapter(semantic), model.acoustic_encoder(crops.waves)], dim=1)
+    hidden = model.fc_encoder(hidden.transpose(1, 2))
+    numbers = model.quantizer.project_in(hidden)
+    spread = (numbers.mean((0, 1)).square() + (numbers.std((0, 1)) - 1).square()).mean()
+    latents, codes = model.quantizer(hidden)
+    return latents, torch.tensor(codes.unique().numel() / codes.numel()), spread
+
+
 def train_codec(corpus: Shards, folder: Path, steps: int, seed: int) -> None:
     """Train encoder, quantizer and decoder together on an aligned corpus; exports ``folder/model``."""
     first.use_fast_activation()
@@ -124,17 +140,19 @@ def train_codec(corpus: Shards, folder: Path, steps: int, seed: int) -> None:
 
     def losses(step: int) -> dict[str, torch.Tensor]:
         crops = draw(corpus, indices, rng(seed, step))
-        latents = first.encode_latents(model, crops.waves, crops.features)
+        latents, used, spread = _encode(model, crops)
         with torch.autocast("cpu", torch.bfloat16):
             output = model.acoustic_decoder(latents)
             told = heads(latents, crops)
         distance, mel = spectral(output[:, 0].float(), crops.waves[:, 0])
         pitch = told["voicing"] + 4 * told["octaves"]
-        loss = distance + SOUND_WEIGHT * told["sounds"] + PITCH_WEIGHT * pitch
-        return {"loss": loss, "mel": mel, **told}
+        loss = distance + SOUND_WEIGHT * told["sounds"] + PITCH_WEIGHT * pitch + SPREAD_WEIGHT * spread
+        return {"loss": loss, "mel": mel, **told, "spread": spread, "used": used}
 
     parameters = [*model.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=LEARNING_RATE, betas=(0.8, 0.99), weight_decay=1e-3, fused=True
+    )
     modules = {"model": model, "heads": heads}
     train(folder, Schedule(steps), modules, [optimizer], losses, clip=5.0, save_every=100)
     first.export_codec(model, folder / "model")
