@@ -115,7 +115,7 @@ class Heads(torch.nn.Module):
         return {"sounds": F.cross_entropy(sounds, crops.states), "voicing": voicing_loss, "octaves": off}
 
 
-def _encode(model: Xcodec2Model, crops: Crops) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def encode(model: Xcodec2Model, crops: Crops) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(quantised latents [batch, hops, dim], share of the batch's codes that are different ones, how far the
     numbers that are quantised are from mean 0 and deviation 1).
 
@@ -140,7 +140,7 @@ def train_codec(corpus: Shards, folder: Path, steps: int, seed: int) -> None:
 
     def losses(step: int) -> dict[str, torch.Tensor]:
         crops = draw(corpus, indices, rng(seed, step))
-        latents, used, spread = _encode(model, crops)
+        latents, used, spread = encode(model, crops)
         with torch.autocast("cpu", torch.bfloat16):
             output = model.acoustic_decoder(latents)
             told = heads(latents, crops)

@@ -10,8 +10,9 @@ from experiments.nano.data.corpus import Utterance
 from experiments.nano.data.extra import store
 from experiments.nano.second import texts, voices
 from experiments.nano.second.adversary import Discriminators, deceived, told_apart
-from experiments.nano.second.codec import Crops, Heads
+from experiments.nano.second.codec import Crops, Heads, config, encode
 from experiments.nano.second.corpus import Shards, hops, plan, shards_of
+from experiments.nano.train.codec import build
 
 RATE = 16_000
 
@@ -105,6 +106,25 @@ def test_the_pitch_of_a_buzz():
     heard = pitch.contour(wave, RATE, hops(len(wave)))
     assert len(heard) == hops(len(wave))
     assert np.median(heard[heard > 0]) == pytest.approx(125, rel=0.03)
+
+
+def test_the_numbers_that_are_quantised_are_pulled_to_where_all_codes_are_used():
+    model = build(0, config())
+    waves, features = torch.randn(2, 1, 16 * 320) * 0.1, torch.randn(2, 16, 160)
+    crops = Crops(waves, features, torch.zeros(2, 16), torch.zeros(2, 16))
+    with torch.no_grad():  # what a training without the pull ended in: one sign for every number
+        model.quantizer.project_in.bias.fill_(40.0)
+    optimizer = torch.optim.Adam(model.quantizer.project_in.parameters(), 1.0)
+    told = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        latents, used, spread = encode(model, crops)
+        told.append((float(used), spread.item()))
+        spread.backward()
+        optimizer.step()
+    assert latents.shape == (2, 16, 512)
+    assert told[0][0] == 1 / 32 and told[0][1] > 1000
+    assert told[-1][0] > 0.2 and told[-1][1] < 5
 
 
 def test_heads_learn_to_read_pitch_off_the_codes():
