@@ -103,7 +103,8 @@ def command(
     other ears than the protocol's is another figure, and the table says so.
 
     Exit codes: 0 scored; 1 some utterances failed; 2 bad input, or data and ears that are not here; 3 scored,
-    but some do not meet the bounds that were asked for (as in run).
+    but some do not meet the bounds that were asked for (as in run). The ears judge what the search has
+    chosen, so that the preset's own judge is left out unless --judge names one.
     """
     found = find(protocol)
     generation = None

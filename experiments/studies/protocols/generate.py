@@ -15,6 +15,7 @@ from experiments.studies.protocols.protocol import Protocol, Utterance
 from experiments.studies.protocols.scoring import WORDS
 from llasa_core.audio import SAMPLE_RATE, read_audio, wav_bytes
 from llasa_core.errors import UserError
+from llasa_core.paths import shown
 from verifiers import registry
 from verifiers.base import Target, Verifier
 
@@ -89,7 +90,8 @@ def cut_prompts(
     the transcript, which is to be spoken. What is in the folder already is not heard again.
 
     Where the transcript is divided changes nothing for the model, which reads all of it: it tells verifiers
-    of the search which words the continuation has to have. Raises UserError without an ear.
+    of the search which words the continuation has to have. Raises UserError without an ear, and for a folder
+    that holds other recordings of these names.
     """
     if WORDS not in ears:
         raise UserError("--ear none: the ear also says which words are in the prompt, so name one")
@@ -101,7 +103,10 @@ def cut_prompts(
         audio, said = folder / f"{one.unit}.wav", folder / f"{one.unit}.txt"
         words = one.text.split()
         prompt = read_audio(one.prompt_audio)[: round(seconds * SAMPLE_RATE)]
-        write_whole(audio, wav_bytes(prompt))
+        content = wav_bytes(prompt)
+        if audio.is_file() and audio.read_bytes() != content:
+            raise UserError(f"{shown(audio)} is another recording: choose another folder with -o")
+        write_whole(audio, content)
         if said.is_file() and words[: len(before := said.read_text("utf-8").split())] == before:
             reached = len(before)
         else:

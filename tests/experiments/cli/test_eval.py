@@ -274,3 +274,64 @@ def test_a_list_that_run_would_refuse(seed_tts: Path, tmp_path: Path, refused: C
     assert "did you mean 'seed-tts-en'" in refused("seed-tts-eng", *given)
     (seed_tts / "en/meta.lst").unlink()
     assert "meta.lst is not there" in refused("seed-tts-en", *given)
+
+
+@pytest.fixture
+def cv3(tmp_path: Path) -> Path:
+    """The layout of CV3-Eval's emotion_zeroshot, with the shipped emotional voices."""
+    for emotion in ("angry", "happy", "sad"):
+        voice = find_voice(f"slt-{emotion}")
+        folder = tmp_path / "cv3/data/emotion_zeroshot/en" / emotion
+        (folder / "waveform").mkdir(parents=True)
+        shutil.copy(voice.path, folder / "waveform/prompt_audio_1.wav")
+        (folder / "text").write_text("uttid_1 It was very cold.\n")
+        (folder / "prompt_text").write_text(f"uttid_1 {voice.text}\n")
+        place = f"data/emotion_zeroshot/en/{emotion}/waveform/prompt_audio_1.wav"
+        (folder / "prompt_wav.scp").write_text(f"uttid_1 {place}\n")
+    return tmp_path / "cv3"
+
+
+@pytest.mark.models
+def test_emotion_is_searched_and_scored(cv3: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "out", tmp_path / "figures.json"
+    command = ["eval", "cv3-emotion-en", "--data", str(cv3), "-o", str(out), "-n", "2", "--json", str(file)]
+    command += ["--ear", "none", "--sim", "none", "--emo", "emotion2vec:nano?measure=label"]
+    command += ["--verifier", "emotion2vec:nano", "--select", "emo-sim"]
+    assert cli.main(command) == 0
+    label = registry.load("emotion2vec:nano?measure=label")
+    right = 0
+    for emotion in ("angry", "happy", "sad"):
+        (score,) = label.score([read_audio(out / f"audio/{emotion}_uttid_1.wav")], Target(emotion=emotion))
+        right += score.evidence["label"] == emotion
+    report = json.loads(file.read_text("utf-8"))
+    (accuracy,) = report["figures"]
+    assert accuracy["measure"] == "emotion accuracy" and accuracy["value"]["mean"] == pytest.approx(right / 3)
+    assert any("the search chose by emotion2vec:nano" in note for note in report["notes"])
+
+    # similarity to the prompt, which is what the paper measures
+    command = ["eval", "cv3-emotion-en", "--data", str(cv3), "--audio", str(out / "audio")]
+    command += ["--ear", "none", "--sim", "none", "--emo", "emotion2vec:nano", "--json", str(file)]
+    assert cli.main(command) == 0
+    similarity = registry.load("emotion2vec:nano")
+    values = []
+    for emotion in ("angry", "happy", "sad"):
+        target = Target(emotion_reference=read_audio(find_voice(f"slt-{emotion}").path))
+        audio = read_audio(out / f"audio/{emotion}_uttid_1.wav")
+        values.append(similarity.score([audio], target)[0].value)
+    assert figures(file)["emotion similarity"]["value"]["mean"] == pytest.approx(np.mean(values), abs=1e-5)
+
+
+def test_nothing_of_the_data_is_replaced(seed_tts: Path, refused: Callable[..., str]) -> None:
+    given = [
+        "seed-tts-en",
+        "--data",
+        str(seed_tts),
+        "--ear",
+        WHISPER,
+        "--sim",
+        "none",
+        "--audio",
+        str(seed_tts),
+    ]
+    assert "would replace a file" in refused(*given, "--versa", str(seed_tts / "en/meta.lst"))
+    assert (seed_tts / "en/meta.lst").read_text("utf-8").startswith("u-1|")
