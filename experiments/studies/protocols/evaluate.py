@@ -60,7 +60,7 @@ def evaluate(
     path = _files(protocol, options, utterances)
     if options.generation is not None:
         options.generation.check()
-        options.generation.check_utterances(utterances)
+        options.generation.check_utterances(protocol, utterances)
 
     # These import torch: bad input above is answered without waiting for it.
     from experiments.studies.protocols.scoring import Recordings, load_ears, score

@@ -10,7 +10,7 @@ from experiments.config import SearchOptions
 from experiments.files import write_whole
 from experiments.request_options import RequestOptions
 from experiments.runs.dataset import Row, check_rows
-from experiments.runs.run import RunOptions, check_options, run_rows
+from experiments.runs.run import RunOptions, check_options, check_run, run_rows
 from experiments.studies.protocols.protocol import Protocol, Utterance
 from experiments.studies.protocols.scoring import WORDS
 from llasa_core.audio import SAMPLE_RATE, read_audio, wav_bytes
@@ -42,10 +42,12 @@ class Generation:
         """Raises UserError for options that contradict each other, and a folder that cannot be written."""
         check_options(self.run)
 
-    def check_utterances(self, utterances: Sequence[Utterance]) -> None:
-        """Raises UserError for what `run` would not speak; loads nothing. Of a continuation the recording is
-        looked at as a whole, and its cut prompt when it is there."""
-        self._rows(utterances, {})
+    def check_utterances(self, protocol: Protocol, utterances: Sequence[Utterance]) -> None:
+        """Raises UserError for what `run` would not speak; loads nothing. Of a continuation the recordings
+        are looked at, and the rest when the prompts are cut."""
+        rows = self._rows(utterances, {})
+        if not protocol.scoring.prompt_seconds:
+            check_run(rows, self.data, self.run, self.request, self._search, recipe=self.recipe)
 
     def speak(self, protocol: Protocol, utterances: Sequence[Utterance], ears: Mapping[str, Verifier]) -> int:
         """The exit code of the run, in which nothing judges beside the ears of the protocol unless the caller
@@ -54,8 +56,12 @@ class Generation:
         if cut := protocol.scoring.prompt_seconds:
             prompts = cut_prompts(utterances, self.run.output / PROMPTS, cut, ears)
         rows = self._rows(utterances, prompts)
-        search = self.search if self.search.judges else replace(self.search, no_judge=True)
-        return run_rows(rows, self.data, self.run, self.request, search, recipe=self.recipe)
+        return run_rows(rows, self.data, self.run, self.request, self._search, recipe=self.recipe)
+
+    @property
+    def _search(self) -> SearchOptions:
+        """Without the preset's judge."""
+        return self.search if self.search.judges else replace(self.search, no_judge=True)
 
     def file(self, utterance: Utterance) -> Path:
         """Where its speech is."""

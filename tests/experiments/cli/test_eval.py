@@ -335,3 +335,13 @@ def test_nothing_of_the_data_is_replaced(seed_tts: Path, refused: Callable[..., 
     ]
     assert "would replace a file" in refused(*given, "--versa", str(seed_tts / "en/meta.lst"))
     assert (seed_tts / "en/meta.lst").read_text("utf-8").startswith("u-1|")
+
+
+def test_texts_that_the_model_cannot_read(
+    seed_tts: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    shutil.copytree(seed_tts / "en", seed_tts / "zh")
+    listed = (seed_tts / "zh/meta.lst").read_text("utf-8").replace("It was very cold.", "今天很冷。")
+    (seed_tts / "zh/meta.lst").write_text(listed, encoding="utf-8")
+    given = ["--data", str(seed_tts), "-o", str(tmp_path / "out"), "--ear", "none", "--sim", WAVLM]
+    assert "line 3 of" in (line := refused("seed-tts-zh", *given)) and "cannot read Han" in line
