@@ -17,6 +17,8 @@ from verifiers.spec import Spec
 
 NONE = "none"
 """In place of a spec: that measure is left out."""
+ONE_FILE = ("wavlm-large-sv",)
+"""Kinds of which one file of weights was released, under whatever name it is kept."""
 TAKEN = {"normalizer", "unit"}
 """Options of a recogniser that the protocol and its variant decide."""
 INSTEAD = {
@@ -96,7 +98,7 @@ def _pick(protocol: Protocol, option: str, given: str | None, own: Sequence[str]
     if given is not None:
         registry.check(given)
         _check_kind(option, given)
-        return given, "" if weights(given) in map(weights, own) else f"{given} in place of {own[-1]}"
+        return given, "" if any(_same(given, one) for one in own) else f"{given} in place of {own[-1]}"
     reason = ""
     for spec in own:
         try:
@@ -104,13 +106,20 @@ def _pick(protocol: Protocol, option: str, given: str | None, own: Sequence[str]
         except LlasaError as error:
             reason = reason or str(error)
             continue
-        same_kind = Spec.parse(spec).kind == Spec.parse(own[0]).kind
-        return spec, "" if same_kind else f"{spec} in place of {own[0]}"
+        return spec, "" if _same(spec, own[0]) else f"{spec} in place of {own[0]}"
     instead = next((f" {option} {spec}" for spec in INSTEAD[option] if here(spec)), f" {option} SPEC")
     raise UserError(
         f"{protocol.name} is scored by {own[-1]}, which cannot be had here ({reason}): give another, such as"
         f"{instead}, or leave that measure out with {option} {NONE}; the table says what was used"
     )
+
+
+def _same(spec: str, own: str) -> bool:
+    """Whether a spec means the protocol's weights, by name: a file or folder of them may lie anywhere."""
+    given, wanted = Spec.parse(spec), Spec.parse(own)
+    if given.kind != wanted.kind:
+        return False
+    return given.kind in ONE_FILE or Path(given.source).stem == Path(wanted.source).stem
 
 
 def _check_kind(option: str, spec: str) -> None:

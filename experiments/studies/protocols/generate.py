@@ -10,6 +10,7 @@ from experiments.config import SearchOptions
 from experiments.files import write_whole
 from experiments.request_options import RequestOptions
 from experiments.runs.dataset import Row, check_rows
+from experiments.runs.records import NAME as RECORDS
 from experiments.runs.run import RunOptions, check_options, check_run, run_rows
 from experiments.studies.protocols.protocol import Protocol, Utterance
 from experiments.studies.protocols.scoring import WORDS
@@ -39,8 +40,15 @@ class Generation:
         return RequestOptions(seed=self.seed)
 
     def check(self) -> None:
-        """Raises UserError for options that contradict each other, and a folder that cannot be written."""
+        """Raises UserError for options that contradict each other, a folder that cannot be written, and one
+        that holds a run which is not gone on with."""
         check_options(self.run)
+        records = self.run.output / RECORDS
+        if not self.run.resume and records.is_file() and records.stat().st_size:
+            raise UserError(
+                f"{shown(self.run.output)} holds an earlier run: go on with --resume, or choose another "
+                "folder with -o"
+            )
 
     def check_utterances(self, protocol: Protocol, utterances: Sequence[Utterance]) -> None:
         """Raises UserError for what `run` would not speak; loads nothing. Of a continuation the recordings

@@ -28,7 +28,8 @@ SIM = ("wavlm-large-sv:wavlm_large_finetune.pth",)
 
 
 def read(list_name: str, language: str, data: Path) -> Iterator[Utterance | UserError]:
-    """The lines `utt|prompt_text|prompt_wav|text[|truth_wav]`; paths are relative to the list."""
+    """The lines `utt|prompt_text|prompt_wav|text[|truth_wav]`; paths are relative to the list. Where a line
+    names no truth it is wavs/utt.wav, if that is there."""
     table = Table(need_file(data / list_name), ColumnMapping())
     for where, cells in table.rows():
         if isinstance(cells, UserError):
@@ -37,15 +38,16 @@ def read(list_name: str, language: str, data: Path) -> Iterator[Utterance | User
         if "prompt_text" not in cells:
             yield UserError(f"{where} has no prompt: write utt|prompt_text|prompt_wav|text[|truth_wav]")
             continue
-        truth = cells.get(TRUTH)
+        id = str(cells["id"]).strip()
+        truth = table.folder / str(cells.get(TRUTH) or f"wavs/{id}.wav").strip()
         yield Utterance(
             where,
-            str(cells["id"]).strip(),
+            id,
             str(cells["text"]),
             language,
             table.folder / str(cells["prompt_audio"]).strip(),
             str(cells["prompt_text"]),
-            truth=table.folder / str(truth).strip() if truth else None,
+            truth=truth if TRUTH in cells or truth.is_file() else None,
         )
 
 

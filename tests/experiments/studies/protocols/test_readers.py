@@ -68,11 +68,12 @@ def test_seed_tts_eval(seed_tts: Path) -> None:
     assert english.id == "cv-1-cv-2" and english.language == "en"
     assert english.text == "Don't wait, the bus is late."
     assert english.prompt_text == "What the first one says."
-    assert english.prompt_audio == seed_tts / "en/prompt-wavs/cv-1.wav" and english.truth is None
+    assert english.prompt_audio == seed_tts / "en/prompt-wavs/cv-1.wav"
+    assert english.truth == seed_tts / "en/wavs/cv-1-cv-2.wav"
     (chinese,) = find("seed-tts-zh").read(seed_tts)
     assert chinese.language == "zh" and chinese.truth == chinese.prompt_audio
     (hard,) = find("seed-tts-hard").read(seed_tts)
-    assert hard.text == "四十四只石狮子。" and hard.language == "zh"
+    assert hard.text == "四十四只石狮子。" and hard.language == "zh" and hard.truth is None
 
 
 @pytest.mark.parametrize(
