@@ -38,22 +38,45 @@ def bootstrap_mean(
     Raises VerifierError for no values or values that are not finite.
     """
     data: NDArray[np.float64] = np.asarray(values, dtype=np.float64).reshape(-1)
+    return bootstrap_ratio(data, np.ones_like(data), seed=seed, resamples=resamples, level=level)
+
+
+def bootstrap_ratio(
+    parts: Sequence[float] | ArrayLike,
+    wholes: Sequence[float] | ArrayLike,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> Interval:
+    """The sum of `parts` over the sum of `wholes`, such as all errors over all words, with its bootstrap
+    interval over the items, each of which has one of both.
+
+    Raises VerifierError as `bootstrap_mean` does, for different lengths, and for a whole that is not
+    positive.
+    """
+    data = np.asarray(parts, dtype=np.float64).reshape(-1)
+    weights = np.asarray(wholes, dtype=np.float64).reshape(-1)
+    if data.size != weights.size:
+        raise VerifierError(f"{data.size} and {weights.size} values: give one of each for every item")
     if data.size == 0:
         raise VerifierError("no values to average: score at least one utterance")
-    if not np.isfinite(data).all():
+    if not (np.isfinite(data).all() and np.isfinite(weights).all()):
         raise VerifierError("a value to average is not finite: leave out or repair that utterance")
+    if not (weights > 0).all():
+        raise VerifierError("an item has no words to count errors by: leave it out")
     if resamples < 1 or not 0.0 < level < 1.0:
         raise VerifierError("the bootstrap needs at least 1 resample and a level between 0 and 1")
     generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
+    ratios = np.empty(resamples)
     step = max(1, _BLOCK // data.size)
     for first in range(0, resamples, step):
         rows = min(step, resamples - first)
         picks = generator.integers(0, data.size, size=(rows, data.size))
-        means[first : first + rows] = data[picks].mean(axis=1)
+        ratios[first : first + rows] = data[picks].sum(axis=1) / weights[picks].sum(axis=1)
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return Interval(float(data.mean()), float(low), float(high), int(data.size), level)
+    low, high = np.quantile(ratios, [tail, 1.0 - tail])
+    return Interval(float(data.sum() / weights.sum()), float(low), float(high), int(data.size), level)
 
 
 def wilson(count: int, n: int, *, level: float = 0.95) -> Interval:

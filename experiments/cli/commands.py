@@ -18,12 +18,15 @@ COMPLETION = "_LLASA_SEARCH_COMPLETE"
 COMMANDS = {
     "synth": "speak a text: N candidates, the verifiers keep the best",
     "run": "speak many texts into a folder; goes on where it was stopped",
+    "eval": "speak a public test set, or take another system's speech, and score it by its protocol",
     "replay": "make a result again: from --json, or from the folder of a run",
     "score": "judge audio files against a text, a voice or an emotion",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",
     "completion": "print the script that completes commands and options in a shell",
 }
+MODULES = {"eval": "evaluate"}
+"""Of commands whose names Python has taken."""
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EITHER = (({"voice"}, {"prompt_audio", "prompt_text"}, {"no_prompt"}), ({"judges"}, {"no_judge"}))
 """Options that exclude each other."""
@@ -86,7 +89,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        found: click.Command = import_module(f"experiments.cli.{name}").command
+        found: click.Command = import_module(f"experiments.cli.{MODULES.get(name, name)}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -122,20 +123,29 @@ def read_rows(
     """
     if limit is not None and limit < 1:
         raise UserError(f"--limit {limit}: give at least 1")
-    voice = choose_voice(options)
     table = Table(path, columns)
+    rows = check_rows(islice(table.rows(), limit), table.folder, options)
+    if not rows:
+        raise UserError(f"{shown(path)} holds no texts: give at least one")
+    _tell_what_is_passed_over(table)
+    return rows
+
+
+def check_rows(
+    entries: Iterable[tuple[str, Cells | UserError]], folder: Path, options: RequestOptions
+) -> list[Row]:
+    """As `read_rows`, of places and cells that were read; paths are relative to `folder`."""
+    voice = choose_voice(options)
     rows: list[Row] = []
     problems: list[str] = []
     places: dict[str, str] = {}
     looked_at: set[tuple[str, Path]] = set()
-    for number, (where, cells) in enumerate(table.rows(), start=1):
-        if number - 1 == limit:
-            break
+    for number, (where, cells) in enumerate(entries, start=1):
         if isinstance(cells, UserError):
             problems.append(str(cells))
             continue
         try:
-            row = _row(where, number, cells, table.folder, voice, options)
+            row = _row(where, number, cells, folder, voice, options)
             if row.id in places:
                 raise UserError(f"the id {row.id!r} is that of {places[row.id]} too: give each its own")
             _look_at_recordings(row, looked_at)
@@ -145,10 +155,7 @@ def read_rows(
             continue
         places[row.id] = where
         rows.append(row)
-    _refuse(problems)
-    if not rows:
-        raise UserError(f"{shown(path)} holds no texts: give at least one")
-    _tell_what_is_passed_over(table)
+    refuse(problems)
     return rows
 
 
@@ -171,10 +178,10 @@ def check_texts(rows: Sequence[Row], generator: str, max_seconds: float) -> None
             problems.append(f"{row.where}: {error}")
         if len(problems) > SHOWN:
             break
-    _refuse(problems)
+    refuse(problems)
 
 
-def _refuse(problems: Sequence[str]) -> None:
+def refuse(problems: Sequence[str]) -> None:
     """Raises one UserError for all problems, if there are any."""
     if not problems:
         return

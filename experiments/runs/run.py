@@ -77,25 +77,33 @@ def run(
     recipe: where the options came from, which the run must not write over. Raises UserError or VerifierError,
     before any model is loaded, for whatever cannot work; and for a disk that is full.
     """
+    check_options(options)
+    build_request(request, "a")  # what the options say for all rows
+    columns = ColumnMapping(options.text_column, options.id_column)
+    rows = read_rows(source, request, options.limit, columns)
+    return run_rows(rows, source, options, request, search, recipe=recipe)
+
+
+def check_options(options: RunOptions) -> None:
+    """Raises UserError for options that contradict each other, and a folder that cannot be written."""
     if options.retry_failed and not options.resume:
         raise UserError("--retry-failed goes on with a run: add --resume")
     check_folder(options.output / "audio", "-o")
-    example = build_request(request, "a")  # what the options say for all rows
-    columns = ColumnMapping(options.text_column, options.id_column)
-    rows = read_rows(source, request, options.limit, columns)
-    settings = Settings.from_options(search, rows[0])
-    for row in rows:
-        try:
-            check_emotion((*settings.models.verifiers, *settings.models.judges), row)
-        except UserError as error:
-            raise UserError(f"{row.where}: {error}") from None
+
+
+def run_rows(
+    rows: Sequence[Row],
+    source: Path,
+    options: RunOptions,
+    request: RequestOptions,
+    search: SearchOptions,
+    *,
+    recipe: Path | None = None,
+) -> int:
+    """As `run`, of rows that were read from `source`, a file or a folder."""
+    settings = check_run(rows, source, options, request, search, recipe=recipe)
     if settings.note:
         say(f"note: {settings.note}", error=True)
-    settings.check_device()
-    check_prompt(settings.generator_source, example)
-    check_texts(rows, settings.generator_source, settings.models.max_seconds)
-    recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
-    check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
     with interrupts.guarded(), Records(options.output) as records:
         prepare_folder(records, describe(source, request, settings, len(rows)), resume=options.resume)
         missing = remaining_rows(records, rows, retry_failed=options.retry_failed)
@@ -111,6 +119,30 @@ def run(
             except interrupts.Interrupted as signal:
                 interrupted = signal
         return conclude(records, rows, settings, interrupted)
+
+
+def check_run(
+    rows: Sequence[Row],
+    source: Path,
+    options: RunOptions,
+    request: RequestOptions,
+    search: SearchOptions,
+    *,
+    recipe: Path | None = None,
+) -> Settings:
+    """Raises UserError or VerifierError for whatever of a run cannot work; loads no model."""
+    settings = Settings.from_options(search, rows[0])
+    for row in rows:
+        try:
+            check_emotion((*settings.models.verifiers, *settings.models.judges), row)
+        except UserError as error:
+            raise UserError(f"{row.where}: {error}") from None
+    settings.check_device()
+    check_prompt(settings.generator_source, build_request(request, "a"))
+    check_texts(rows, settings.generator_source, settings.models.max_seconds)
+    recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
+    check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
+    return settings
 
 
 def announce(rows: Sequence[Row], missing: Sequence[Row], records: Records) -> None:

@@ -19,6 +19,8 @@ Cells: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = Iterator[tuple[str, Cells | UserError]]
 
 COLUMNS = tuple("id text prompt_audio prompt_text voice language emotion emotion_audio seed".split())
+TRUTH = "truth"
+"""Of a meta.lst: the recording of a human who says the text. It is not spoken from."""
 KINDS = ".jsonl, .csv, .tsv, .parquet, .lst, .txt"
 PARQUET_ROWS = 1024
 """Rows of a Parquet file that are in memory at a time."""
@@ -186,7 +188,7 @@ class Table:
                     {"id": fields[0].removesuffix(".wav"), "text": fields[1], "prompt_audio": fields[2]},
                 )
             elif len(fields) in (4, 5):
-                names = ("id", "prompt_text", "prompt_audio", "text")
+                names = ("id", "prompt_text", "prompt_audio", "text", TRUTH)
                 yield where, dict(zip(names, fields, strict=False))
             else:
                 yield (

@@ -74,7 +74,7 @@ def test_what_is_no_spec_is_refused(text: str) -> None:
         ("hubert", "did you mean 'hubert-ctc'"),
         ("whisper?batsh=2", "no option 'batsh': did you mean 'batch'"),
         ("whisper?batch=0", "batch=0 of whisper: has to be a whole number"),
-        ("whisper?normalizer=none", "has to be one of spoken, seed-tts-eval, whisper"),
+        ("whisper?normalizer=none", "has to be one of spoken, seed-tts-eval, f5, whisper"),
         ("whisper:large-v33", "did you mean 'large-v3'"),
         ("whisper:openai/whisper-tiny", "nor a model of openai-whisper: did you mean 'tiny'"),
         ("whisper:./nowhere.pt", "neither a folder"),

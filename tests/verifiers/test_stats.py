@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from verifiers.errors import VerifierError
-from verifiers.stats import bootstrap_mean, paired_difference, wilson
+from verifiers.stats import bootstrap_mean, bootstrap_ratio, paired_difference, wilson
 
 
 def test_the_interval_is_that_of_the_normal_approximation_for_many_values() -> None:
@@ -64,3 +64,15 @@ def test_wilson_intervals_are_those_of_the_books() -> None:
     for count, n in ((0, 0), (2, 1), (-1, 3)):
         with pytest.raises(VerifierError):
             wilson(count, n)
+
+
+def test_a_ratio_weighs_items_by_their_wholes() -> None:
+    """Of 1 error in 10 words and 3 in 5: 4 / 15, and not the mean of the rates."""
+    found = bootstrap_ratio([1, 3], [10, 5])
+    assert found.mean == pytest.approx(4 / 15) and found.n == 2
+    assert found.low == pytest.approx(0.1) and found.high == pytest.approx(0.6)
+    alike = np.random.default_rng(0).random(50)
+    assert bootstrap_ratio(alike, np.ones(50)) == bootstrap_mean(alike)
+    for parts, wholes in (([1.0], [1.0, 2.0]), ([], []), ([1.0], [0.0]), ([1.0], [float("nan")])):
+        with pytest.raises(VerifierError):
+            bootstrap_ratio(parts, wholes)

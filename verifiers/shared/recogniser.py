@@ -22,6 +22,7 @@ from verifiers.shared.wer import (
     prefix_error_rate,
     seed_tts_eval,
     simplified,
+    whisper_english,
     word_errors,
 )
 from verifiers.shared.windows import equal_lengths
@@ -55,8 +56,8 @@ class Recogniser(BaseVerifier):
     """A verifier that transcribes. Metric "wer" ("cer" with `unit=character`): the share of wrong words.
 
     normalizer: "spoken", by which a transcript is right if it says what the text says, however it is written
-    (`llasa_core.text.compare`); "seed-tts-eval", the benchmark's; "whisper". pinyin: whether characters that
-    are pronounced the same are equal in Chinese ("spoken" only).
+    (`llasa_core.text.compare`); "seed-tts-eval", the benchmark's; "f5", the same without apostrophes;
+    "whisper". pinyin: whether characters that are pronounced the same are equal in Chinese ("spoken" only).
 
     Evidence: the alignment (`verifiers.shared.wer`), the equivalences that were used (`equivalent`), what the
     recogniser adds, and logp: how likely the text is given the audio, per unit of the recogniser.
@@ -252,7 +253,7 @@ def check_text(target: Target, normalize: Normalizer | None) -> None:
         return
     if is_chinese(target.language):
         simplified("")
-    if normalize is not seed_tts_eval and base_language(target.language) != "en":
+    if normalize is whisper_english and base_language(target.language) != "en":
         raise VerifierError(
             "the normaliser 'whisper' is for English: leave the option out for other languages"
         )

@@ -27,12 +27,22 @@ def seed_tts_eval(text: str, language: str = "en") -> str:
     return " ".join(text) if is_chinese(language) else text.lower()
 
 
+def f5(text: str, language: str = "en") -> str:
+    """As F5-TTS evaluates (SWivid/F5-TTS `src/f5_tts/eval/utils_eval.py`): that of seed-tts-eval without
+    apostrophes, so that "don't" is "dont"."""
+    return seed_tts_eval(text.replace("'", ""), language)
+
+
 def whisper_english(text: str, language: str = "en") -> str:
     """Whisper's EnglishTextNormalizer (spelling, numbers, contractions): another metric."""
     return str(_whisper_normalizer()(text))
 
 
-NORMALIZERS: dict[str, Normalizer] = {"seed-tts-eval": seed_tts_eval, "whisper": whisper_english}
+NORMALIZERS: dict[str, Normalizer] = {
+    "seed-tts-eval": seed_tts_eval,
+    "f5": f5,
+    "whisper": whisper_english,
+}
 
 
 def by_character(normalize: Normalizer) -> Normalizer:
