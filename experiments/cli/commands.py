@@ -19,6 +19,8 @@ COMMANDS = {
     "synth": "speak a text: N candidates, the verifiers keep the best",
     "run": "speak many texts into a folder; goes on where it was stopped",
     "replay": "make a result again: from --json, or from the folder of a run",
+    "sweep": "search a grid of strategies and widths over many texts: one table of all candidates",
+    "distil": "make training data of a sweep: what the search found, for SFT and preference training",
     "score": "judge audio files against a text, a voice or an emotion",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",
