@@ -108,7 +108,7 @@ def print_means(frame: pandas.DataFrame, terminal: Terminal) -> None:
     metrics = [f"{kind}:{part}" for kind in QUALITY for part in table.parts(frame, kind)]
     utterances, seeds = winners["utterance"].nunique(), winners["seed"].nunique()
     terminal.say(
-        f"means over {utterances} utterances, the {seeds} seeds of each averaged first [95 % intervals]; "
+        f"means over {utterances} utterances, seeds ({seeds}) averaged first [95 % intervals]; "
         "judges searched nothing"
     )
     groups = [(series, int(n), own) for (series, n), own in winners.groupby(["series", "n"], sort=False)]
