@@ -222,6 +222,7 @@ def _check_surroundings(path: Path, plan: Plan) -> None:
         "cells": {cell.id: columns_of(cell, runs[cell.id]) for cell in plan.cells},
         "directions": plan.directions,
         "texts": {row.id: plain(row.asked) for row in plan.rows},
+        "input": {row.id: row.inputs for row in plan.rows},  # where its recordings are; that may change
         "models": [
             {key: value for key, value in plain(one.manifest(0)).items() if key not in ("threads", "device")}
             for one in models
