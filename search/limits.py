@@ -57,6 +57,7 @@ class LimitedAsks:
         self._complete: dict[str, Beam] = {}  # by node
         self._running: Beams = ()  # left unfinished by the last extension
         self._partial: dict[str, Known] = {}  # by verifier, as last measured
+        self._probed: dict[str, int] = {}  # by verifier, the tokens from which on it is asked again
         self._scores: dict[str, Known] = {verifier: {} for verifier in strategy.verifiers}
 
     def answer(self, ask: Ask) -> Steps:
@@ -110,6 +111,7 @@ class LimitedAsks:
             grown = yield from self._grow(group, longest if count == 1 else ask.n_tokens, until)
             found |= {node_id(old): new for old, new in zip(group, grown, strict=True)}
             yield from self._judge_complete(grown)
+            yield from self._probe()
             if ask.n_tokens is None and not all(beam.finished for beam in grown):
                 self._running = grown
                 self._check()
@@ -172,6 +174,17 @@ class LimitedAsks:
                 continue
             new = [beam for beam in ended if beam.tokens not in known]
             yield from self._measured(new, verifier, within=True)
+
+    def _probe(self) -> Steps:
+        """While nothing is complete, one growing beam shows what judging will cost: a verifier that has only
+        been asked about beams that are too short for it will be asked again."""
+        if not self.priced or self._complete or not self._running:
+            return
+        for verifier in self.strategy.verifiers:
+            cost = self.prices.of_measuring(verifier, partial=False, count=1, tokens=1)
+            if not cost.flops and len(self._running[0].tokens) > self._probed.get(verifier, 0):
+                self._probed[verifier] = 2 * len(self._running[0].tokens)
+                yield from self._measure(Measure(self._running[:1], verifier, True))
 
     def _measured(self, beams: Sequence[Beam], verifier: str, *, within: bool = False) -> Steps:
         """Measures complete candidates; how many were left out as there is no room. within: only what

@@ -10,8 +10,6 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from experiments.bench.speech import requests
 from experiments.config import read_budget
@@ -44,9 +42,7 @@ def budgets(
 ) -> None:
     searcher = Searcher.from_preset(preset, verifiers=verifiers or None, device=device)
     wanted = requests(sentences, seed)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("limit", "strategy", "mean", "least", "most", "candidates", "cut off"):
-        table.add_column(heading, justify="left" if heading in ("limit", "strategy") else "right")
+    print(f"{'limit':<14}{'strategy':<13}{'mean':>7}{'least':>7}{'most':>7}{'candidates':>12}{'cut off':>9}")
     for limit in limits or LIMITS:
         for spec in SPECS:
             results: list[SearchResult] = []
@@ -56,16 +52,13 @@ def budgets(
                     raise outcome.error
                 results.append(outcome)
             shares = [spent_share(result, limit) for result in results]
-            table.add_row(
-                limit,
-                spec.partition("?")[0],
-                f"{sum(shares) / len(shares):.3f}",
-                f"{min(shares):.3f}",
-                f"{max(shares):.3f}",
-                f"{sum(len(result.candidates) for result in results) / len(results):.1f}",
-                str(sum(result.winner.cut_off for result in results)),
+            candidates = sum(len(result.candidates) for result in results) / len(results)
+            cut = sum(result.winner.cut_off for result in results)
+            print(
+                f"{limit:<14}{spec.partition('?')[0]:<13}{sum(shares) / len(shares):>7.3f}"
+                f"{min(shares):>7.3f}{max(shares):>7.3f}{candidates:>12.1f}{cut:>9}",
+                flush=True,
             )
-    Console(width=110, highlight=False).print(table)
 
 
 main = guarded(budgets)

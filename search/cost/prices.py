@@ -55,8 +55,9 @@ class Prices:
 
     def of_measuring(self, verifier: str, *, partial: bool, count: int, tokens: int) -> Cost:
         """In proportion to the beams, and to their length where they are longer than those that were
-        measured; nothing for what is not known yet."""
-        each, longest = self._measures.get((verifier, partial), (Cost(), 1))
+        measured. Before complete ones were, by what partial ones cost; nothing if neither is known."""
+        known = self._measures.get((verifier, partial)) or self._measures.get((verifier, True))
+        each, longest = known or (Cost(), 1)
         return each * (count * max(1.0, tokens / longest))
 
     def of_extending(self, count: int, steps: int, predicted: float) -> Cost:

@@ -20,6 +20,7 @@ PROGRAMS = {
     "bench.ray": "bench.ray",
     "bench.soak": "bench.soak",
     "bench.window": "bench.window",
+    "bench.budgets": "bench.budgets",
     "nano": "nano.__main__",
     "nano.evaluate.verifiers": "nano.evaluate.verifiers",
     "nano.evaluate.emotion": "nano.evaluate.emotion",
