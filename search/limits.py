@@ -57,6 +57,7 @@ class LimitedAsks:
         self._complete: dict[str, Beam] = {}  # by node
         self._running: Beams = ()  # left unfinished by the last extension
         self._partial: dict[str, Known] = {}  # by verifier, as last measured
+        self._decoded: set[tuple[int, ...]] = set()
         self._probed: dict[str, int] = {}  # by verifier, the tokens from which on it is asked again
         self._scores: dict[str, Known] = {verifier: {} for verifier in strategy.verifiers}
 
@@ -121,7 +122,7 @@ class LimitedAsks:
     def _grow(self, beams: Beams, n_tokens: int | None, until: float) -> Steps:
         before, began = self.session.ledger.copy(), time.perf_counter()
         grown = yield from self._record(Extend(beams, n_tokens), until)
-        cost = Cost.between(before, self.session.ledger, time.perf_counter() - began)
+        cost = Cost.of(before, self.session.ledger, time.perf_counter() - began)
         lengths = [(len(old.tokens), len(new.tokens)) for old, new in zip(beams, grown, strict=True)]
         predicted = sum(flops_between(self.session, first, last) for first, last in lengths)
         self.prices.extended(len(beams), max(last - first for first, last in lengths), predicted, cost)
@@ -134,16 +135,18 @@ class LimitedAsks:
         if self._running and not self._room_beside_finishing(self._running, 0):
             yield from self._finish("measure its beams")
         self._check()
-        learns = self.priced and not self.prices.knows(ask.verifier, partial=True)
-        count = 1 if learns else len(ask.beams)
-        first, rest = ask.beams[:count], ask.beams[count:]
-        scores = yield from self._measure(replace(ask, beams=first))
-        if rest:
-            more = self._measuring(ask.verifier, rest, partial=True)
-            if not self._fits(more + self._finishing(self._running or rest)):
-                self._running = self._running or rest
-                yield from self._finish("measure its beams")
-            scores += yield from self._measure(replace(ask, beams=rest))
+        count = len(ask.beams)
+        if self.priced and not self.prices.knows(ask.verifier, partial=True):
+            count = 1  # and then twice as many each time, as the first ones may be silent
+        scores: tuple[Score, ...] = ()
+        while rest := ask.beams[len(scores) :]:
+            if scores:
+                more = self._measuring(ask.verifier, rest, partial=True)
+                if not self._fits(more + self._finishing(self._running or rest)):
+                    self._running = self._running or rest
+                    yield from self._finish("measure its beams")
+            scores += yield from self._measure(replace(ask, beams=rest[:count]))
+            count *= 2
         self._partial[ask.verifier] = {b.tokens: s for b, s in zip(ask.beams, scores, strict=True)}
         return scores
 
@@ -207,14 +210,24 @@ class LimitedAsks:
     def _measure(self, ask: Measure) -> Steps:
         before, began = self.session.ledger.copy(), time.perf_counter()
         scores = yield from self._record(ask, math.inf)
+        ledger, seconds = self.session.ledger, time.perf_counter() - began
+        tokens, new = max(len(beam.tokens) for beam in ask.beams), self._undecoded(ask.beams)
+        codec = Cost.of_codec(before, ledger)
+        if codec != Cost():
+            self.prices.decoded(max(new, 1), tokens, codec)
+            self._decoded.update(beam.tokens for beam in ask.beams)
         self.prices.measured(
             ask.verifier,
             partial=ask.partial,
             count=len(ask.beams),
-            tokens=max(len(beam.tokens) for beam in ask.beams),
-            cost=Cost.between(before, self.session.ledger, time.perf_counter() - began),
+            tokens=tokens,
+            cost=Cost.of(before, ledger, seconds) - codec,
         )
         return tuple(scores)
+
+    def _undecoded(self, beams: Sequence[Beam]) -> int:
+        """How many of the beams the codec has still to decode: it does so once for all verifiers."""
+        return sum(beam.tokens not in self._decoded for beam in beams)
 
     def _finish(self, what: str) -> Steps:
         """Finishes the best of the running beams with what was kept back; raises Spent."""
@@ -224,6 +237,9 @@ class LimitedAsks:
             until = math.inf
             if self.budget.seconds is not None:
                 until = self.began + MARGIN * self.budget.seconds - self._judging((best,)).seconds
+                until = max(
+                    until, time.perf_counter() + self._finishing((best,)).seconds
+                )  # whole speech first
             grown = yield from self._grow((best,), left, until)
             if self._running:
                 raise Spent("the budget was spent in the middle of a candidate")
@@ -266,15 +282,18 @@ class LimitedAsks:
         selection = self.strategy.selection
         stages = {one.metric: one for one in selection.stages} if isinstance(selection, Cascade) else {}
         share = math.prod(one.keep for one in stages.values() if one.keep <= 1)
-        total = Cost()
+        total = self.prices.of_decoding(len(beams), length)
         for verifier in self.strategy.verifiers:
             each = self.prices.of_measuring(verifier, partial=False, count=len(beams), tokens=length)
             total += each if verifier in stages or not stages else each * share
         return total
 
     def _measuring(self, verifier: str, beams: Sequence[Beam], *, partial: bool, more: int = 0) -> Cost:
+        """By one verifier, once the beams have so many tokens more."""
         longest = max(len(beam.tokens) for beam in beams) + more
-        return self.prices.of_measuring(verifier, partial=partial, count=len(beams), tokens=longest)
+        new = len(beams) if more else self._undecoded(beams)
+        measured = self.prices.of_measuring(verifier, partial=partial, count=len(beams), tokens=longest)
+        return measured + self.prices.of_decoding(new, longest)
 
     def _affordable(self, beams: Sequence[Beam], n_tokens: int | None) -> int:
         """How many of the beams may go on at once."""

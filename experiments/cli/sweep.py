@@ -38,7 +38,7 @@ outputs, texts = partial(option, group="outputs"), partial(option, group="in pla
 )
 @outputs("--out DIR", FileType(), "where all of it goes (default sweep)", default=Path("sweep"))
 @outputs("--table", None, "search nothing: write candidates.parquet of what DIR has, and print it")
-@texts("--texts LIST", FileType(), "a list as `run` reads it")
+@texts("--texts FILE", FileType(), "a list as `run` reads it")
 @texts("--limit N", Whole(1, MOST), "only the first N texts")
 @texts("--preset NAME", TextType(), "whose models")
 @option(

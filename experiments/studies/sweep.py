@@ -30,6 +30,7 @@ from experiments.studies.sweep_log import NAME as SEARCHES
 from experiments.studies.sweep_log import Chosen, read_searches, record_of, search_id
 from experiments.studies.sweep_table import SURROUNDINGS, conclude
 from experiments.studies.sweep_texts import nano_eval
+from experiments.studies.table import check_installed
 from experiments.terminal import say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError, first_line
@@ -133,6 +134,7 @@ class Plan:
     @classmethod
     def of(cls, path: Path, options: SweepOptions) -> Plan:
         """Raises UserError or VerifierError for whatever cannot work."""
+        check_installed()
         grid = changed(read_grid(path), preset=options.preset, limit=options.limit)
         check_lists(grid.published)
         request = RequestOptions(language=grid.language, voice=grid.voice)

@@ -84,6 +84,7 @@ def frame_of(folder: Path) -> pandas.DataFrame:
 
 def conclude(folder: Path, published: Sequence[str] = ()) -> None:
     """Writes the table of what there is, and prints its means."""
+    table.check_installed()
     frame = frame_of(folder)
     path = table.write(folder, frame, frame.attrs["directions"])
     terminal = Terminal()

@@ -24,6 +24,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,12 @@ KEY = ("cell", "utterance", "seed", "candidate")
 """What names a row, and how rows are sorted."""
 
 
+def check_installed() -> None:
+    """Raises UserError without the library that writes Parquet."""
+    if find_spec("pyarrow") is None:
+        raise UserError("tables of sweeps need pyarrow: pip install 'llasa-search[studies]'")
+
+
 def parts(frame: pandas.DataFrame, kind: str) -> list[str]:
     """The parts that have a column of this kind: `parts(frame, "score")` are the metrics."""
     return [name.partition(":")[2] for name in frame.columns if name.startswith(f"{kind}:")]
@@ -126,6 +133,7 @@ def write(folder: Path, frame: pandas.DataFrame, directions: Mapping[str, bool])
 
 def read(folder: Path) -> pandas.DataFrame:
     """The table of a sweep's folder, or of a file. Raises UserError for what is no such table."""
+    check_installed()
     import pyarrow
     import pyarrow.parquet
 

@@ -109,12 +109,17 @@ def test_prices_grow_with_count_and_length() -> None:
     assert prices.knows("wer", partial=False) and not prices.knows("wer", partial=True)
     assert prices.of_measuring("wer", partial=False, count=3, tokens=50) == Cost(300.0, 1.5)
     assert prices.of_measuring("wer", partial=False, count=1, tokens=150) == Cost(150.0, 0.75)
+    prices.measured("wer", partial=False, count=4, tokens=100, cost=Cost(4.0, 2.0))  # silence
+    assert prices.of_measuring("wer", partial=False, count=1, tokens=100) == Cost(100.0, 0.5)
+    prices.decoded(2, 50, Cost(20.0, 1.0))
+    assert prices.of_decoding(1, 200) == Cost(40.0, 1.0)
     prices.extended(4, 25, 100.0, Cost(110.0, 0.5))
     found = prices.of_extending(8, 50, 100.0)
     assert found.flops == pytest.approx(110.0) and found.seconds == pytest.approx(0.5 * 2 * 2)
     assert prices.of_extending(1, 50, 100.0).seconds == pytest.approx(1.0)  # one beam takes the same steps
     before, after = Ledger(flops={"generator": 5.0}), Ledger(flops={"generator": 7.0, "codec": 1.0})
-    assert Cost.between(before, after, 2.0) == Cost(3.0, 2.0)
+    assert Cost.of(before, after, 2.0) == Cost(3.0, 2.0)
+    assert Cost.of_codec(before, after) == Cost(1.0, 0.0)
 
 
 @pytest.mark.models

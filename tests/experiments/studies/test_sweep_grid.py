@@ -144,6 +144,18 @@ def test_bad_grids_are_refused_in_one_line_before_anything_is_loaded(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["sweep", "study"], ["sweep", "--table"], ["distil", "sweep", "--out", "training"]]
+)
+def test_without_pyarrow(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.studies.table.find_spec", lambda name: None)
+    assert cli.main(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown == "error: tables of sweeps need pyarrow: pip install 'llasa-search[studies]'\n"
+
+
 def test_a_grid_that_is_not_shipped(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sweep", "studdy"]) == 2
     assert "no grid 'studdy' is shipped: did you mean 'study'?" in capsys.readouterr().err
