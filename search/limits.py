@@ -230,21 +230,37 @@ class LimitedAsks:
         return sum(beam.tokens not in self._decoded for beam in beams)
 
     def _finish(self, what: str) -> Steps:
-        """Finishes the best of the running beams with what was kept back; raises Spent."""
-        best = foremost(self._running, self.strategy, self._partial)
-        left, most = self._tokens_left(), self.budget.candidates
-        if left != 0 and (most is None or len(self._complete) < most):
+        """Finishes the best of the running beams with what was kept back, and the next ones while there is
+        room for them; raises Spent."""
+        rest, finished = list(self._running), 0
+        while rest and self._may_finish(
+            foremost(tuple(rest), self.strategy, self._partial), first=not finished
+        ):
+            best = foremost(tuple(rest), self.strategy, self._partial)
             until = math.inf
             if self.budget.seconds is not None:
                 until = self.began + MARGIN * self.budget.seconds - self._judging((best,)).seconds
                 until = max(
                     until, time.perf_counter() + self._finishing((best,)).seconds
                 )  # whole speech first
-            grown = yield from self._grow((best,), left, until)
+            grown = yield from self._grow((best,), self._tokens_left(), until)
             if self._running:
                 raise Spent("the budget was spent in the middle of a candidate")
             yield from self._judge_complete(grown)
-        raise Spent(f"the budget has no room to {what}: the best one was finished")
+            rest.remove(best)
+            finished += 1
+        told = "the best one was finished" if finished < 2 else f"the best {finished} were finished"
+        raise Spent(f"the budget has no room to {what}: {told}")
+
+    def _may_finish(self, beam: Beam, *, first: bool) -> bool:
+        """Whether there is room to finish and judge it; of the first one that was kept back."""
+        left, most = self._tokens_left(), self.budget.candidates
+        if left == 0 or (most is not None and len(self._complete) >= most):
+            return False
+        if first:
+            return True
+        more = tokens_to_finish(self.session, (beam,), self._predicted)
+        return (left is None or left >= more) and self._fits(self._finishing((beam,)))
 
     def _room_beside_finishing(self, beams: Sequence[Beam], step: int) -> bool:
         """Whether the beams may grow by a step, and one of them to the longest predicted length after it."""
