@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from concurrent.futures import Future
+from typing import Any, TypeAlias
 
 from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.request import Request
@@ -12,6 +15,8 @@ from search.backends.base import Session
 from search.strategies.base import Strategy
 from verifiers.base import Score
 
+Steps: TypeAlias = Generator[Future[Any], Any, Any]
+"""Yields futures and is sent what they hold."""
 LONGER = 1.5
 """The longest that a text is predicted to take, as a multiple of what it takes in the mean: predictions are a
 quarter off, and models pause."""

@@ -20,6 +20,8 @@ COMMANDS = {
     "run": "speak many texts into a folder; goes on where it was stopped",
     "eval": "speak a public test set, or take another system's speech, and score it by its protocol",
     "replay": "make a result again: from --json, or from the folder of a run",
+    "sweep": "search a grid of strategies and widths over many texts: one table of all candidates",
+    "distil": "make training data of a sweep: what the search found, for SFT and preference training",
     "score": "judge audio files against a text, a voice or an emotion",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",

@@ -19,10 +19,11 @@ class Budget:
     """Limits of one request; None is no limit.
 
     tokens: speech tokens sampled, never exceeded. candidates: complete utterances. flops: floating-point
-    operations of all models, never begun beyond it; what is under way ends (a step of the generator, a
-    verifier's call). seconds: wall time after which nothing more is generated; what there is by then is
-    still judged. When a limit is reached, the best of the complete candidates wins, and the result says
-    what stopped the search.
+    operations of generator, codec and verifiers, as they are counted. seconds: wall time until the choice is
+    made. Work is begun only where there is room for it by what the same work has cost before
+    (`search.limits`), so both hold wherever one candidate fits into them; what is under way ends. Judges are
+    no part of a search. When a limit is reached, the best of the complete candidates wins, and the result
+    says what stopped the search.
 
     Raises UserError for a limit that is not positive, or beyond any use.
     """
