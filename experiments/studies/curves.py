@@ -56,6 +56,7 @@ class Line:
     """One strategy of one preset with all options but those of width, from narrow to wide."""
 
     name: str
+    series: str
     preset: str
     strategy: str
     options: tuple[tuple[str, str], ...]
@@ -88,8 +89,8 @@ def lines(frame: pandas.DataFrame) -> list[Line]:
         found.append((str(series), str(preset), str(strategy), rest, _points(cells, spec, wanted)))
     names = _names([(preset, strategy, rest) for _, preset, strategy, rest, _ in found])
     made = [
-        Line(name, preset, strategy, rest, points)
-        for name, (_, preset, strategy, rest, points) in zip(names, found, strict=True)
+        Line(name, series, preset, strategy, rest, points)
+        for name, (series, preset, strategy, rest, points) in zip(names, found, strict=True)
     ]
     return sorted(made, key=lambda line: (line.preset, not line.is_base, line.name))
 

@@ -32,6 +32,7 @@ class Diversity:
     searched. seconds, scores: standard deviations of the length and of each score of the search. codes: edit
     distance of two candidates' codes as a share of the longer one, over all pairs of the first PAIRED."""
 
+    series: str
     strategy: str
     spec: str
     n: int
@@ -48,17 +49,22 @@ def diversity(frame: pandas.DataFrame) -> list[Diversity]:
     own = [one for one in measures(frame) if not one.held_out and not one.failures]
     ear = next((name for name in parts(frame, "transcript") if f"score:{name}" in frame.columns), "")
     found = []
-    for (strategy, n, spec, _), cell in frame[frame["subsampled"] == 0].groupby(
-        ["strategy", "n", "spec", "cell"], sort=True
-    ):
+    run = frame[frame["subsampled"] == 0]
+    for (series, strategy, n, spec), cell in run.groupby(["series", "strategy", "n", "spec"], sort=True):
         searches = [search for _, search in cell.groupby("search", sort=True) if len(search) > 1]
         if searches:
-            found.append(_cell(str(strategy), str(spec), int(n), searches, own, ear))
+            found.append(_cell(str(series), str(strategy), str(spec), int(n), searches, own, ear))
     return found
 
 
 def _cell(
-    strategy: str, spec: str, n: int, searches: Sequence[pandas.DataFrame], own: Sequence[Measure], ear: str
+    series: str,
+    strategy: str,
+    spec: str,
+    n: int,
+    searches: Sequence[pandas.DataFrame],
+    own: Sequence[Measure],
+    ear: str,
 ) -> Diversity:
     utterances = [str(search["utterance"].iloc[0]) for search in searches]
 
@@ -70,6 +76,7 @@ def _cell(
         column = f"transcript:{ear}"
         heard = over([search[column].fillna("").str.lower().nunique() / len(search) for search in searches])
     return Diversity(
+        series,
         strategy,
         spec,
         n,

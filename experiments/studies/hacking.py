@@ -67,8 +67,9 @@ class Hacking:
     def sentence(self) -> str:
         """The finding in words."""
         widest = self.gaps[-1]
-        gained = f"from N={self.base} to N={widest.n}: {_signed(widest.searched)} by {self.searched.title}"
-        heard = f"{_signed(widest.held_out)} by {self.held_out.title}"
+        widths = f"from N={self.base} to N={widest.n}"
+        gained = f"{widths}: a gain of {_signed(widest.searched)} in {self.searched.title}"
+        heard = f"of {_signed(widest.held_out)} in {self.held_out.title}"
         if self.parts_at is None:
             verdict = "no N at which the two part beyond chance"
         else:

@@ -113,62 +113,72 @@ class Draws:
         return float((sums / np.bincount(self.utterance, minlength=self.utterances)).mean())
 
 
-def draws(frame: pandas.DataFrame, measure: Measure) -> tuple[Draws, str, float]:
-    """The widest best-of-N of a table as draws, its spec, and the wall seconds of one candidate.
+@dataclass(frozen=True, eq=False)
+class Widest:
+    """The widest best-of-N of a table: its rows with those of the same series that are narrower, its spec and
+    N, and the metric that it selects by first."""
 
-    Raises UserError for a table without a best-of-N of at least 4 candidates whose rule ranks every subset
-    alike, and of several presets.
+    rows: pandas.DataFrame
+    spec: str
+    n: int
+    searched: Measure
+
+
+def widest(frame: pandas.DataFrame, measure: Measure | None = None) -> Widest:
+    """Of several rules the one that goes by the measure's metric first.
+
+    Raises UserError for a table without a best-of-N of at least LEAST candidates whose rule ranks every
+    subset alike, and of several presets.
     """
-    import pandas
-
     own = frame[frame["spec"].map(lambda spec: spec.partition("?")[0] == BASE and ranks_subsets(spec))]
-    widest = own[(own["n"] == own["n"].max()) & (own["n"] >= LEAST)]
-    if widest.empty:
+    top = own[(own["n"] == own["n"].max()) & (own["n"] >= LEAST)]
+    if top.empty:
         raise UserError(
             f"nothing to predict from: the sweep needs a best-of-n of at least {LEAST} candidates, with a "
             "selection such as select=wer,sim"
         )
-    if len(presets := sorted(widest["preset"].unique())) > 1:
+    if len(presets := sorted(top["preset"].unique())) > 1:
         raise UserError(f"the sweep has several presets: say which, as in --preset {presets[0]}")
-    spec = _spec_by(widest, measure)
-    widest = widest[widest["series"] == widest.loc[widest["spec"] == spec, "series"].min()]
-    searched = searched_by(frame, spec)
-    if searched is None:
-        raise UserError(f"{spec} does not say by which metric it selects: sweep with select=wer,sim, say")
-    n = int(widest["n"].iloc[0])
-    seconds = float((widest["wall"] / widest.groupby("search")["candidate"].transform("size")).mean())
-    # one that was widened drew more candidates, one that a budget stopped fewer
-    widest = widest.sort_values(["utterance", "seed", "candidate"])
-    widest = widest[widest.groupby("search").cumcount() < n]
-    widest = widest[widest.groupby("search")["candidate"].transform("size") == n]
-    if widest.empty:
-        raise UserError(f"no search of {spec} drew {n} candidates: nothing to predict from")
-    key, value = (one.of(widest).reshape(-1, n) for one in (searched, measure))
-    order = np.argsort(widest["rank"].to_numpy().reshape(-1, n), axis=1, kind="stable").astype(np.int64)
-    searches = widest.groupby(["utterance", "seed"], sort=True).size().index
+    rules = {str(spec): searched_by(frame, spec) for spec in sorted(top["spec"].unique())}
+    known = {spec: one for spec, one in rules.items() if one is not None}
+    if not known:
+        raise UserError(
+            f"{next(iter(rules))} does not say by which metric it selects: sweep with select=wer,sim, say"
+        )
+    wanted = [spec for spec, one in known.items() if measure is not None and one.metric == measure.metric]
+    spec = next(iter(wanted or known))
+    series = top.loc[top["spec"] == spec, "series"].min()
+    return Widest(own[own["series"] == series], spec, int(top["n"].iloc[0]), known[spec])
+
+
+def draws(found: Widest, measure: Measure) -> Draws:
+    """The candidates as draws, without searches that a budget stopped, and without what was drawn beyond N.
+
+    Raises UserError where no search drew N candidates, and for a judge of too few winners.
+    """
+    import pandas
+
+    n, sign = found.n, -1.0 if found.searched.higher else 1.0
+    rows = found.rows[found.rows["n"] == n].sort_values(["utterance", "seed", "candidate"])
+    rows = rows[rows.groupby("search").cumcount() < n]
+    rows = rows[rows.groupby("search")["candidate"].transform("size") == n]
+    if rows.empty:
+        raise UserError(f"no search of {found.spec} drew {n} candidates: nothing to predict from")
+    key, value = (one.of(rows).reshape(-1, n) for one in (found.searched, measure))
+    order = np.argsort(rows["rank"].to_numpy().reshape(-1, n), axis=1, kind="stable").astype(np.int64)
+    searches = rows.groupby(["utterance", "seed"], sort=True).size().index
     utterance = pandas.factorize(searches.get_level_values("utterance"))[0].astype(np.int64)
-    sign = -1.0 if searched.higher else 1.0
     if np.isfinite(value).all():
-        return Draws(sign * key, order, utterance, value), spec, seconds
-    series = own[(own["series"] == widest["series"].iloc[0]) & own["winner"]]
+        return Draws(sign * key, order, utterance, value)
+    winners = found.rows[found.rows["winner"]]
     judged = {
-        int(k): cell.set_index(["utterance", "seed"]).reindex(searches).pipe(measure.of)
-        for k, cell in series.groupby("n")
+        int(k): measure.of(cell.set_index(["utterance", "seed"]).reindex(searches))
+        for k, cell in winners.groupby("n")
     }
     judged = {k: column for k, column in judged.items() if np.isfinite(column).all()}
     if len(judged) < 3 or n not in judged:
         raise UserError(f"{measure.by} judged too few of the winners to predict its values: sweep more N")
-    return Draws(sign * key, order, utterance, None, judged), spec, seconds
-
-
-def _spec_by(widest: pandas.DataFrame, measure: Measure) -> str:
-    """Of several rules the one that goes by the measure's metric first."""
-    specs = sorted(widest["spec"].unique())
-    for spec in specs:
-        searched = searched_by(widest, spec)
-        if searched is not None and searched.metric == measure.metric:
-            return str(spec)
-    return str(specs[0])
+    return Draws(sign * key, order, utterance, None, judged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,6 +327,7 @@ class Prediction:
     model that is used, then of the others. replicates: the same of bootstrap samples of the utterances."""
 
     measure: Measure
+    searched: Measure
     spec: str
     drawn: int
     utterances: int
@@ -326,6 +337,10 @@ class Prediction:
     replicates: tuple[tuple[Draws, Model], ...]
     draws: Draws
     seconds_per_candidate: float
+
+    @property
+    def kind(self) -> str:
+        return self.model.kind
 
     def at(self, n: int) -> Interval:
         """Best-of-N: by sub-sampling where so many were drawn, else by the model."""
@@ -368,10 +383,10 @@ def predict(frame: pandas.DataFrame, measure: Measure, *, seed: int = 0) -> Pred
 
     Raises UserError for a table from which nothing can be predicted.
     """
-    found, spec, seconds = draws(frame, measure)
+    source = widest(frame, measure)
+    found = draws(source, measure)
     sign = -1.0 if measure.higher else 1.0
-    searched = searched_by(frame, spec)
-    own = searched is not None and searched.column == measure.column
+    own = source.searched.column == measure.column
     kinds = ["normal", "levels" if own else "share"]
     if (found.key == found.key.min()).mean() >= FLOOR:
         kinds.reverse()
@@ -382,9 +397,12 @@ def predict(frame: pandas.DataFrame, measure: Measure, *, seed: int = 0) -> Pred
     checks = tuple(_check(kind, found, picks, found.n // 2, sign) for kind in kinds)
     kind = kinds[0]
     replicates = tuple((one, fit(one, kind, sign)) for one in picks)
+    run = source.rows[source.rows["n"] == source.n]
+    each = run["wall"] / run.groupby("search")["candidate"].transform("size")
     return Prediction(
         measure,
-        spec,
+        source.searched,
+        source.spec,
         found.n,
         found.utterances,
         len(found.key),
@@ -392,7 +410,7 @@ def predict(frame: pandas.DataFrame, measure: Measure, *, seed: int = 0) -> Pred
         checks,
         replicates,
         found,
-        seconds,
+        float(each.mean()),
     )
 
 
