@@ -216,11 +216,17 @@ def _keys(schema: Any, path: tuple[int | str, ...]) -> list[str]:
     for key in path:
         field = {field.alias or name: field for name, field in schema.model_fields.items()}.get(key)
         kind = None if field is None else field.annotation
-        parts = (kind, *getattr(kind, "__args__", ()))
         schema = next(
-            (part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), schema
+            (part for part in _parts(kind) if isinstance(part, type) and issubclass(part, BaseModel)), schema
         )
     return sorted(field.alias or name for name, field in schema.model_fields.items())
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """A type and all that it is made of: `list[A | B]`, `A | B`, A, B."""
+    yield kind
+    for part in getattr(kind, "__args__", ()):
+        yield from _parts(part)
 
 
 def _wanted(problem: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
@@ -27,13 +27,22 @@ from verifiers.base import Score
 
 Steps: TypeAlias = Generator[Future[Any], Any, Any]
 """Yields futures and is sent what they hold."""
+Heard: TypeAlias = Callable[[Choice], Collection[int]]
+"""Which candidates of a choice the judges hear, by their places in it."""
+
+
+def all_candidates(choice: Choice) -> Collection[int]:
+    """The judges hear every candidate."""
+    return range(len(choice.beams))
 
 
 class RequestSearch:
     """A search that waits for `pending`: `advance` hands over what that holds, until there is a result.
 
     directions: of every metric by name and every judge by spec, whether higher is better. models: for the
-    manifest. Whatever the first step raises is raised here.
+    manifest. heard: the candidates that the judges are asked about.
+
+    Whatever the first step raises is raised here.
     """
 
     def __init__(
@@ -46,6 +55,7 @@ class RequestSearch:
         directions: Mapping[str, bool],
         models: Mapping[str, Any],
         budget: Budget = NO_LIMIT,
+        heard: Heard = all_candidates,
     ) -> None:
         self.request = request
         self.strategy = strategy
@@ -54,6 +64,7 @@ class RequestSearch:
         self.directions = directions
         self.models = models
         self.budget = budget
+        self.heard = heard
         self.trace: list[Step] = []
         self._complete: dict[str, Beam] = {}  # by node
         self._running: Beams = ()  # left unfinished by the last extension
@@ -90,9 +101,12 @@ class RequestSearch:
                 yield self.session.judge((), judge)
             choice = yield from self._choose()
             waveforms = yield self.session.waveforms(choice.beams)
-            judged = {}
+            judged: dict[int, dict[str, Score]] = {number: {} for number in range(len(choice.beams))}
+            heard = sorted(set(self.heard(choice)))
             for judge in self.judges:
-                judged[judge] = yield self.session.judge(choice.beams, judge)
+                scores = yield self.session.judge(tuple(choice.beams[number] for number in heard), judge)
+                for number, score in zip(heard, scores, strict=True):
+                    judged[number][judge] = score
             return self._result(choice, waveforms, judged)
         finally:
             self.session.close()
@@ -244,7 +258,8 @@ class RequestSearch:
         began = time.perf_counter()
         answer = yield self.session.answer(ask, self._until)
         now = time.perf_counter()
-        self.trace.append(step_of(ask, answer, began - self._began, now - began))
+        step = step_of(ask, answer, began - self._began, now - began)
+        self.trace.append(replace(step, spent=self.session.ledger.copy()))
         if isinstance(ask, Extend):
             self._complete |= {node_id(beam): beam for beam in answer if beam.finished}
             self._running = tuple(beam for beam in answer if not beam.finished)
@@ -253,7 +268,7 @@ class RequestSearch:
         return answer
 
     def _result(
-        self, choice: Choice, waveforms: Sequence[Any], judged: Mapping[str, Sequence[Score]]
+        self, choice: Choice, waveforms: Sequence[Any], judged: Mapping[int, Mapping[str, Score]]
     ) -> SearchResult:
         self.session.ledger.close(choice.beams)
         ranks = {number: rank for rank, number in enumerate(choice.ranking)}
@@ -265,7 +280,7 @@ class RequestSearch:
                 tokens=beam.tokens,
                 waveform=waveforms[number],
                 scores={name: scores[number] for name, scores in choice.scores.items()},
-                judged={judge: scores[number] for judge, scores in judged.items()},
+                judged=judged[number],
                 cut_off=beam.cut_off,
             )
             for number, beam in enumerate(choice.beams)

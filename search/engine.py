@@ -11,7 +11,7 @@ from llasa_core.errors import UserError
 from llasa_core.request import Request
 from search.backends.base import Backend, Progress, no_progress
 from search.cost.budget import NO_LIMIT, Budget
-from search.driver import RequestSearch
+from search.driver import Heard, RequestSearch, all_candidates
 from search.models import ModelSpec
 from search.preflight import check_target
 from search.results.result import SearchResult
@@ -97,13 +97,15 @@ class Searcher:
         budget: Budget = NO_LIMIT,
         in_flight: int | None = None,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
+        heard: Heard = all_candidates,
     ) -> Generator[SearchResult | Failure, None, None]:
         """Searches many requests, `in_flight` at a time, in shared batches; yields each outcome once it is
         known.
 
         in_flight: by default as many as keep the models busy (8; with Ray, 8 for each actor).
         An outcome does not depend on the other requests, and a request that fails ends no other. `requests`
-        is read as room comes free. Leaving the loop early (also by Ctrl-C) stops what is under way.
+        is read as room comes free. heard: the candidates that the judges are asked about. Leaving the loop
+        early (also by Ctrl-C) stops what is under way.
         """
         if in_flight is None:
             in_flight = self.backend.in_flight
@@ -118,7 +120,7 @@ class Searcher:
         try:
             while True:
                 while len(waiting) < in_flight and (request := next(rest, None)) is not None:
-                    begun = self._begin(request, strategy, budget, progress(request))
+                    begun = self._begin(request, strategy, budget, progress(request), heard)
                     if isinstance(begun, Failure):
                         yield begun
                     else:
@@ -139,7 +141,7 @@ class Searcher:
             self.backend.drop()
 
     def _begin(
-        self, request: Request, strategy: Strategy, budget: Budget, progress: Progress
+        self, request: Request, strategy: Strategy, budget: Budget, progress: Progress, heard: Heard
     ) -> RequestSearch | Failure:
         try:
             if self.spec is not None:
@@ -152,6 +154,7 @@ class Searcher:
                 directions=self.backend.directions,
                 models=self.models,
                 budget=budget,
+                heard=heard,
             )
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this request's alone)
             return Failure(request, error)

@@ -14,10 +14,10 @@ from typing import Any
 import click
 import torch
 
+from experiments.bench.speech import held_out_requests
 from experiments.bench.timing import Ratio, tell, timed
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
 from experiments.programs import COUNT, guarded
-from experiments.studies.study import requests
 from llasa_core.errors import UserError
 from llasa_core.presets import find_preset
 from llasa_core.request import Request
@@ -42,7 +42,7 @@ def compare(
     actors: int, threads: int, *, pairs: int, utterances: int, n: int, in_flight: int, preset: str, seed: int
 ) -> None:
     """Prints the median ratio of the pairs, time by actors over time here, and its bootstrap interval."""
-    wanted = requests((pairs + 1) * utterances, seed)
+    wanted = held_out_requests((pairs + 1) * utterances, seed)
     spec = f"best-of-n?n={n}&select=wer,sim"
     ratios = []
     with (

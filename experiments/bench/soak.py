@@ -22,10 +22,10 @@ from typing import Any
 
 import click
 
+from experiments.bench.speech import held_out_requests
 from experiments.bench.timing import tell
 from experiments.nano.data.corpus import HELD_OUT_SENTENCES
 from experiments.programs import COUNT, Positive, guarded
-from experiments.studies.study import requests
 from search.backends.ray.backend import RayBackend
 from search.backends.ray.options import RayOptions
 from search.engine import Searcher
@@ -112,7 +112,7 @@ class Options:
 def search_all(searcher: Searcher, options: Options, told: Callable[[int], None]) -> dict[str, object]:
     """By text, the tokens of every candidate, or the error. told: is called with how many are done."""
     found: dict[str, object] = {}
-    wanted = requests(options.utterances, options.seed)
+    wanted = held_out_requests(options.utterances, options.seed)
     for outcome in searcher.run_many(wanted, options.strategy, in_flight=options.in_flight):
         found[outcome.request.text] = (
             [candidate.tokens for candidate in sorted(outcome.candidates, key=lambda c: c.rank)]

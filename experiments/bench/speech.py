@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from experiments.documents import read_lines
+from experiments.nano.data.corpus import HELD_OUT_SENTENCES
+from experiments.nano.data.texts import held_out_sentences
 from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
@@ -18,6 +20,8 @@ SENTENCES = Path(__file__).with_name("sentences.txt")
 """Natural sentences of everyday English; no template made them, and nothing was trained on them."""
 HUMAN = ("beckett", "clone-test", "endgame_nagg_nell", "two_cities")
 """Recordings of the package moonshine-voice (MIT): four voices."""
+TEXT_SEED = 1
+"""Of the sentences that the nano recipe keeps out of its training texts."""
 SHORTEST = 1.0
 """Seconds of a piece of a recording."""
 
@@ -29,6 +33,23 @@ def requests(count: int, seed: int, source: Path = SENTENCES) -> list[Request]:
     if not texts:
         raise UserError(f"--sentences {source} holds no sentence: give a file with one a line")
     return list(islice(_endless(texts, seed), count))
+
+
+def held_out_requests(count: int, seed: int) -> list[Request]:
+    """The first held-out sentences of the first nano family, with the shipped voice prompts in turn."""
+    voices = shipped_voices()
+    prompts = [read_audio(voice.path) for voice in voices]
+    sentences = held_out_sentences(HELD_OUT_SENTENCES, TEXT_SEED)[:count]
+    return [
+        Request(
+            text,
+            prompt_audio=prompts[k % len(voices)],
+            prompt_text=voices[k % len(voices)].text,
+            seed=seed,
+            id=text,
+        )
+        for k, text in enumerate(sentences)
+    ]
 
 
 def _endless(texts: list[str], seed: int) -> Iterator[Request]:

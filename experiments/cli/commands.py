@@ -19,6 +19,8 @@ COMMANDS = {
     "synth": "speak a text: N candidates, the verifiers keep the best",
     "run": "speak many texts into a folder; goes on where it was stopped",
     "replay": "make a result again: from --json, or from the folder of a run",
+    "sweep": "search a grid of strategies and widths over many texts: one table of all candidates",
+    "distil": "make training data of a sweep: what the search found, for SFT and preference training",
     "score": "judge audio files against a text, a voice or an emotion",
     "study": "what a sweep shows: tables, figures, a page with examples to listen to",
     "predict": "which N a target needs, from the candidates of a sweep",

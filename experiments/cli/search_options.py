@@ -51,7 +51,7 @@ def search() -> Decorator[Any]:
         is_eager=True,
         callback=_take_recipe,
     )
-    options = [*_search(), *_models(), *_sampling(), *_ray()]
+    options = [*_search(), *_models(), *_sampling(), *ray_parameters()]
     return lambda function: recipe(bundled("search", _search_options, options)(function))
 
 
@@ -128,7 +128,8 @@ def _sampling() -> list[Decorator[Any]]:
     ]
 
 
-def _ray() -> list[Decorator[Any]]:
+def ray_parameters() -> list[Decorator[Any]]:
+    """The options of Ray; `ray_options` takes their values."""
     ray, count = partial(option, group="ray"), Whole(0, ActorsType.most)
     timeout = f"an actor that has not answered for so long is started anew (default {RAY.timeout:g})"
     return [

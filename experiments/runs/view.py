@@ -60,6 +60,7 @@ class RunView:
 
     total: texts of the run; done, failed: how many of them an earlier process did. metrics: by name of a
     verifier or spec of a judge, whether higher is better. workers: as `RayBackend.workers`, a row for each.
+    work: of all texts that are to do, where they differ in it; the time left is told by it.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class RunView:
         metrics: Mapping[str, bool],
         workers: Callable[[], Sequence[Mapping[str, object]]] = list,
         *,
+        work: float | None = None,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,7 +80,8 @@ class RunView:
         self._console = console or Terminal(stderr=True)
         self._clock = clock
         self._began = self._told = clock()
-        self._before = done + failed
+        self._work = float(total - done - failed) if work is None else work
+        self._worked = 0.0
         self._candidates = self._tokens = 0
         self._running: dict[str, int] = {}
         self._workers, self._rows = workers, workers()
@@ -95,8 +98,9 @@ class RunView:
 
         return report
 
-    def finished(self, result: SearchResult) -> None:
+    def finished(self, result: SearchResult, work: float = 1.0) -> None:
         self.done += 1
+        self._worked += work
         self._running.pop(result.request.id, None)
         self._candidates += len(result.candidates)
         self._tokens += result.ledger.tokens_generated
@@ -105,9 +109,10 @@ class RunView:
                 self.tallies[name].add(score.value)
         self._tell()
 
-    def lost(self, id: str) -> None:
+    def lost(self, id: str, work: float = 1.0) -> None:
         """A text that failed."""
         self.failed += 1
+        self._worked += work
         self._running.pop(id, None)
         self._tell()
 
@@ -121,8 +126,8 @@ class RunView:
             parts.append(f"{self.failed} failed")
         parts.append(f"{self._candidates + sum(self._running.copy().values())} candidates")
         parts.append(f"{self._tokens / seconds:,.0f} tokens/s")
-        if self._before < ended < self.total:
-            left = seconds / (ended - self._before) * (self.total - ended)
+        if self._worked and ended < self.total:
+            left = seconds / self._worked * (self._work - self._worked)
             parts.append(f"about {_clock_time(left)} left")
         return ", ".join(parts)
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from experiments.studies.table import columns, parts
 from llasa_core.errors import UserError
+from search.strategies.base import Strategy
+from search.strategies.best_of_n import BestOfN
 from verifiers.base import Score
 from verifiers.selection.consensus import Consensus
 from verifiers.selection.parse import Cascade, parse_selection
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     import pandas
 
 STRATEGY = "best-of-n"
+
+
+def nests(strategy: Strategy) -> bool:
+    """Whether the candidates of a smaller N are the first ones, and a choice among them depends on nothing
+    else."""
+    return isinstance(strategy, BestOfN) and strategy.wide == 1 and _by_scores(strategy.selection)
 
 
 def subsample(frame: pandas.DataFrame, n: int, select: str) -> pandas.DataFrame:
@@ -36,7 +44,8 @@ def subsample(frame: pandas.DataFrame, n: int, select: str) -> pandas.DataFrame:
     looks at more than each candidate's scores; VerifierError for one that cannot be read.
     """
     selection = parse_selection(select, frame.attrs["directions"])
-    check_selection(selection)
+    if not _by_scores(selection):
+        raise UserError(f"{select}: a cascade or a consensus looks at more than the scores: run it by itself")
     runs = frame[frame["subsampled"] == 0]
     wrong = runs[~runs["spec"].str.startswith(STRATEGY)]
     if len(wrong) or not len(runs):
@@ -54,13 +63,10 @@ def subsample(frame: pandas.DataFrame, n: int, select: str) -> pandas.DataFrame:
     return found
 
 
-def check_selection(selection: Selection) -> None:
-    """Raises UserError for a selection that is no function of each candidate's scores."""
+def _by_scores(selection: Selection) -> bool:
+    """Whether the selection looks at nothing but the value of each score."""
     rule = selection.rule if isinstance(selection, ConstraintFirst) else selection
-    if isinstance(rule, Consensus | Cascade):
-        raise UserError(
-            f"{selection.spec}: a cascade or a consensus depends on all candidates, and is run by itself"
-        )
+    return not isinstance(rule, Consensus | Cascade)
 
 
 def scores_of(rows: pandas.DataFrame, metric: str) -> list[Score]:

@@ -85,6 +85,12 @@ class Ledger:
             else:
                 setattr(self, item.name, mine + more)
 
+    def copy(self) -> Ledger:
+        """What is counted by now; this ledger counts on without it."""
+        found = Ledger()
+        found.add(self)
+        return found
+
     def drained(self) -> Ledger:
         """What was counted since the last time; this ledger begins anew."""
         taken, fresh = Ledger(), Ledger()

@@ -4,10 +4,11 @@ to."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, rewound
+from search.cost.ledger import Ledger
 from verifiers.base import Score
 
 
@@ -18,7 +19,8 @@ def node_id(beam: Beam) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One ask and its answer. at, seconds: wall time since the search began, and of this ask.
+    """One ask and its answer. at, seconds: wall time since the search began, and of this ask. spent: all that
+    the search had spent when it had the answer.
 
     An "extend" has one entry in ``nodes`` for each beam that it continued, a "measure" one in ``scores``;
     other asks need no model and leave nothing to look at.
@@ -32,6 +34,7 @@ class Step:
     verifier: str = ""
     partial: bool = False
     scores: tuple[dict[str, Any], ...] = ()
+    spent: Ledger = field(default_factory=Ledger)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; what an ask does not have is left out."""

@@ -20,7 +20,6 @@ PROGRAMS = {
     "bench.ray": "bench.ray",
     "bench.soak": "bench.soak",
     "bench.window": "bench.window",
-    "studies.study": "studies.study",
     "nano": "nano.__main__",
     "nano.evaluate.verifiers": "nano.evaluate.verifiers",
     "nano.evaluate.emotion": "nano.evaluate.emotion",
@@ -96,7 +95,7 @@ def test_every_module_can_be_imported_without_the_extras() -> None:
         for package in packages
         for path in sorted((root / package).rglob("*.py"))
     ]
-    assert {"experiments.studies.study", "experiments.bench.soak", "experiments.nano.data.units"} <= set(
+    assert {"experiments.studies.sweep", "experiments.bench.soak", "experiments.nano.data.units"} <= set(
         names
     )
     code = (

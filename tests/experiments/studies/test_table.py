@@ -113,8 +113,8 @@ def test_speech_that_cannot_be_judged_never_wins() -> None:
         (5, "wer", {}, "n=5: the searches have 4 candidates, so give from 1 to 4"),
         (0, "wer", {}, "n=0"),
         (2, "wer", {"spec": "beam?beams=2"}, "candidates nest in best-of-n alone"),
-        (2, "consensus(wer)", {}, "depends on all candidates"),
-        (2, "keep(sim=0.5),wer", {}, "depends on all candidates"),
+        (2, "consensus(wer)", {}, "looks at more than the scores"),
+        (2, "keep(sim=0.5),wer", {}, "looks at more than the scores"),
         (2, "wr", {}, "did you mean 'wer'"),
     ],
 )
