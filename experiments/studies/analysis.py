@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from experiments.studies.curves import EqualCompute, Line, Point, equal_compute, lines
+from experiments.studies.curves import EqualCompute, Line, Point, base_of, equal_compute, lines
 from experiments.studies.diversity import Diversity, diversity
 from experiments.studies.hacking import Hacking, hacking
-from experiments.studies.measures import Measure, measures
+from experiments.studies.measures import WORDS, Measure, measures, searched_by
 from experiments.studies.power import Spread, spread
 from experiments.studies.predict import Prediction, predict
 from llasa_core.errors import UserError
@@ -68,23 +68,38 @@ class Analysis:
         found = [(line, line.at(self.common_width)) for line in self.lines]
         return [(line, point) for line, point in found if point is not None]
 
+    @cached_property
+    def base(self) -> Line | None:
+        """The best-of-N that others are compared with: one that was run, by words where there are several."""
+        run = set(self.frame.loc[self.frame["subsampled"] == 0, "series"])
+        found = [line for line in self.lines if line.is_base and line.series in run]
+        return min(found, key=lambda line: not self._by_words(line), default=None)
+
+    def _by_words(self, line: Line) -> bool:
+        one = searched_by(self.frame, line.widest.spec)
+        return one is not None and one.kind == WORDS
+
     def switches(self) -> list[tuple[str, float, Point]]:
         """Points at the common width by the seconds for which beams are pruned: 0 for best-of-N, those of
         partial PRM, infinity for beam search to the end; none without two times of partial PRM."""
+        common = self.at_common_width()
+        partial = [(line, point) for line, point in common if point.spec.partition("?")[0] == SWITCHED]
         found = []
-        for line, point in self.at_common_width():
-            kind = point.spec.partition("?")[0]
-            if kind == SWITCHED:
-                seconds = float(line.option("seconds", "2"))
-                found.append((f"{seconds:g}", seconds, point))
-            elif line.is_base:
-                found.append(("0\n(best-of-N)", 0.0, point))
-            elif kind == BEAM:
-                found.append(("to the end\n(beam)", float("inf"), point))
-        times = [seconds for _, seconds, _ in found]
-        partial = {seconds for seconds in times if 0 < seconds < float("inf")}
-        if len(partial) < 2 or len(set(times)) < len(times):
-            return []
+        for line, point in partial:
+            seconds = float(line.option("seconds", "2"))
+            found.append((f"{seconds:g}", seconds, point))
+        if len({seconds for _, seconds, _ in found}) < max(2, len(found)):
+            return []  # one time alone, or lines that differ otherwise
+        first = partial[0][0]
+        base = base_of(first, self.lines)
+        found += [(f"0\n({line.name})", 0.0, point) for line, point in common if line is base]
+        beams = [
+            (line, point)
+            for line, point in common
+            if point.spec.partition("?")[0] == BEAM and line.preset == first.preset
+        ]
+        beams.sort(key=lambda one: one[0].option("select") != first.option("select"))
+        found += [(f"to the end\n({line.name})", float("inf"), point) for line, point in beams[:1]]
         return sorted(found, key=lambda one: one[1])
 
     @cached_property
@@ -119,7 +134,7 @@ class Analysis:
     @cached_property
     def paired(self) -> list[Paired]:
         """Each line at the common width beside best-of-N of that width, by each quality."""
-        base = next((line for line in self.lines if line.is_base), None)
+        base = self.base
         if base is None:
             return []
         found = []
@@ -132,10 +147,9 @@ class Analysis:
         return found
 
     def noise(self, measure: Measure) -> Spread | None:
-        """Of the first line at the common width, from utterance to utterance and from seed to seed."""
-        line = next((line for line, _ in self.at_common_width()), None)
-        values = None if line is None else self._winners(line, measure).dropna()
-        return spread(values) if values is not None and len(values) > 1 else None
+        """Of best-of-N, or the first line, at the common width: from text to text and from seed to seed."""
+        values = self._winners(self.base or self.lines[0], measure).dropna()
+        return spread(values) if len(values) > 1 else None
 
     def _winners(self, line: Line, measure: Measure) -> pandas.Series:
         """By utterance and seed, at the common width."""

@@ -52,7 +52,7 @@ class Example:
 def examples(found: Analysis, folder: Path, decode: Decode | None) -> tuple[Measure, list[Example]]:
     """Of the widest best-of-N that was run, or of the first line: with the measure that they are chosen by,
     held-out word errors where all candidates have them."""
-    line = next((line for line in found.lines if line.is_base), found.lines[0])
+    line = found.base or found.lines[0]
     rows = found.frame[(found.frame["series"] == line.series) & (found.frame["subsampled"] == 0)]
     rows = rows[rows["n"] == rows["n"].max()]
     by = _chosen_by(found, rows)

@@ -120,6 +120,22 @@ def test_panels_are_drawn_for_both_grounds(found: Analysis) -> None:
     assert "<text" in light
 
 
+def test_of_two_rules_over_the_same_candidates_the_run_by_words_is_the_base(tmp_path: Path) -> None:
+    """As a sweep writes them: best-of-N by similarity is sub-sampled from that by WER."""
+    rows = []
+    for number in range(6):
+        common = {"utterance": f"u{number}", "wer": [0.3, 0.1], "sim": [0.9, 0.2], "judge": [0.3, 0.2]}
+        rows += search(**common, strategy="best-of-n (wer)", spec="best-of-n?n=2&select=wer,sim")
+        derived = search(**common, strategy="best-of-n (sim)", spec="best-of-n?n=2&select=sim")
+        rows += [{**row, "subsampled": 2} for row in derived]
+    found = Analysis(frame(rows))
+    assert found.base is not None and found.base.strategy == "best-of-n (wer)"
+    _, shown = examples(found, tmp_path, decode)
+    assert shown[0].note.startswith("best-of-n (wer)")
+    assert {one.name for one in found.paired} == {"best-of-n (sim)"}
+    assert "Scaling study" in render(found, tmp_path, None)
+
+
 def test_what_no_point_beats() -> None:
     assert undominated([(0.1, 0.5), (0.2, 0.4), (0.3, 0.9), (0.05, 0.2)]) == [
         (0.05, 0.2),
