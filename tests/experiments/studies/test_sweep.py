@@ -65,7 +65,7 @@ def test_sub_sampled_best_of_4_is_a_direct_run_of_best_of_4(folder: Path) -> Non
             assert set(own["tokens_generated"]) == {ledger.tokens_generated}
             assert set(own["tokens_prefilled"]) == {ledger.tokens_prefilled}
             assert set(own["flops:generator"]) == {ledger.flops["generator"]}
-            assert set(own["flops:verifier sim"]) == {pytest.approx(ledger.flops["verifier sim"], rel=1e-9)}
+            assert own["flops:verifier sim"].iloc[0] == pytest.approx(ledger.flops["verifier sim"], rel=1e-9)
             # recogniser and codec pad the candidates of a batch to the longest, and a batch is a round here
             assert own["flops"].iloc[0] == pytest.approx(sum(ledger.flops.values()), rel=0.05)
 

@@ -1,4 +1,4 @@
-"""A real sweep, killed at random moments and gone on with: its table is that of one process, byte for byte."""
+"""A real sweep, killed at random moments: gone on with, its table is that of one process, byte for byte."""
 
 import random
 import signal
