@@ -79,9 +79,9 @@ def bootstrap_ratio(
     return Interval(float(data.sum() / weights.sum()), float(low), float(high), int(data.size), level)
 
 
-def wilson(count: int, n: int, *, level: float = 0.95) -> Interval:
+def wilson(count: float, n: int, *, level: float = 0.95) -> Interval:
     """The share `count / n` with its Wilson score interval, which is sound for rare events too: of no failure
-    among 100 it goes to 0.037.
+    among 100 it goes to 0.037. The count of items that are means of several trials need not be whole.
 
     Raises VerifierError for no items, or a count that is not from 0 to n.
     """

@@ -71,7 +71,7 @@ def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ("llasa-search s", {"synth", "score", "sweep"}),
+        ("llasa-search s", {"synth", "score", "study", "sweep"}),
         ("llasa-search synth x --preset l", {"llasa-1b", "llasa-3b", "llasa-8b"}),
         ("llasa-search synth x --strategy b", {"best-of-n", "beam"}),
         ("llasa-search run x --recipe n", {"narration"}),

@@ -26,7 +26,7 @@ from verifiers.base import Score
 from verifiers.shared.wer import word_errors
 
 TEXT = "The old clock on the kitchen wall had stopped at seven again"
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "source"}
 
 
 class Page(HTMLParser):
