@@ -22,6 +22,7 @@ COMMANDS = {
     "score": "judge audio files against a text, a voice or an emotion",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",
+    "narrate": "list a book's chapters, write the text that will be spoken",
     "completion": "print the script that completes commands and options in a shell",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
