@@ -19,16 +19,16 @@ EXAMPLES = """\
   the chapters of a book, how long each takes to say, and what is left out:
     llasa-search narrate book.epub --list
   what will be spoken, to be edited, and what the edited text differs in from the book:
-    llasa-search narrate book.epub --chapters 2-4 --text book.txt
+    llasa-search narrate book.epub --chapters 2-4 --text-file book.txt
     llasa-search narrate book.txt --list
 """
 
 
 @click.command(cls=Command, examples=EXAMPLES)
-@click.argument("book", type=FileType(), help="a .txt, .md, .epub or .docx, or a file that --text wrote")
+@click.argument("book", type=FileType(), help="a .txt, .md, .epub or .docx, or a file that --text-file wrote")
 @option("--list", None, "print the chapters, and what is left out", group="outputs", into="listed")
 @option(
-    "--text FILE",
+    "--text-file FILE",
     FileType(),
     "write what will be spoken; edit it, and give it as the BOOK",
     group="outputs",
@@ -68,7 +68,7 @@ def command(
     Every word of the book is spoken, or left out and said: footnotes, page numbers, tables, pictures.
     """
     if not listed and to is None:
-        raise UserError("nothing to do: give --list, or --text FILE to write what will be spoken")
+        raise UserError("nothing to do: give --list, or --text-file FILE to write what will be spoken")
     check_extra()
     from experiments.cli import narrate_report as report
     from experiments.narration.chunks import Packing, chunks
@@ -81,7 +81,7 @@ def command(
     entries = () if lexicon is None else read_lexicon(lexicon)
     file = regular_file(book, "BOOK", cure="give a book as .txt, .md, .epub or .docx")
     if to is not None:
-        check_outputs([Destination("--text", to)], {"BOOK": file, "--lexicon": lexicon})
+        check_outputs([Destination("--text-file", to)], {"BOOK": file, "--lexicon": lexicon})
     given = open_book(file, language)
     chosen = chosen_chapters(given.book, numbers)
     found = chunks(given.book, Packing.of(pace_of(found_preset), paper=paper_chunks), entries)

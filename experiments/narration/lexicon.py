@@ -64,7 +64,8 @@ class Entry:
         try:
             found = regex.compile(body, regex.V1 if self.case else regex.V1 | regex.IGNORECASE)
             empty = found.search("", timeout=SLOWEST) is not None
-            found.sub(self.say if self.pattern else "", "")  # a group that the pattern lacks
+            if self.pattern:
+                regex.compile(f"(?:{body})|", regex.V1).sub(self.say, "")  # a group that the pattern lacks
         except (regex.error, IndexError) as error:
             raise UserError(f"{self.place}: the pattern {self.word!r} is none ({error}): repair it") from None
         if empty:

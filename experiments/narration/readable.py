@@ -40,7 +40,7 @@ def check_readable(chunks: Sequence[Chunk], alphabet: Alphabet) -> None:
         raise UserError(
             f"the model cannot read {named}: {word!r} in chapter {chunk.chapter}, "
             f"{beginning(chunk.written)!r}{more}; "
-            f"respell them in a --lexicon, or edit them in the file of --text"
+            f"respell them in a --lexicon, or edit them in the file of --text-file"
         )
 
 

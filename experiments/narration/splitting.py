@@ -41,7 +41,7 @@ def split_sentence(sentence: str, most: float, measure: Callable[[str], float], 
 def split_near(text: str, count: int, sentences: Sequence[str], language: str) -> list[str]:
     """At most `count` parts of about equal length that together are the text, cut at the best places near the
     equal ones. sentences: those of the text, whose ends are the best places of all. A cut within what is
-    spoken as one thing ("Jan. 3rd, | 2021") is not made where another is at hand."""
+    spoken as one thing ("3 | km") is not made where another is at hand."""
     parts: list[str] = []
     ends = _ends(text, sentences)
     start = 0

@@ -180,7 +180,7 @@ def _chapters(lines: Sequence[str], name: str) -> tuple[Chapter, ...]:
             elif sentences:
                 sentences[-1] = f"{sentences[-1]} {text}"
     if not any(paragraphs):
-        raise UserError(f"{name} holds no words to speak: write it again with --text")
+        raise UserError(f"{name} holds no words to speak: write it again with --text-file")
     return tuple(
         Chapter(number, title, tuple(found))
         for number, (title, found) in enumerate(zip(titles, paragraphs, strict=True), 1)

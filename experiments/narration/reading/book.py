@@ -160,7 +160,7 @@ def _paragraphs(blocks: Sequence[Block], code: str, place: str) -> Iterator[Para
             raise UserError(
                 f"{place} holds {code_point}, which is no character: write the book again as UTF-8"
             )
-        found = tuple(sentences(text, code))
+        found = (text,) if block.level else tuple(sentences(text, code))
         if (longest := max(found, key=len)) and len(longest) > LONGEST:
             raise UserError(
                 f"{place} has {len(longest):,} characters without the end of a sentence, from "

@@ -19,6 +19,8 @@ from llasa_core.errors import UserError, first_line
 from llasa_core.paths import shown
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_RULE = "{urn:schemas-microsoft-com:office:office}hr"
+"""Of a drawn line: it is a rule between sections."""
 _TEXTS = (f"{_W}t", f"{_W}delText")
 _ASIDE = {
     "footnotes": Reason.FOOTNOTE,
@@ -37,7 +39,7 @@ _LEFT_OUT = {
     "moveFrom": Reason.DELETED,
     "oMath": Reason.FORMULA,
     "rt": Reason.READING,
-    "fallback": Reason.HIDDEN,
+    "Fallback": Reason.HIDDEN,
 }
 _BY_STYLE = {
     **dict.fromkeys(("caption", "image caption", "captioned figure", "figure"), Reason.PICTURE),
@@ -113,7 +115,10 @@ def _paragraph(element: Any, styles: dict[str, str]) -> Block:
     if reason := Reason.CONTENTS if name.startswith("toc ") else _BY_STYLE.get(name):
         return Block(tuple(Piece(one.text, one.reason or reason) for one in pieces))
     level = int(name[-1]) if name.startswith("heading ") and name[-1].isdigit() else int(name == "title")
-    return Block(pieces, level)
+    section = any(one.get(_RULE) for one in element.iterfind(f".//{_W}pict/*"))
+    if section:
+        pieces = tuple(one for one in pieces if one.text.strip())
+    return Block(pieces, level, section)
 
 
 def _pieces(element: Any) -> Iterator[Piece]:

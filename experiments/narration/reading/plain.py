@@ -20,7 +20,7 @@ TEXT_BYTES = 64 * 2**20
 _HEADING = regex.compile(
     r"(?:(?:chapter|part|book|canto|act|letter)\s+(?:\d{1,4}|[ivxlcdm]{1,8}|"
     r"(?:the\s+)?(?:first|second|third|last|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)\w*[-\s]?)?"
-    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)?))(?:\b.*)?"
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)?))(?P<rest>\b.*)?"
     r"|(?:prologue|epilogue|preface|foreword|introduction|afterword|interlude)[.:]?"
     r"|第\s?[0-9〇零一二三四五六七八九十百千两]+\s?[章回节卷部篇].*|序[章言]|前言|尾声|后记|楔子)",
     regex.IGNORECASE,
@@ -28,6 +28,8 @@ _HEADING = regex.compile(
 _PART_HEADING = regex.compile(r"[IVXLC]{1,7}\.?|(?:[IVXLC]{1,7}\.\s+)?[\p{Lu}\p{N}][^\p{Ll}]{2,}")
 """A Roman number, or capitals alone: a heading below those that say "Chapter"."""
 _LONGEST_HEADING = 80
+_LONGEST_TITLE = 6
+"""Words of a title that ends in a full stop."""
 _PAGE = regex.compile(
     r"(?:[-–—\[(|\s]*(?:(?:page|p\.)\s*)?\d{1,4}(?:\s*(?:of|/)\s*\d{1,4})?[-–—\])|\s]*)", regex.IGNORECASE
 )
@@ -115,15 +117,16 @@ def _level(line: str) -> int:
     plain = line.strip(" .*_#=-")
     if len(line) > _LONGEST_HEADING or not plain:
         return 0
-    if _HEADING.fullmatch(plain) and not _mid_sentence(line):
+    heading = _HEADING.fullmatch(plain)
+    if heading and not _mid_sentence(line, heading):
         return 1
     return 2 if _PART_HEADING.fullmatch(plain) and not line.endswith(("!", "?", '"', "”", ",")) else 0
 
 
-def _mid_sentence(line: str) -> bool:
-    """Whether a line that begins like a heading is a sentence: "Part of it was gone.", "Act one was dull"."""
-    first, _, rest = line.partition(" ")
-    return not first.isupper() and line.endswith((".", ",", ";")) and len(rest.split()) > 3
+def _mid_sentence(line: str, heading: regex.Match[str]) -> bool:
+    """Whether a line that begins like a heading goes on as a sentence: "Book two rooms, please."."""
+    rest = (heading["rest"] or "").lstrip()
+    return rest[:1].islower() or (line.endswith((".", ",", ";")) and len(rest.split()) > _LONGEST_TITLE)
 
 
 def _pieces(paragraph: str) -> Iterator[Piece]:
