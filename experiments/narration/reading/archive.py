@@ -11,7 +11,7 @@ from typing import Self
 
 from lxml import etree
 
-from llasa_core.errors import UserError
+from llasa_core.errors import UserError, one_line
 from llasa_core.paths import shown
 
 ARCHIVE_BYTES = 2**30
@@ -49,7 +49,8 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise UserError(
-                f"{self._name} is damaged, or no {path.suffix[1:]} at all ({error}): export it again"
+                f"{self._name} is damaged, or no {path.suffix[1:]} at all "
+                f"({one_line(error)}): export it again"
             ) from None
         members = self._zip.infolist()
         if len(members) > MEMBERS:
@@ -80,7 +81,9 @@ class Archive:
         except KeyError:
             raise UserError(f"{self._name} has no {shown(name)}, which it names: export it again") from None
         except _DAMAGES as error:
-            raise UserError(f"{self._name}: {shown(name)} is damaged ({error}): get the file again") from None
+            raise UserError(
+                f"{self._name}: {shown(name)} is damaged ({one_line(error)}): get the file again"
+            ) from None
         self._read += len(content)
         if len(content) > MEMBER_BYTES or self._read > TEXT_BYTES:
             raise UserError(f"{self._name}: {shown(name)} is far longer than a book's text: this is no book")
@@ -95,7 +98,7 @@ class Archive:
             return etree.fromstring(content, xml_parser())
         except etree.XMLSyntaxError as error:
             raise UserError(
-                f"{self._name}: {shown(name)} is no XML ({error.msg}): export the book again"
+                f"{self._name}: {shown(name)} is no XML ({one_line(error)}): export the book again"
             ) from None
 
 

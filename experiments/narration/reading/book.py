@@ -51,7 +51,7 @@ def read_book(path: Path, language: str | None = None, what: str = "BOOK") -> Bo
     name = f"{what} {shown(file)}"
     check_nothing_lost(list(reading.blocks), reading.written, name)
     code = _language(reading.language) if language is None else canonical(language)
-    front, chapters = _chapters(_cut(reading), code, name)
+    front, chapters = _chapters(_cut(reading), code, name, reading.title or file.stem)
     if not any(chapter.words for chapter in chapters):
         raise UserError(f"{name} holds no words to speak: give a book with text")
     unspoken = (*reading.aside, *(one for block in reading.blocks for one in block.left_out))
@@ -126,8 +126,13 @@ def _chapter_level(blocks: Sequence[Block]) -> int:
     return next((level for level in sorted(levels) if levels[level] > 1), max(levels, default=0))
 
 
-def _chapters(parts: Sequence[Part], code: str, name: str) -> tuple[tuple[LeftOut, ...], tuple[Chapter, ...]]:
-    """Chapters with text or a title; what is left out before the first of them belongs to the book."""
+def _chapters(
+    parts: Sequence[Part], code: str, name: str, title_of_all: str
+) -> tuple[tuple[LeftOut, ...], tuple[Chapter, ...]]:
+    """Chapters with text or a title; what is left out before the first of them belongs to the book.
+
+    title_of_all: of a single chapter without a heading.
+    """
     runs: list[tuple[str, list[Block]]] = []
     for part in parts:
         if part.begins or not runs:
@@ -144,8 +149,8 @@ def _chapters(parts: Sequence[Part], code: str, name: str) -> tuple[tuple[LeftOu
         place = f"{name}, chapter {number}"
         paragraphs = tuple(_paragraphs(blocks, code, place))
         heading = next((" ".join(one.sentences) for one in paragraphs[:2] if one.heading), "")
-        own = title or heading or (FRONT if number == 1 and len(runs) > 1 else f"(part {number})")
-        chapters.append(Chapter(number, own, paragraphs, here))
+        unnamed = title_of_all if len(runs) == 1 else FRONT if number == 1 else f"(part {number})"
+        chapters.append(Chapter(number, title or heading or unnamed, paragraphs, here))
     return front, tuple(chapters)
 
 

@@ -15,7 +15,7 @@ from lxml import etree
 from experiments.narration.book import LeftOut, Reason, letters
 from experiments.narration.reading.archive import Archive, xml_parser
 from experiments.narration.reading.blocks import Block, Part, Piece, Reading, left_out
-from llasa_core.errors import UserError, first_line
+from llasa_core.errors import UserError, one_line
 from llasa_core.paths import shown
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -50,6 +50,17 @@ _BY_STYLE = {
 """By the names of Word's styles and pandoc's."""
 _BREAKS = ("br", "cr", "tab")
 
+_DAMAGES = (
+    OpcError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    etree.LxmlError,
+)
+"""What python-docx raises for files whose parts do not fit together."""
+
 
 def read_docx(path: Path, what: str) -> Reading:
     """Raises UserError for a file that is damaged, has a password, or has no text."""
@@ -59,22 +70,24 @@ def read_docx(path: Path, what: str) -> Reading:
             if member.endswith((".xml", ".rels")):
                 archive.xml(member)  # bounded, and without entities, before python-docx unpacks it
     try:
-        document = docx.Document(str(path))
-    except (OpcError, KeyError, ValueError, AttributeError, zipfile.BadZipFile, etree.LxmlError) as error:
-        raise UserError(
-            f"{name} is damaged, or no .docx at all ({first_line(error)}): save it again"
-        ) from None
-    body: Any = document.element.body
+        reading = _reading(docx.Document(str(path)))
+    except _DAMAGES as error:
+        raise UserError(f"{name} is damaged, or no .docx at all ({one_line(error)}): save it again") from None
+    if not letters(reading.written):
+        raise UserError(f"{name} holds no text: recognise its words with an OCR program first")
+    return reading
+
+
+def _reading(document: Any) -> Reading:
+    """What an opened document holds. Raises any of _DAMAGES if its parts do not fit together."""
+    body = document.element.body
     styles = {one.style_id: str(one.name).lower() for one in document.styles if one.name}
     blocks = [block for child in body for block in _blocks(child, styles)]
-    written = _text(body)
-    if not letters(written):
-        raise UserError(f"{name} holds no text: recognise its words with an OCR program first")
     return Reading(
         title=str(document.core_properties.title or ""),
         language=str(document.core_properties.language or ""),
         parts=(Part(tuple(blocks)),),
-        written=written,
+        written=_text(body),
         aside=tuple(_aside(document.part)),
     )
 

@@ -22,8 +22,9 @@ _BLOCKS = frozenset(
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup li main nav ol p pre section summary table td th tr "
     "ul".split()
 )
-_UNSEEN = frozenset("head script style template noscript".split())
+_UNSEEN = frozenset("script style template noscript".split())
 """Elements whose text no reader of the book sees."""
+_EMPTY = frozenset("hr br img".split())
 _BY_TAG = {
     "table": Reason.TABLE,
     "figure": Reason.PICTURE,
@@ -84,7 +85,11 @@ class Document:
 def read_markup(content: bytes | str, place: str, path: str = "") -> Document:
     """place: of the file, for the UserError. path: of the file in its archive, to resolve links."""
     root = parse(content, place)
-    bodies = root.xpath("//*[local-name()='body']") or [root]
+    titles = root.xpath("string(//*[local-name()='head']/*[local-name()='title'])")
+    bodies = root.xpath("//*[local-name()='body'][not(ancestor::*[local-name()='body'])]")
+    if not bodies:
+        etree.strip_elements(root, "{*}head", "head", with_tail=False)
+        bodies = [root]
     walker = _Walker(path)
     written: list[str] = []
     try:
@@ -94,7 +99,6 @@ def read_markup(content: bytes | str, place: str, path: str = "") -> Document:
             written += map(str, _SEEN_TEXT(body))
     except RecursionError:
         raise UserError(f"{place} is nested deeper than {DEEPEST} levels: export the book again") from None
-    titles = root.xpath("string(//*[local-name()='head']/*[local-name()='title'])")
     return Document(walker.blocks, "".join(written), walker.notes, " ".join(str(titles).split()))
 
 
@@ -170,7 +174,7 @@ class _Walker:
             self._pieces.append(Piece(" "))
         elif tag == "img":
             self._pieces.append(Piece(f" {element.get('alt', '')} ", Reason.PICTURE))
-        elif (reason := self._reason(element, tag)) is not None:
+        if tag not in _EMPTY and (reason := self._reason(element, tag)) is not None:
             self._leave_out(element, reason, block)
         else:
             self._enter(element, tag, depth)

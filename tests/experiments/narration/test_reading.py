@@ -85,6 +85,23 @@ def test_every_letter_of_markup_is_spoken_or_left_out() -> None:
     assert reasons == [Reason.PAGE_NUMBER, Reason.TABLE, Reason.FOOTNOTE_MARK, Reason.HIDDEN]
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<body><p>One<img alt='two'>three</img>four<br>five</br></p><hr>six</hr></body>",
+        "<html><head><title>no</title><body><p>One</p></body><p>two</p></head></html>",
+        "<div><p>One</p>two<!-- no --> three<?no no?> four<script>no</script></div>",
+        "<body><p>One<p>two<body>three</body>four</body>",
+    ],
+)
+def test_odd_markup_loses_nothing(page: str) -> None:
+    document = read_markup(page, "a page")
+    read = letters("".join(piece.text for block in document.blocks for piece in block.pieces))
+    assert read == letters(document.written)
+    assert read.startswith("One")
+    assert "no" not in read
+
+
 def test_a_note_is_found_by_the_mark_that_links_to_it(tmp_path: Path) -> None:
     pages = {
         "one.xhtml": '<h1>One</h1><p id="r1">He left.<sup><a href="notes.xhtml#n1">1</a></sup></p>',
