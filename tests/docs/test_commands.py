@@ -65,6 +65,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "sentences.csv").write_text(
         "text,seed\nThe train is late.,1\nSeven green birds sit on the old wall.,2\n"
     )
+    (tmp_path / "book.md").write_text("# One\n\nIt rained.\n\n# Two\n\nHuh!\n")
     (tmp_path / "list.txt").write_text("a.wav|the train is late\nb.wav|seven green birds\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,0 +1,169 @@
+"""Word's .docx, opened by python-docx: paragraphs with their styles; what Word keeps beside them is left
+out."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docx
+from docx.opc.exceptions import OpcError
+from lxml import etree
+
+from experiments.narration.book import LeftOut, Reason, letters
+from experiments.narration.reading.archive import Archive, xml_parser
+from experiments.narration.reading.blocks import Block, Part, Piece, Reading, left_out
+from llasa_core.errors import UserError, one_line
+from llasa_core.paths import shown
+
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_RULE = "{urn:schemas-microsoft-com:office:office}hr"
+"""Of a drawn line: it is a rule between sections."""
+_TEXTS = (f"{_W}t", f"{_W}delText")
+_ASIDE = {
+    "footnotes": Reason.FOOTNOTE,
+    "endnotes": Reason.FOOTNOTE,
+    "comments": Reason.COMMENT,
+    "header": Reason.HEADER,
+    "footer": Reason.HEADER,
+}
+"""By the ending of the relation of a part to the document."""
+_LEFT_OUT = {
+    "tbl": Reason.TABLE,
+    "drawing": Reason.PICTURE,
+    "pict": Reason.PICTURE,
+    "object": Reason.PICTURE,
+    "del": Reason.DELETED,
+    "moveFrom": Reason.DELETED,
+    "oMath": Reason.FORMULA,
+    "rt": Reason.READING,
+    "Fallback": Reason.HIDDEN,
+}
+_BY_STYLE = {
+    **dict.fromkeys(("caption", "image caption", "captioned figure", "figure"), Reason.PICTURE),
+    "table caption": Reason.TABLE,
+    **dict.fromkeys(("source code", "html preformatted"), Reason.CODE),
+    **dict.fromkeys(("footnote text", "endnote text"), Reason.FOOTNOTE),
+}
+"""By the names of Word's styles and pandoc's."""
+_BREAKS = ("br", "cr", "tab")
+
+_DAMAGES = (
+    OpcError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    etree.LxmlError,
+)
+"""What python-docx raises for files whose parts do not fit together."""
+
+
+def read_docx(path: Path, what: str) -> Reading:
+    """Raises UserError for a file that is damaged, has a password, or has no text."""
+    name = f"{what} {shown(path)}"
+    with Archive(path, what) as archive:
+        for member in archive.names:
+            if member.endswith((".xml", ".rels")):
+                archive.xml(member)  # bounded, and without entities, before python-docx unpacks it
+    try:
+        reading = _reading(docx.Document(str(path)))
+    except _DAMAGES as error:
+        raise UserError(f"{name} is damaged, or no .docx at all ({one_line(error)}): save it again") from None
+    if not letters(reading.written):
+        raise UserError(f"{name} holds no text: recognise its words with an OCR program first")
+    return reading
+
+
+def _reading(document: Any) -> Reading:
+    """What an opened document holds. Raises any of _DAMAGES if its parts do not fit together."""
+    body = document.element.body
+    styles = {one.style_id: str(one.name).lower() for one in document.styles if one.name}
+    blocks = [block for child in body for block in _blocks(child, styles)]
+    return Reading(
+        title=str(document.core_properties.title or ""),
+        language=str(document.core_properties.language or ""),
+        parts=(Part(tuple(blocks)),),
+        written=_text(body),
+        aside=tuple(_aside(document.part)),
+    )
+
+
+def _aside(part: Any) -> Iterator[LeftOut]:
+    """The texts of the parts beside the document: notes, comments, page headers."""
+    for relation in part.rels.values():
+        reason = _ASIDE.get(str(relation.reltype).rpartition("/")[2])
+        if reason is None or relation.is_external:
+            continue
+        root = etree.fromstring(relation.target_part.blob, xml_parser())
+        notes = list(root) if reason is not Reason.HEADER else [root]
+        for note in notes:
+            text = " ".join(
+                "".join(str(one.text or "") for one in line.iter(*_TEXTS)) for line in note.iter(f"{_W}p")
+            )
+            if text.strip():
+                yield LeftOut(reason, " ".join(text.split()))
+
+
+def _blocks(element: Any, styles: dict[str, str]) -> Iterator[Block]:
+    tag = _local(element)
+    if tag == "p":
+        yield _paragraph(element, styles)
+    elif tag == "sdt" and element.find(f".//{_W}docPartGallery[@{_W}val='Table of Contents']") is not None:
+        yield left_out(_text(element), Reason.CONTENTS)
+    elif tag in _LEFT_OUT:
+        yield left_out(_text(element), _LEFT_OUT[tag])
+    else:
+        for child in element:
+            yield from _blocks(child, styles)
+
+
+def _paragraph(element: Any, styles: dict[str, str]) -> Block:
+    style = element.find(f"{_W}pPr/{_W}pStyle")
+    name = "" if style is None else styles.get(style.get(f"{_W}val"), "")
+    pieces = tuple(_pieces(element))
+    if reason := Reason.CONTENTS if name.startswith("toc ") else _BY_STYLE.get(name):
+        return Block(tuple(Piece(one.text, one.reason or reason) for one in pieces))
+    level = int(name[-1]) if name.startswith("heading ") and name[-1].isdigit() else int(name == "title")
+    section = any(one.get(_RULE) for one in element.iterfind(f".//{_W}pict/*"))
+    if section:
+        pieces = tuple(one for one in pieces if one.text.strip())
+    return Block(pieces, level, section)
+
+
+def _pieces(element: Any) -> Iterator[Piece]:
+    for child in element:
+        tag = _local(child)
+        if tag in _LEFT_OUT:
+            yield Piece(_text(child), _LEFT_OUT[tag])
+        elif tag == "t":
+            yield Piece(str(child.text or ""))
+        elif tag in _BREAKS:
+            yield Piece(" ")
+        elif tag == "noBreakHyphen":
+            yield Piece("-")
+        elif tag == "r" and child.find(f"{_W}rPr/{_W}vanish") is not None:
+            yield Piece(_text(child), Reason.HIDDEN)
+        elif tag == "r" and _raised(child):
+            yield from (Piece(one.text.translate(_RAISED), one.reason) for one in _pieces(child))
+        else:
+            yield from _pieces(child)
+
+
+_RAISED = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
+
+
+def _raised(run: Any) -> bool:
+    found = run.find(f"{_W}rPr/{_W}vertAlign")
+    return found is not None and found.get(f"{_W}val") == "superscript" and _text(run).strip().isdigit()
+
+
+def _text(element: Any) -> str:
+    return " ".join(str(one.text or "") for one in element.iter(*_TEXTS))
+
+
+def _local(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -1,0 +1,155 @@
+"""Files that pandoc made are read as what was written; what is left out is said; no word is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.narration.account import account
+from experiments.narration.book import Book, Reason, letters
+from experiments.narration.reading.book import read_book
+from experiments.narration.reading.markup import read_markup
+from tests.experiments.narration.books import DATA, write_epub
+
+FIRST = [
+    "Chapter 1. The First Morning",
+    "Dr. Smith paid $2.50 in 1984.",
+    '"Huh!" she said.',
+    "It was bold and linked.",
+    "He wrote E=mc² and left.",
+    "After the break, café — naïve.",
+]
+SECOND = ["Chapter 2. The Second Morning", "Yes.", "First item", "Second item", "Done."]
+TRIALS = ("trial.md", "trial.epub", "trial-2.epub", "trial.docx")
+
+
+def plain(book: Book, number: int) -> list[str]:
+    """The sentences of a chapter from the end, with the quotes of a typewriter."""
+    chapter = book.chapters[number]
+    found = [one for paragraph in chapter.paragraphs for one in paragraph.sentences]
+    return [one.replace("“", '"').replace("”", '"') for one in found]
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_every_format_gives_the_same_chapters(name: str) -> None:
+    book = read_book(DATA / name)
+    assert plain(book, -2) == FIRST
+    assert plain(book, -1) == SECOND
+    assert [one.section for one in book.chapters[-2].paragraphs] == [False, False, False, True]
+    assert book.chapters[-2].paragraphs[0].heading
+    assert book.language == "en-GB"
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_what_is_left_out_is_said(name: str) -> None:
+    found = {heap.reason: heap for heap in account(read_book(DATA / name)).heaps}
+    assert "This is the note with words in it." in found[Reason.FOOTNOTE].first[0]
+    assert found[Reason.TABLE].first == ("a b 1 2",)
+    assert found[Reason.CODE].first == ("code here",)
+    assert "A picture of a cat" in found[Reason.PICTURE].first[0]
+
+
+def test_plain_text_of_another_program() -> None:
+    book = read_book(DATA / "trial.txt")
+    assert [chapter.title for chapter in book.chapters] == [FIRST[0], SECOND[0]]
+    assert plain(book, 0)[:5] == FIRST[:5]
+    found = {heap.reason: heap.words for heap in account(book).heaps}
+    assert found == {Reason.FOOTNOTE_MARK: 1, Reason.FOOTNOTE: 9, Reason.TABLE: 4}
+
+
+@pytest.mark.parametrize("name", (*TRIALS, "trial.txt"))
+def test_the_account_adds_up(name: str) -> None:
+    found = account(read_book(DATA / name))
+    assert found.source == found.spoken + found.left_out
+
+
+def test_every_letter_of_markup_is_spoken_or_left_out() -> None:
+    """One-word sentences, drop capitals, entities, notes, page numbers: all is in the blocks, in order."""
+    document = read_markup(
+        '<body><h2>I</h2><p><span>C</span>all me&nbsp;Ishmael.<a id="p9" class="pagenum">[9]</a> Huh!</p>'
+        "loose text<div>in a <b>div</b><p>and a paragraph</p>behind it</div>"
+        "<table><tr><td>1</td></tr></table>"
+        '<p>Noted<sup><a href="#n1">1</a></sup> here.</p><p id="n1">1. A note.</p>'
+        '<p hidden="">gone</p></body>',
+        "a page",
+    )
+    pieces = [piece for block in document.blocks for piece in block.pieces]
+    assert letters("".join(piece.text for piece in pieces)) == letters(document.written)
+    spoken = [block.text for block in document.blocks if block.text]
+    assert spoken == [
+        "I", "Call me Ishmael. Huh!", "loose text", "in a div", "and a paragraph", "behind it", "Noted here.",
+        "1. A note.",
+    ]  # fmt: skip
+    reasons = [piece.reason for piece in pieces if piece.reason]
+    assert reasons == [Reason.PAGE_NUMBER, Reason.TABLE, Reason.FOOTNOTE_MARK, Reason.HIDDEN]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<body><p>One<img alt='two'>three</img>four<br>five</br></p><hr>six</hr></body>",
+        "<html><head><title>no</title><body><p>One</p></body><p>two</p></head></html>",
+        "<div><p>One</p>two<!-- no --> three<?no no?> four<script>no</script></div>",
+        "<body><p>One<p>two<body>three</body>four</body>",
+    ],
+)
+def test_odd_markup_loses_nothing(page: str) -> None:
+    document = read_markup(page, "a page")
+    read = letters("".join(piece.text for block in document.blocks for piece in block.pieces))
+    assert read == letters(document.written)
+    assert read.startswith("One")
+    assert "no" not in read
+
+
+def test_a_note_is_found_by_the_mark_that_links_to_it(tmp_path: Path) -> None:
+    pages = {
+        "one.xhtml": '<h1>One</h1><p id="r1">He left.<sup><a href="notes.xhtml#n1">1</a></sup></p>',
+        "notes.xhtml": '<p id="n1"><sup><a href="one.xhtml#r1">1</a></sup> Nobody knows why.</p>',
+    }
+    book = read_book(write_epub(tmp_path / "a.epub", pages))
+    assert [s for c in book.chapters for p in c.paragraphs for s in p.sentences] == ["One", "He left."]
+    heaps = {heap.reason: heap for heap in account(book).heaps}
+    assert heaps[Reason.FOOTNOTE].first == ("Nobody knows why.",)
+
+
+def test_powers_are_spoken_and_raised_marks_are_not(tmp_path: Path) -> None:
+    pages = {"a.xhtml": "<h1>One</h1><p>x<sup>2</sup> and 10 m<sup>2</sup> here.<sup>3</sup> Yes.</p>"}
+    book = read_book(write_epub(tmp_path / "a.epub", pages))
+    assert book.chapters[0].paragraphs[1].sentences == ("x² and 10 m² here.", "Yes.")
+
+
+def test_text_that_is_no_well_formed_xml_is_read_as_html(tmp_path: Path) -> None:
+    pages = {"a.xhtml": "<h1>One</h1><p>It <i>rained</i><br>all day.<p>Huh!"}
+    book = read_book(write_epub(tmp_path / "a.epub", pages))
+    found = [one.sentences for one in book.chapters[0].paragraphs]
+    assert found == [("One",), ("It rained all day.",), ("Huh!",)]
+
+
+def test_gutenberg_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(
+        "Produced by nobody\n\n*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n"
+        "CHAPTER I.\n\nIt was\ncold.\n\n[Illustration: A man]\n\n- 12 -\n\n* * *\n\nHuh!\n\n"
+        "CHAPTER II\n\nThe end[1] came.\n\n[1] A note.\n\n"
+        "*** END OF THE PROJECT GUTENBERG EBOOK A ***\n\nLicence words.\n",
+        encoding="utf-8",
+    )
+    book = read_book(path)
+    assert [chapter.title for chapter in book.chapters] == ["CHAPTER I.", "CHAPTER II"]
+    first, second = ([s for p in c.paragraphs for s in p.sentences] for c in book.chapters)
+    assert first == ["CHAPTER I.", "It was cold.", "Huh!"]
+    assert second == ["CHAPTER II", "The end came."]
+    assert book.chapters[0].paragraphs[2].section
+    found = account(book)
+    assert {heap.reason for heap in found.heaps} == {
+        Reason.LICENCE, Reason.PICTURE, Reason.PAGE_NUMBER, Reason.FOOTNOTE, Reason.FOOTNOTE_MARK,
+    }  # fmt: skip
+    assert found.source == found.spoken + found.left_out
+
+
+@pytest.mark.parametrize("line", ["Part of it was gone by then.", "Book two rooms, please.", "12 men came."])
+def test_a_sentence_is_no_heading(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"Chapter 1\n\nYes.\n\n{line}\n\nChapter 2\n\nNo.\n", encoding="utf-8")
+    assert len(read_book(path).chapters) == 2
