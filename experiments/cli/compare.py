@@ -38,7 +38,7 @@ is compared. Texts are paired by id. "could find" is the smallest difference tha
 @option("--first SPEC", TextType(), "the cell of A, by id or spec", group="what is compared")
 @option("--second SPEC", TextType(), "the cell of B (default: that of --first)", group="what is compared")
 @option(
-    "--by NAME",
+    "--by METRIC",
     TextType(),
     "metric or judge that sentences are sorted by (default: the first judge of words)",
     group="what is compared",

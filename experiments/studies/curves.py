@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from experiments.studies.measures import Measure, measures, options
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
@@ -128,6 +127,8 @@ def ranks_subsets(spec: str) -> bool:
 @lru_cache(maxsize=4096)
 def subset_weights(n: int, k: int) -> NDArray[np.float64]:
     """float64 [n]: for each rank, the share of the subsets of k of n candidates that it wins. 1 <= k <= n."""
+    from scipy.special import gammaln
+
     ranks = np.arange(n)
     left = n - 1 - ranks
     with np.errstate(invalid="ignore"):

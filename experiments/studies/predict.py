@@ -29,8 +29,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, gammaln
-from scipy.stats import norm
 
 from experiments.studies.curves import BASE, ranks_subsets, subset_weights
 from experiments.studies.measures import Measure, searched_by
@@ -206,6 +204,8 @@ class Model:
 def all_exceed(a: Values, b: Values, n: float) -> Values:
     """B(a + n, b) / B(a, b): the chance that n exchangeable draws all are worse than a level. b = 0: all
     always are; a = 0: never."""
+    from scipy.special import betaln
+
     with np.errstate(invalid="ignore", divide="ignore"):
         inner = np.exp(betaln(a + n, b) - betaln(a, b))
     return np.where(b <= 0, 1.0, np.where(a <= 0, 0.0, inner))
@@ -215,6 +215,8 @@ def all_exceed(a: Values, b: Values, n: float) -> Values:
 def expected_maximum(n: float) -> float:
     """Of n independent standard normal draws, n >= 1 (not necessarily whole): by quadrature of
     x * n * phi(x) * Phi(x)^(n - 1)."""
+    from scipy.stats import norm
+
     x = np.linspace(-9.0, 9.0, _QUADRATURE)
     density = n * np.exp(norm.logpdf(x) + (n - 1) * norm.logcdf(x))
     return float(np.trapezoid(x * density, x))
@@ -300,6 +302,8 @@ def _beta(mean_logit: Values, spread_logit: Values) -> tuple[Values, Values]:
 @lru_cache(maxsize=8)
 def _log_chances(n: int) -> Values:
     """float64 [grid, n + 1]: log of the beta-binomial chance of each count."""
+    from scipy.special import betaln, gammaln
+
     logits = np.meshgrid(MEAN_LOGITS, SPREAD_LOGITS, indexing="ij")
     a, b = (part.reshape(-1, 1) for part in _beta(*logits))
     k = np.arange(n + 1)
