@@ -108,7 +108,9 @@ class LimitedAsks:
             left = self._tokens_left()
             group, rest = tuple(rest[:count]), rest[count:]
             longest = most if left is None else min(most, left)
-            until = self.until - (self._judging(group).seconds if self._complete else 0.0)
+            until = self.until - self._judging(group).seconds
+            if not self._complete and ask.n_tokens is None:
+                until = max(until, time.perf_counter() + self._finishing(group).seconds)  # whole speech first
             grown = yield from self._grow(group, longest if count == 1 else ask.n_tokens, until)
             found |= {node_id(old): new for old, new in zip(group, grown, strict=True)}
             yield from self._judge_complete(grown)
