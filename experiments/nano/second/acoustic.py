@@ -33,7 +33,7 @@ def train_acoustic(corpus: Shards, banks: Banks, folder: Path, steps: int, seed:
     first.use_fast_activation()
     model = first.build(seed, config()).train()
     encoder = model.acoustic_encoder
-    compiled = torch.compile(encoder.forward)
+    encoder.forward = torch.compile(encoder.forward)
     head = torch.nn.Sequential(
         torch.nn.Conv1d(model.config.hidden_size, 256, 3, padding=1),
         torch.nn.GELU(),
@@ -53,7 +53,7 @@ def train_acoustic(corpus: Shards, banks: Banks, folder: Path, steps: int, seed:
             first_hop = int(banks.starts[index]) + start
             spectra.append(banks.spectrum(index, slice(first_hop, first_hop + CROP), gain))
             pitches.append(corpus.pitch(index)[start : start + CROP])
-        out = head(compiled(torch.from_numpy(np.stack(waves))[:, None]))[..., inner]
+        out = head(encoder(torch.from_numpy(np.stack(waves))[:, None]))[..., inner]
         wanted = torch.from_numpy(np.stack(spectra)).mT[..., inner]
         heard = torch.from_numpy(np.stack(pitches))[:, inner]
         pitch = pitch_losses(out[:, 160], out[:, 161], heard)

@@ -72,7 +72,7 @@ class Lesson:
         rows = []
         for index in generator.choice(indices, size):
             start = int(generator.integers(self.banks.hops(index) - hops))
-            acoustic, gains = self.versions[generator.integers(len(self.versions))]
+            acoustic, gains = self.versions[int(generator.integers(len(self.versions)))]
             at = int(self.banks.starts[index]) + start
             crop, own = slice(at, at + hops), slice(start, start + hops)
             rows.append(
@@ -169,7 +169,7 @@ def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, step
             told = readings(latents, crops)
         loss = told["sounds"] + told["voicing"] + OCTAVES * told["octaves"]
         loss = loss + SPECTRUM * told["spectrum"] + SPEAKER * told["speaker"] + SPREAD * spread
-        used = torch.tensor(codes.unique().numel() / codes.numel())
+        used = torch.tensor(len(torch.unique(codes)) / codes.numel())
         return {"loss": loss, **told, "spread": spread, "used": used}
 
     matrices = [p for p in learning.parameters() if p.ndim == 2 and min(p.shape) > 32]
