@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from llasa_core.errors import UserError
+from llasa_core.presets import resolve_source
 from llasa_core.request import Request
 from search.backends.base import Backend, Progress, no_progress
 from search.cost.budget import NO_LIMIT, Budget
 from search.driver import Heard, RequestSearch, all_candidates
 from search.models import ModelSpec
-from search.preflight import check_target
+from search.preflight import check_prompt, check_target
 from search.results.result import SearchResult
 from search.strategies.base import Strategy
 from search.strategies.registry import build
@@ -81,7 +82,8 @@ class Searcher:
         """Searches one request. The same request, strategy and models give the same result.
 
         strategy: an object, or a spec or mapping for `search.strategies.registry.build`.
-        Raises UserError or VerifierError for what cannot be spoken or judged.
+        Raises UserError for a text that the model cannot read or that there is no room for, before anything
+        is spoken; UserError or VerifierError for what cannot be judged.
         """
         for outcome in self.run_many((request,), strategy, budget=budget, progress=lambda _: progress):
             if isinstance(outcome, Failure):
@@ -146,6 +148,7 @@ class Searcher:
         try:
             if self.spec is not None:
                 check_target((*self.spec.verifiers, *self.spec.judges), request)
+                check_prompt(resolve_source(self.spec.generator), request, self.spec.max_seconds)
             return RequestSearch(
                 request,
                 strategy,
