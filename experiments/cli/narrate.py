@@ -1,30 +1,61 @@
-"""`llasa-search narrate`: the chapters of a book, and the text that will be spoken. It loads no model."""
+"""`llasa-search narrate`: the chapters of a book, the text that will be spoken, and the speaking of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from experiments.cli.commands import Command
+from experiments.cli.narrate_options import SpeakOptions, folder_option, speak_options, voice_options
 from experiments.cli.options import option
 from experiments.cli.parameters import FileType, TextType
-from experiments.files import Destination, check_outputs, write_whole
+from experiments.files import Destination, check_folder, check_outputs, write_whole
+from experiments.request_options import RequestOptions
 from llasa_core.errors import UserError
 from llasa_core.paths import regular_file
-from llasa_core.presets import PRESETS, find_preset
+from llasa_core.presets import find_preset
 
+if TYPE_CHECKING:
+    from experiments.narration.chunks import Chunk
+    from experiments.narration.text_file import TextFile
+
+SUB_COMMANDS = {"redo": "speak one chunk again: another seed, text, voice or width"}
 EXAMPLES = """\
   the chapters of a book, how long each takes to say, and what is left out:
     llasa-search narrate book.epub --list
   what will be spoken, to be edited, and what the edited text differs in from the book:
     llasa-search narrate book.epub --chapters 2-4 --text-file book.txt
     llasa-search narrate book.txt --list
+  speak it; the same command goes on after a kill, and speaks what was edited since:
+    llasa-search narrate book.txt -o spoken
+  one chunk again, with another seed:
+    llasa-search narrate redo spoken 3f2a91c05d4e --seed 7
 """
 
 
-@click.command(cls=Command, examples=EXAMPLES)
+class Narrate(Command):
+    """`narrate BOOK`, and the commands whose names stand in the place of BOOK."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in SUB_COMMANDS:
+            found: click.Command = import_module(f"experiments.cli.narrate_{args[0]}").command
+            return found.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+def _notes() -> str:
+    lines = "\n".join(f"  {name:<18}{line}" for name, line in SUB_COMMANDS.items())
+    return f"commands (llasa-search narrate NAME --help):\n{lines}\n"
+
+
+@click.command(cls=Narrate, examples=EXAMPLES, notes=_notes)
 @click.argument("book", type=FileType(), help="a .txt, .md, .epub or .docx, or a file that --text-file wrote")
 @option("--list", None, "print the chapters, and what is left out", group="outputs", into="listed")
 @option(
@@ -34,6 +65,7 @@ EXAMPLES = """\
     group="outputs",
     into="to",
 )
+@folder_option()
 @option(
     "--chapters NUMBERS", TextType(), "of these chapters only: 3, 2-5, 1,4-6", group="book", into="numbers"
 )
@@ -44,31 +76,31 @@ EXAMPLES = """\
     "words and how to spell them: .yaml, or lines word TAB respelling",
     group="book",
 )
-@option(
-    "--preset NAME",
-    TextType(lambda: PRESETS),
-    "whose pace and letters (default nano)",
-    default="nano",
-    group="chunks",
-)
 @option("--paper-chunks", None, "split as Llasa's paper does: 100 characters a chunk", group="chunks")
+@voice_options()
+@speak_options()
 def command(
     book: Path,
     listed: bool,
     to: Path | None,
+    folder: Path | None,
     numbers: str | None,
     language: str | None,
     lexicon: Path | None,
-    preset: str,
     paper_chunks: bool,
+    request: RequestOptions,
+    speak: SpeakOptions,
 ) -> int:
-    """List a book's chapters, and write the text that will be spoken. Speaking it is not part of this
-    version.
+    """List a book's chapters, write the text that will be spoken, or speak it, until two ears agree.
 
-    Every word of the book is spoken, or left out and said: footnotes, page numbers, tables, pictures.
+    Every word of the book is spoken, or left out and said: footnotes, page numbers, tables, pictures. Each
+    chunk is searched, cheap first and then wider, until two ears of different families find no word wrong and
+    nothing else is amiss; what never passes is kept as the best there is, and listed.
+
+    Exit codes: 0 every chunk passed; 1 some could not be spoken; 2 bad input; 3 some did not pass.
     """
-    if not listed and to is None:
-        raise UserError("nothing to do: give --list, or --text-file FILE to write what will be spoken")
+    if not listed and to is None and folder is None:
+        raise UserError("nothing to do: give -o FOLDER to speak, --list, or --text-file FILE")
     check_extra()
     from experiments.cli import narrate_report as report
     from experiments.narration.chunks import Packing, chunks
@@ -77,22 +109,57 @@ def command(
     from experiments.narration.readable import pace_of
     from experiments.narration.text_file import written
 
-    found_preset = find_preset(preset)
+    preset = find_preset(speak.search.preset)
     entries = () if lexicon is None else read_lexicon(lexicon)
     file = regular_file(book, "BOOK", cure="give a book as .txt, .md, .epub or .docx")
+    inputs = {"BOOK": file, "--lexicon": lexicon, "--prompt-audio": request.prompt_audio}
     if to is not None:
-        check_outputs([Destination("--text-file", to)], {"BOOK": file, "--lexicon": lexicon})
+        check_outputs([Destination("--text-file", to)], inputs)
     given = open_book(file, language)
     chosen = chosen_chapters(given.book, numbers)
-    found = chunks(given.book, Packing.of(pace_of(found_preset), paper=paper_chunks), entries)
+    found = chunks(given.book, Packing.of(pace_of(preset), paper=paper_chunks), entries)
     if to is not None:
         write_whole(to, written(given.book, chosen, to, entries).encode())
     if listed:
         report.show(given.book, found, chosen)
-    report.warn(given, found, chosen, entries, found_preset)
+    report.warn(given, found, chosen, entries, preset if folder is None else None)
     if to is not None:
         report.tell_written(given.book, found, chosen, to)
-    return 0
+    return 0 if folder is None else _speak(given, found, chosen, folder, request, speak)
+
+
+def _speak(
+    given: TextFile,
+    found: Sequence[Chunk],
+    chosen: frozenset[int],
+    folder: Path,
+    request: RequestOptions,
+    options: SpeakOptions,
+) -> int:
+    from experiments.cli.narrate_summary import conclude
+    from experiments.cli.surroundings import check_surroundings
+    from experiments.narration.readable import pace_of
+    from experiments.narration.speaking.planning import speaking
+    from experiments.narration.speaking.speak import narrate
+    from experiments.narration.speaking.standard import standard_of
+
+    check_folder(folder / "audio", "-o")
+    check_surroundings()
+    preset = find_preset(options.search.preset)
+    standard = standard_of(
+        preset, given.book.language, options.ears, pace=pace_of(preset), voice=not request.no_prompt
+    )
+    plan = speaking(
+        given.book,
+        found,
+        chosen,
+        standard,
+        options.search,
+        request,
+        options.limits,
+        lambda speaker: request,
+    )
+    return conclude(folder, narrate(folder, plan, in_flight=options.in_flight))
 
 
 def check_extra() -> None:

@@ -21,12 +21,14 @@ from experiments.files import SCHEMA, check_version, read_log, write_whole
 from experiments.narration.book import Boundary
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
+from llasa_core.request import MAX_SEED
 
 PLAN = "plan.json"
 TAKES = "takes.jsonl"
 AUDIO = "audio"
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Ends: TypeAlias = Literal["clause", "sentence", "paragraph", "section", "chapter"]
 WordKind: TypeAlias = Literal["equal", "substituted", "missing", "inserted"]
 DoubtKind: TypeAlias = Literal[
@@ -89,7 +91,7 @@ class Plan(Schema):
     language: str
     source: str
     source_sha256: str
-    seed: Count
+    seed: Seed
     settings: dict[str, Any]
     ears: dict[str, str]
     one_family: bool
@@ -150,11 +152,12 @@ class Measures(Schema):
 
 class Attempt(Schema):
     """One search. strategy: its spec. seed: of its requests. parts: the texts that were spoken one by one and
-    joined, if the chunk was split. why: what was amiss with its winner, a sentence each."""
+    joined, if the chunk was split. why: what was amiss with its winner, a sentence each. never: words of the
+    text that no ear heard right in any of its candidates."""
 
     rung: Count
     strategy: str
-    seed: Count
+    seed: Seed
     parts: list[str]
     candidates: Count
     tokens: Count
@@ -162,6 +165,7 @@ class Attempt(Schema):
     flops: float
     passed: bool
     why: list[str]
+    never: list[str] = Field(default_factory=list)
 
 
 class Take(Schema):
@@ -188,7 +192,7 @@ class Take(Schema):
     measures: Measures
     attempts: list[Attempt]
     ledger: dict[str, Any]
-    seed: Count
+    seed: Seed
     asked: dict[str, Any]
     manifests: list[dict[str, Any]]
     joined: list[Seconds] = Field(default_factory=list)

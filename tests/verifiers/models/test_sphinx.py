@@ -1,0 +1,75 @@
+"""pocketsphinx as an ear that expects the text: what was said is heard, and what was not is not."""
+
+from __future__ import annotations
+
+import pytest
+
+import verifiers
+from tests.verifiers.models.human_clips import read_clip
+from verifiers.base import Score, Target, Verifier
+from verifiers.models.sphinx import biased_bigrams, plain_words
+from verifiers.shared.pronunciation import guesses, pronunciations
+
+TEXT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+pytest.importorskip("pocketsphinx")
+
+
+@pytest.fixture(scope="module")
+def ear() -> Verifier:
+    return verifiers.load("sphinx")
+
+
+def heard(ear: Verifier, text: str) -> Score:
+    """Of the clip that says TEXT."""
+    pytest.importorskip("moonshine_voice", reason="needs the recordings of the package moonshine-voice")
+    return ear.score([read_clip("beckett")], Target(text, "en"))[0]
+
+
+def test_what_was_said_is_heard_with_its_times(ear: Verifier) -> None:
+    score = heard(ear, TEXT)
+    assert score.value == 0
+    words = score.evidence["heard_at"]
+    assert [word for word, _, _ in words] == plain_words(TEXT)
+    starts = [start for _, start, _ in words]
+    assert starts == sorted(starts)
+    assert all(start < end for _, start, end in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        (TEXT.replace("matter", "button"), "substitutions"),
+        (TEXT.replace("Fail again. ", ""), "insertions"),
+        (TEXT.replace("No matter.", "No such thing will matter."), "deletions"),
+    ],
+)
+def test_what_was_not_said_is_not_heard(ear: Verifier, text: str, errors: str) -> None:
+    score = heard(ear, text)
+    assert score.value > 0
+    assert score.evidence[errors] > 0
+
+
+def test_words_that_the_dictionary_lacks_are_guessed_and_said(ear: Verifier) -> None:
+    score = heard(ear, TEXT.replace("Try again.", "Zvornik again."))
+    assert score.evidence["guessed"] == ["zvornik"]
+    assert score.value > 0
+
+
+def test_a_name_is_pronounced_by_its_letters() -> None:
+    known = {"cat": ["K AE T"]}
+    assert pronunciations("cat", known) == ["K AE T"]
+    assert pronunciations("cat's", known) == ["K AE T S"]
+    assert "S OW K OW L OW V AA" in guesses("sokolova")
+    assert guesses("123") == []
+
+
+def test_a_bigram_model_sums_to_one() -> None:
+    lines = biased_bigrams(["a", "b", "a"], ["a", "b", "c"], 0.9).splitlines()
+    single = {
+        words[1]: 10 ** float(words[0])
+        for line in lines
+        if len(words := line.split()) in (2, 3) and line[0] in "-0"
+    }
+    assert sum(value for word, value in single.items() if word in ("a", "b", "c", "</s>")) == pytest.approx(
+        1, abs=1e-3
+    )
