@@ -162,11 +162,15 @@ def _speak(
     return conclude(folder, narrate(folder, plan, in_flight=options.in_flight))
 
 
+_PRODUCTION = ("PIL", "pyloudnorm", "scipy")
+"""What makes the files of a book."""
+
+
 def check_extra() -> None:
     """Raises UserError if the libraries of the extra `narration` are missing."""
     missing = [
         name
-        for name in ("docx", "lxml", "markdown_it", "mdit_py_plugins", "regex", "sentencex")
+        for name in ("docx", "lxml", "markdown_it", "mdit_py_plugins", *_PRODUCTION, "regex", "sentencex")
         if not find_spec(name)
     ]
     if missing:

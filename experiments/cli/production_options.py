@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from experiments.cli.options import Decorator, bundled, option
+from experiments.cli.options import Decorator, bundled, kinds, option
 from experiments.cli.parameters import FileType, TextType
 from experiments.narration.production.options import CLIPS, DEFAULT, KINDS, PER, MakingOptions
 from experiments.terminal import Terminal
@@ -60,6 +60,11 @@ def making() -> Decorator[Any]:
             "embed, link, none, or auto (default): in the page while it stays small",
             default="auto",
             into="clips",
+        ),
+        own(
+            "--third-ear SPEC",
+            TextType(kinds),
+            "a recogniser that did not search hears every take: what the certificate is worth",
         ),
     ]
     return bundled("making", MakingOptions, options)
