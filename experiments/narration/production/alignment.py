@@ -12,7 +12,7 @@ from pydantic import Field as PydanticField
 
 from experiments.documents import Schema, checked
 from experiments.files import Log, read_log
-from experiments.narration.production.trimming import LEAD, TAIL, edges, levels
+from experiments.narration.production.trimming import LEAD, TAIL, edges, levels, noise
 from experiments.narration.production.words import Timed, spread, tokens
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.errors import UserError
@@ -25,8 +25,8 @@ TIMINGS = "timings.jsonl"
 PREFERRED = ("base", "small", "tiny", "medium", "turbo", "large-v3")
 ENGLISH = ("tiny.en", "base.en", "small.en")
 """Whisper models that are looked for, those of one language first."""
-SILENT_BELOW = 35.0
-"""dB below the loudest frame, within which a frame of 10 ms is taken for a part of a word."""
+BELOW_LOUDEST, ABOVE_NOISE = 35.0, 10.0
+"""dB. A frame of 10 ms that is within these of the loudest one and of the noise may be a part of a word."""
 
 
 class Aligner(Protocol):
@@ -125,7 +125,10 @@ def _kept_in_sound(timed: Sequence[Timed], waveform: Waveform, begins: float, en
 def _loud(waveform: Waveform) -> NDArray[np.bool_]:
     """Whether each frame of 10 ms has sound."""
     found = levels(waveform)
-    return found > found.max() - SILENT_BELOW if len(found) else np.zeros(0, bool)
+    if not len(found):
+        return np.zeros(0, bool)
+    loudest = float(found.max())
+    return np.asarray(found > max(loudest - BELOW_LOUDEST, min(noise(found)[0] + ABOVE_NOISE, loudest - 15)))
 
 
 def sound_of(waveform: Waveform) -> tuple[float, float]:

@@ -96,7 +96,7 @@ class SoundfileWriter(_Closing):
 
 def _whole_numbers(samples: Samples) -> NDArray[np.int16]:
     """Samples of 16 bits."""
-    return np.rint(samples * 32_768.0).clip(-32_768, 32_767).astype(np.int16)
+    return np.asarray(np.rint(samples * 32_768.0).clip(-32_768, 32_767), np.int16)
 
 
 class M4BWriter(_Closing):

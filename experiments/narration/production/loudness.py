@@ -30,6 +30,8 @@ LOOKAHEAD = RATE // 200
 """Samples, 5 ms: the limiter turns down before a peak, and up behind it, within these."""
 MOST_GAIN = 20.0
 """dB. A chunk that is farther from the target is no quiet speech but a fault, or noise."""
+PASSES, NEAR = 3, 0.2
+"""Times that a chunk is brought nearer to the target, until it is so many dB from it."""
 BLOCK = 0.4
 """Seconds of a block of BS.1770; shorter sound is repeated until it fills some."""
 
@@ -73,12 +75,30 @@ def parse_loudness(text: str) -> Loudness:
     return Loudness(kind, target, CEILINGS[kind])
 
 
-def gain_for(samples: Samples, loudness: Loudness) -> float:
-    """dB that bring the sound of a chunk to the target, at most MOST_GAIN up or down; 0 for silence."""
-    level = loudness.level(samples)
-    if loudness.kind == "none" or level <= SILENT + 20:
-        return 0.0
-    return float(np.clip(loudness.target - level, -MOST_GAIN, MOST_GAIN))
+@dataclass(frozen=True, slots=True)
+class Levelled:
+    """A chunk's sound at the target. gain: dB, at most MOST_GAIN up or down. before: its level as it was, in
+    the unit of the target."""
+
+    samples: Samples
+    gain: float
+    before: float
+
+
+def levelled(samples: Samples, loudness: Loudness) -> Levelled:
+    """Sound that is as loud as the target, with its peaks limited; what the limiter takes away is given back.
+    Silence stays as it is."""
+    before = loudness.level(samples)
+    if loudness.kind == "none" or before <= SILENT + 20:
+        return Levelled(samples, 0.0, before)
+    gain, found = 0.0, samples
+    for _ in range(PASSES):
+        missing = loudness.target - loudness.level(found)
+        if abs(missing) < NEAR:
+            break
+        gain = float(np.clip(gain + missing, -MOST_GAIN, MOST_GAIN))
+        found = limited(samples * np.float32(10 ** (gain / 20)), loudness.ceiling)
+    return Levelled(found, gain, before)
 
 
 def limited(samples: Samples, ceiling: float) -> Samples:

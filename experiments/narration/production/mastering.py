@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from experiments.narration.production.loudness import RATE, Loudness, Samples, gain_for, limited
+from experiments.narration.production.loudness import RATE, Loudness, Samples, levelled
 from experiments.narration.production.trimming import (
     FRAME,
     LEAST_RANGE,
@@ -52,14 +52,9 @@ class Mastered:
 def mastered(waveform: Waveform, loudness: Loudness) -> Mastered:
     """A take, float32 [samples] mono 16 kHz, as it is heard in the book."""
     found = edges(waveform)
-    samples = at_rate(cut(waveform, found))
-    before = loudness.level(samples)
-    gain = gain_for(samples, loudness)
-    samples = samples * np.float32(10 ** (gain / 20))
-    tone = _tone(waveform, gain)
-    if loudness.kind != "none":
-        samples = limited(samples, loudness.ceiling)
-    return Mastered(_faded(samples), found.begins / SAMPLE_RATE, gain, before, tone)
+    level = levelled(at_rate(cut(waveform, found)), loudness)
+    tone = _tone(waveform, level.gain)
+    return Mastered(_faded(level.samples), found.begins / SAMPLE_RATE, level.gain, level.before, tone)
 
 
 def at_rate(waveform: Waveform) -> Samples:
