@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from experiments.cli.commands import Command
 from experiments.cli.narrate_options import SpeakOptions, folder_option, speak_options, voice_options
 from experiments.cli.options import option
 from experiments.cli.parameters import FileType, TextType
+from experiments.cli.production_options import making as making_options
 from experiments.files import Destination, check_folder, check_outputs, write_whole
 from experiments.request_options import RequestOptions
 from llasa_core.errors import UserError
@@ -21,10 +23,17 @@ from llasa_core.paths import regular_file
 from llasa_core.presets import find_preset
 
 if TYPE_CHECKING:
+    from experiments.narration.book import Book
     from experiments.narration.chunks import Chunk
-    from experiments.narration.text_file import TextFile
+    from experiments.narration.production.making import Making
+    from experiments.narration.production.options import MakingOptions
+    from experiments.narration.speaking.planning import Speaking
+    from experiments.narration.voices import Voices
 
-SUB_COMMANDS = {"redo": "speak one chunk again: another seed, text, voice or width"}
+SUB_COMMANDS = {
+    "redo": "speak one chunk again: another seed, text, voice or width",
+    "make": "make the files of a spoken book again: audio, captions, EPUB, certificate",
+}
 EXAMPLES = """\
   the chapters of a book, how long each takes to say, and what is left out:
     llasa-search narrate book.epub --list
@@ -35,6 +44,7 @@ EXAMPLES = """\
     llasa-search narrate book.txt -o spoken
   one chunk again, with another seed:
     llasa-search narrate redo spoken 3f2a91c05d4e --seed 7
+    llasa-search narrate make spoken
 """
 
 
@@ -77,8 +87,13 @@ def _notes() -> str:
     group="book",
 )
 @option("--paper-chunks", None, "split as Llasa's paper does: 100 characters a chunk", group="chunks")
+@option(
+    "--voices YAML", FileType(), "the voices of characters: lines NAME: VOICE", group="voice", into="cast"
+)
 @voice_options()
 @speak_options()
+@option("--speak-only", None, "make no files of the book", group="outputs")
+@making_options()
 def command(
     book: Path,
     listed: bool,
@@ -88,14 +103,18 @@ def command(
     language: str | None,
     lexicon: Path | None,
     paper_chunks: bool,
+    cast: Path | None,
     request: RequestOptions,
     speak: SpeakOptions,
+    speak_only: bool,
+    making: MakingOptions,
 ) -> int:
     """List a book's chapters, write the text that will be spoken, or speak it, until two ears agree.
 
     Every word of the book is spoken, or left out and said: footnotes, page numbers, tables, pictures. Each
     chunk is searched, cheap first and then wider, until two ears of different families find no word wrong and
-    nothing else is amiss; what never passes is kept as the best there is, and listed.
+    nothing else is amiss; what never passes is kept as the best there is, and listed. Then the book's files
+    are made.
 
     Exit codes: 0 every chunk passed; 1 some could not be spoken; 2 bad input; 3 some did not pass.
     """
@@ -106,16 +125,22 @@ def command(
     from experiments.narration.chunks import Packing, chunks
     from experiments.narration.lexicon import read_lexicon
     from experiments.narration.opening import chosen_chapters, open_book
+    from experiments.narration.production.making import read_making
+    from experiments.narration.quotes import with_speakers
     from experiments.narration.readable import pace_of
     from experiments.narration.text_file import written
+    from experiments.narration.voices import read_voices
 
     preset = find_preset(speak.search.preset)
     entries = () if lexicon is None else read_lexicon(lexicon)
     file = regular_file(book, "BOOK", cure="give a book as .txt, .md, .epub or .docx")
-    inputs = {"BOOK": file, "--lexicon": lexicon, "--prompt-audio": request.prompt_audio}
+    voices = {} if cast is None else read_voices(cast)
+    made = None if speak_only or folder is None else read_making(making)
+    inputs = {"BOOK": file, "--lexicon": lexicon, "--voices": cast, "--prompt-audio": request.prompt_audio}
     if to is not None:
         check_outputs([Destination("--text-file", to)], inputs)
     given = open_book(file, language)
+    given = replace(given, book=with_speakers(given.book, list(voices)))
     chosen = chosen_chapters(given.book, numbers)
     found = chunks(given.book, Packing.of(pace_of(preset), paper=paper_chunks), entries)
     if to is not None:
@@ -125,41 +150,57 @@ def command(
     report.warn(given, found, chosen, entries, preset if folder is None else None)
     if to is not None:
         report.tell_written(given.book, found, chosen, to)
-    return 0 if folder is None else _speak(given, found, chosen, folder, request, speak)
+    if folder is None:
+        return 0
+    plan = _speaking(
+        given.book, [one for one in found if one.chapter in chosen], folder, request, speak, voices
+    )
+    return _speak(folder, plan, speak, made)
 
 
-def _speak(
-    given: TextFile,
+def _speak(folder: Path, plan: Speaking, options: SpeakOptions, making: Making | None) -> int:
+    """Speaks what is to be spoken, makes the files where all of it is, and tells what it came to."""
+    from experiments.cli.narrate_make import make_files
+    from experiments.cli.narrate_summary import EXIT_FLAGGED, conclude
+    from experiments.narration.speaking.speak import narrate
+
+    code = conclude(folder, narrate(folder, plan, in_flight=options.in_flight))
+    if making is not None and code in (0, EXIT_FLAGGED):
+        make_files(folder, making)
+    return code
+
+
+def _speaking(
+    book: Book,
     found: Sequence[Chunk],
-    chosen: frozenset[int],
     folder: Path,
     request: RequestOptions,
     options: SpeakOptions,
-) -> int:
-    from experiments.cli.narrate_summary import conclude
+    voices: Voices,
+) -> Speaking:
+    """Raises UserError for whatever cannot be spoken, before any model is loaded."""
     from experiments.cli.surroundings import check_surroundings
     from experiments.narration.readable import pace_of
     from experiments.narration.speaking.planning import speaking
-    from experiments.narration.speaking.speak import narrate
     from experiments.narration.speaking.standard import standard_of
+    from experiments.narration.voices import check_speakers, voice_of
 
     check_folder(folder / "audio", "-o")
     check_surroundings()
     preset = find_preset(options.search.preset)
     standard = standard_of(
-        preset, given.book.language, options.ears, pace=pace_of(preset), voice=not request.no_prompt
+        preset, book.language, options.ears, pace=pace_of(preset), voice=not request.no_prompt
     )
-    plan = speaking(
-        given.book,
+    check_speakers((chunk.speaker for chunk in found), voices, request)
+    return speaking(
+        book,
         found,
-        chosen,
         standard,
         options.search,
-        request,
         options.limits,
-        lambda speaker: request,
+        request.seed,
+        lambda speaker: voice_of(speaker, voices, request),
     )
-    return conclude(folder, narrate(folder, plan, in_flight=options.in_flight))
 
 
 _PRODUCTION = ("PIL", "pyloudnorm", "scipy")

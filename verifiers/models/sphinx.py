@@ -8,6 +8,7 @@ of the text, mixed with common English words in case another was said.
 
 import math
 import re
+import sys
 import tempfile
 import unicodedata
 from collections import Counter, defaultdict
@@ -51,7 +52,8 @@ class SphinxASR(Recogniser):
     Its American English acoustic model and dictionary come with the package pocketsphinx. Words that the
     dictionary lacks are pronounced by their letters. Evidence beside the alignment
     (`verifiers.shared.wer`): heard_at, [word, start, end] in seconds; guessed, the words whose pronunciation
-    is a guess; and logp: the log-likelihood of what was heard, for each frame of 10 ms.
+    is a guess; and logp: the log-likelihood of the audio given what was heard,
+    against the best of all sounds, for each frame of 10 ms.
     """
 
     about = About(
@@ -126,8 +128,6 @@ class SphinxASR(Recogniser):
 
     def _expect(self, words: Sequence[str]) -> None:
         """Sets the language model, and adds what of the text the dictionary lacks."""
-        import pocketsphinx
-
         for word in dict.fromkeys(words):
             if word not in self._known and word not in self._added:
                 for number, phones in enumerate(pronunciations(word, self._known), start=1):
@@ -136,8 +136,7 @@ class SphinxASR(Recogniser):
         with tempfile.NamedTemporaryFile("w", suffix=".arpa") as file:
             file.write(biased_bigrams(words, self._words, self._bias))
             file.flush()
-            model = pocketsphinx.NGramModel.readfile(file.name)
-        self._decoder.add_lm("text", model)
+            self._decoder.add_lm_file("text", file.name)  # with the weight that the decoder was made with
         self._decoder.activate_search("text")
 
     def _hear(self, waveform: Waveform) -> tuple[list[tuple[str, float, float]], float]:
@@ -159,14 +158,14 @@ class SphinxASR(Recogniser):
         def second(frame: int) -> float:
             return round(min(max(frame / FRAMES_A_SECOND - before, 0.0), longest), 3)
 
+        segments = list(decoder.seg())
         found = [
             (re.sub(r"\(\d+\)$", "", one.word), second(one.start_frame), second(one.end_frame + 1))
-            for one in decoder.seg()
+            for one in segments
             if one.word[0] not in "<["
         ]
-        # the scores of pocketsphinx are logarithms to the base 1.0001
-        frames = max(decoder.n_frames(), 1)
-        return found, max(hypothesis.best_score * math.log(1.0001) / frames, LOWEST_LOGP)
+        logs = [math.log(max(one.ascore, sys.float_info.min)) for one in segments]
+        return found, max(sum(logs) / max(decoder.n_frames(), 1), LOWEST_LOGP)
 
 
 def model_folder() -> Path:

@@ -74,8 +74,8 @@ def row_of(
     )
 
 
-def planned(chunks: Sequence[Chunk], chosen: frozenset[int]) -> list[PlannedChunk]:
-    """The chunks of the chosen chapters."""
+def planned(chunks: Sequence[Chunk]) -> list[PlannedChunk]:
+    """As the plan has them."""
     return [
         PlannedChunk(
             id=chunk.id,
@@ -95,26 +95,27 @@ def planned(chunks: Sequence[Chunk], chosen: frozenset[int]) -> list[PlannedChun
             emotion=chunk.emotion,
             lexicon=list(chunk.lexicon),
         )
-        for number, chunk in enumerate(one for one in chunks if one.chapter in chosen)
+        for number, chunk in enumerate(chunks)
     ]
 
 
 def speaking(
     book: Book,
     chunks: Sequence[Chunk],
-    chosen: frozenset[int],
     standard: Standard,
     search: SearchOptions,
-    request: RequestOptions,
     limits: Limits,
+    seed: int,
     voice_of: VoiceOf,
 ) -> Speaking:
-    """Raises UserError or VerifierError for whatever cannot be spoken; loads no model."""
-    found = [chunk for chunk in chunks if chunk.chapter in chosen]
-    check_readable(found, alphabet_of(find_preset(search.preset)))
-    if not found:
+    """chunks: of the chapters that are to be spoken. seed: of the book.
+
+    Raises UserError or VerifierError for whatever cannot be spoken; loads no model.
+    """
+    if not chunks:
         raise UserError("there is nothing to speak: choose chapters that hold words")
-    first = row_of(voice_of(found[0].speaker), found[0].text, "first", 0, book.language, None)
+    check_readable(chunks, alphabet_of(find_preset(search.preset)))
+    first = row_of(voice_of(chunks[0].speaker), chunks[0].text, "first", 0, book.language, None)
     settings = settings_of(search, standard, limits, first)
     settings.check_device()
     plan = Plan(
@@ -123,16 +124,16 @@ def speaking(
         language=book.language,
         source=str(book.source.path.absolute()),
         source_sha256=book.source.sha256,
-        seed=request.seed,
+        seed=seed,
         settings=described(standard, search, settings),
         ears={ear.spec: ear.family for ear in standard.ears},
         one_family=standard.one_family,
         chapters=[
             PlannedChapter(number=one.number, title=one.title)
             for one in book.chapters
-            if one.number in chosen
+            if any(chunk.chapter == one.number for chunk in chunks)
         ],
-        chunks=planned(chunks, chosen),
+        chunks=planned(chunks),
     )
     return Speaking(plan, standard, search, settings, limits, voice_of)
 

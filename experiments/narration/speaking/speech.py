@@ -150,6 +150,19 @@ def alignment(evidence: Mapping[str, Any]) -> list[Word]:
     return found
 
 
+def _timed(words: list[Word], evidence: Mapping[str, Any]) -> list[Word]:
+    """The words with their times, by an ear that says when it heard what (`heard_at`)."""
+    times = list(evidence.get("heard_at", ()))
+    if len(times) != sum(len(word.heard.split()) for word in words):
+        return words
+    found = []
+    for word in words:
+        own = [times.pop(0) for _ in word.heard.split()]
+        places = {"begins": float(own[0][1]), "ends": float(own[-1][2])} if own else {}
+        found.append(word.model_copy(update=places))
+    return found
+
+
 def never_heard(candidates: Iterable[Candidate], metrics: Sequence[str]) -> tuple[str, ...]:
     """The words of the text, as they are compared, that were wrong for every ear in every candidate."""
     reference: list[str] = []
@@ -180,7 +193,7 @@ def _heard(score: Score, spec: str, family: str) -> Heard:
         transcript=str(evidence.get("transcript", "")),
         errors=sum(int(evidence.get(name, 0)) for name in counts),
         words=int(evidence.get("words", 0)),
-        alignment=alignment(evidence),
+        alignment=_timed(alignment(evidence), evidence),
         usable=score.usable,
         reason=score.reason,
     )

@@ -21,7 +21,7 @@ from experiments.narration.takes import Narration, read_narration
 from llasa_core.audio import read_audio
 
 pytest.importorskip("pocketsphinx")
-EARS = ["--ear", "hubert-ctc:nano", "--ear", "sphinx"]
+EARS = ["--ear", "hubert-ctc:nano", "--ear", "sphinx", "--speak-only"]
 """Real ones of two families that cost little; what is tested here does not depend on how well they hear."""
 TEXT = """\
 CHAPTER I
@@ -74,6 +74,7 @@ def spoken(book: Path) -> Path:
 
 
 @pytest.mark.models
+@pytest.mark.timeout(900)
 def test_every_chunk_is_there_with_its_audio_and_what_was_heard(spoken: Path) -> None:
     narration = read_narration(spoken)
     assert list(narration.plan.ears.values()) == ["HuBERT-CTC", "HMM (pocketsphinx)"]
