@@ -107,17 +107,19 @@ def limited(samples: Samples, ceiling: float) -> Samples:
     The gain is the least that any peak nearby needs, smoothed by a window no longer than "nearby": never more
     than a peak allows.
     """
-    from scipy.ndimage import convolve1d, minimum_filter1d
+    from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
     most = 10 ** (ceiling / 20)
     peaks = _peaks(samples)
     if peaks.max(initial=0.0) <= most:
         return samples
-    needed = np.minimum(1.0, most / np.maximum(peaks, 1e-9))
-    window = np.hanning(2 * LOOKAHEAD + 3)[1:-1]
-    nearby = minimum_filter1d(needed, 2 * LOOKAHEAD + 1, mode="nearest")
-    gain = convolve1d(nearby, window / window.sum(), mode="nearest")
-    return np.asarray(samples * np.minimum(gain, 1.0), np.float32)
+    needed = np.minimum(1.0, most / np.maximum(peaks, 1e-9)).astype(np.float64)
+    gain = minimum_filter1d(needed, 2 * LOOKAHEAD + 1, mode="nearest")
+    for _ in range(2):  # two means over half of "nearby": a triangle over all of it
+        gain = uniform_filter1d(gain, LOOKAHEAD + 1, mode="nearest")
+    # The running means are off by some 1e-16, and what needs nothing stays as it is.
+    gain = np.where(gain > 1 - 1e-9, 1.0, np.minimum(gain, needed))
+    return np.asarray(samples * gain, np.float32)
 
 
 def _peaks(samples: Samples) -> NDArray[np.float32]:
