@@ -75,8 +75,8 @@ def tell_made(narration: Narration, made: Made) -> None:
     terminal = Terminal()
     terminal.print(_levels(narration, made))
     if made.words_by:
-        how = "by their letters alone: no recogniser is installed" if made.words_by == "proportional" else ""
-        terminal.say(f"words are timed by {made.words_by}{f' ({how})' if how else ''}")
+        how = " (by their letters alone, no recogniser heard them)" if made.words_by == "proportional" else ""
+        terminal.say(f"words are timed by {made.words_by}{how}")
     for placed in made.off:
         terminal.say(
             f"chunk {placed.chunk.id} was at {placed.before:.0f} dB and is still off the target: "
