@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from experiments.cli.commands import Command
-from experiments.cli.narrate_options import SpeakOptions, folder_option, speak_options, voice_options
+from experiments.cli.narrate_options import (
+    EXIT_FLAGGED,
+    SpeakOptions,
+    check_extra,
+    folder_option,
+    speak_options,
+    voice_options,
+)
 from experiments.cli.options import option
 from experiments.cli.parameters import FileType, TextType
 from experiments.cli.production_options import making as making_options
@@ -161,7 +167,7 @@ def command(
 def _speak(folder: Path, plan: Speaking, options: SpeakOptions, making: Making | None) -> int:
     """Speaks what is to be spoken, makes the files where all of it is, and tells what it came to."""
     from experiments.cli.narrate_make import make_files
-    from experiments.cli.narrate_summary import EXIT_FLAGGED, conclude
+    from experiments.cli.narrate_summary import conclude
     from experiments.narration.speaking.speak import narrate
 
     code = conclude(folder, narrate(folder, plan, in_flight=options.in_flight))
@@ -201,18 +207,3 @@ def _speaking(
         request.seed,
         lambda speaker: voice_of(speaker, voices, request),
     )
-
-
-_PRODUCTION = ("PIL", "pyloudnorm", "scipy")
-"""What makes the files of a book."""
-
-
-def check_extra() -> None:
-    """Raises UserError if the libraries of the extra `narration` are missing."""
-    missing = [
-        name
-        for name in ("docx", "lxml", "markdown_it", "mdit_py_plugins", *_PRODUCTION, "regex", "sentencex")
-        if not find_spec(name)
-    ]
-    if missing:
-        raise UserError(f"narrate needs {', '.join(missing)}: pip install 'llasa-search[narration]'")

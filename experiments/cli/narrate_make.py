@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli.commands import Command
+from experiments.cli.narrate_options import check_extra
 from experiments.cli.parameters import FileType
 from experiments.cli.production_options import making as making_options
 from experiments.cli.production_options import tell_made
@@ -34,6 +35,7 @@ def command(folder: Path, making: MakingOptions) -> int:
 
     Nothing is spoken, and what was spoken stays as it is. The same takes give the same files, byte by byte.
     """
+    check_extra()
     from experiments.narration.production.making import read_making
 
     make_files(folder, read_making(making))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.options import Decorator, bundled, kinds, option, voices
 from experiments.cli.parameters import FileType, SpecType, TextType, Whole
@@ -17,10 +17,16 @@ from experiments.cli.search_options import (
     sampling_options,
 )
 from experiments.config import SearchOptions, read_budget
-from experiments.narration.speaking.ladder import Limits
 from experiments.request_options import RequestOptions
+from llasa_core.errors import UserError
 from llasa_core.request import MAX_SEED
 from search.bounds import LARGEST
+
+if TYPE_CHECKING:
+    from experiments.narration.speaking.ladder import Limits
+
+EXIT_LOST, EXIT_FLAGGED = 1, 3
+"""Some chunks could not be spoken; some did not pass."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class SpeakOptions:
     @property
     def limits(self) -> Limits:
         """Raises UserError for a budget that cannot be read."""
+        from experiments.narration.speaking.ladder import Limits
+
         return Limits(read_budget(self.budget), self.book_tokens)
 
 
@@ -44,11 +52,9 @@ def speak_options() -> Decorator[Any]:
     search = partial(option, group="search")
     own = [
         search(
-            "--ear SPEC",
+            "--ears SPEC,SPEC",
             TextType(kinds),
-            "a recogniser that has to find no word wrong; give two (default: of two families)",
-            into="ears",
-            multiple=True,
+            "two recognisers that have to find no word wrong (default: of two families)",
         ),
         search(
             "--budget LIMIT=N,...",
@@ -86,14 +92,21 @@ def voice_options() -> Decorator[Any]:
 
 def _speak(
     *,
-    ears: tuple[str, ...],
+    ears: str | None,
     budget: str | None,
     book_tokens: int | None,
     in_flight: int | None,
     **values: Any,
 ) -> SpeakOptions:
     ray = {name: values.pop(name) for name in list(values) if name.partition("_")[0] == "ray"}
-    return SpeakOptions(SearchOptions(ray=ray_options(**ray), **values), ears, budget, book_tokens, in_flight)
+    return SpeakOptions(
+        SearchOptions(ray=ray_options(**ray), **values), split_ears(ears), budget, book_tokens, in_flight
+    )
+
+
+def split_ears(given: str | None) -> tuple[str, ...]:
+    """The specs between the commas; none where none are given."""
+    return () if given is None else tuple(one.strip() for one in given.split(","))
 
 
 def folder_option() -> Decorator[Any]:
@@ -107,6 +120,16 @@ def folder_option() -> Decorator[Any]:
     )
 
 
-def inputs_of(request: RequestOptions) -> dict[str, Path | None]:
-    """The recordings that are read."""
-    return {"--prompt-audio": request.prompt_audio}
+_PRODUCTION = ("PIL", "pyloudnorm", "scipy")
+"""What makes the files of a book."""
+
+
+def check_extra() -> None:
+    """Raises UserError if the libraries of the extra `narration` are missing."""
+    missing = [
+        name
+        for name in ("docx", "lxml", "markdown_it", "mdit_py_plugins", *_PRODUCTION, "regex", "sentencex")
+        if not find_spec(name)
+    ]
+    if missing:
+        raise UserError(f"narrate needs {', '.join(missing)}: pip install 'llasa-search[narration]'")

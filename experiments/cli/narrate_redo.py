@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from experiments.cli.commands import Command
-from experiments.cli.narrate_summary import EXIT_FLAGGED
+from experiments.cli.narrate_options import EXIT_FLAGGED, check_extra
 from experiments.cli.options import Decorator, bundled, option, voices
 from experiments.cli.parameters import FileType, TextType, Whole
 from experiments.cli.search_options import ray_options, ray_parameters
@@ -63,6 +63,7 @@ def command(
 
     Exit codes: 0 it passed; 2 bad input; 3 it did not pass.
     """
+    check_extra()
     from experiments.narration.speaking.redo import Again, redo
 
     check_surroundings()

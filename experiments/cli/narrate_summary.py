@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments import interrupts
+from experiments.cli.narrate_options import EXIT_FLAGGED, EXIT_LOST
 from experiments.narration.book import beginning
 from experiments.narration.speaking.unheard import unheard_words
 from experiments.narration.takes import Narration, read_narration
@@ -12,7 +13,6 @@ from experiments.terminal import Terminal
 
 MOST_SHOWN = 20
 """Of doubtful chunks, and of words, so many are listed."""
-EXIT_LOST, EXIT_FLAGGED = 1, 3
 
 
 def conclude(folder: Path, interrupted: interrupts.Interrupted | None) -> int:

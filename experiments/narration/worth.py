@@ -69,16 +69,16 @@ class Way:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--book", type=click.Path(path_type=Path), default=CHAPTER, help="Instead of the shipped one.")
 @click.option("--chunks", "count", type=COUNT, help="Of the book, evenly spread (all).")
-@click.option("--ear", "ears", multiple=True, metavar="SPEC", help="Of the narration, two (as narrate).")
+@click.option("--ears", metavar="SPEC,SPEC", help="Of the narration (as narrate).")
 @click.option("--judge", default="whisper:base", help="The third ear (whisper:base).")
 @click.option("--seed", type=int, default=11, help="Of the book (11).")
 @click.option("--threads", type=THREADS, default=0, help="CPU threads (all cores).")
 def worth(
-    folder: Path, book: Path, count: int | None, ears: Sequence[str], judge: str, seed: int, threads: int
+    folder: Path, book: Path, count: int | None, ears: str | None, judge: str, seed: int, threads: int
 ) -> None:
     torch.set_num_threads(threads or torch.get_num_threads())
     registry.check(judge)
-    plan = planned(book, count, ears, seed)
+    plan = planned(book, count, () if ears is None else ears.split(","), seed)
     check_apart([ear.spec for ear in plan.standard.ears], [judge])
     if signal := narrate(folder / "narrated", plan):
         raise signal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -226,18 +227,24 @@ def _doubts(winner: Candidate, heard: Sequence[Heard], standard: Standard) -> It
 
 
 def _word_doubts(heard: Heard) -> Iterable[Doubt]:
+    """One for each stretch of words that are not as the text has them."""
     if not heard.usable:
         yield Doubt(kind="unheard", says=f"{heard.ear} cannot judge it: {heard.reason}.", ear=heard.ear)
         return
-    for word in heard.alignment:
-        if word.kind == "equal":
+    for equal, words in groupby(heard.alignment, lambda word: word.kind == "equal"):
+        if equal:
             continue
-        says = {
-            "substituted": f"{heard.ear} heard {word.heard!r} for {word.expected!r}.",
-            "missing": f"{heard.ear} did not hear {word.expected!r}.",
-            "inserted": f"{heard.ear} heard {word.heard!r}, which is not in the text.",
-        }[word.kind]
-        yield Doubt(kind="word", says=says, ear=heard.ear, word=word.expected or None)
+        stretch = list(words)
+        expected, other = (
+            " ".join(filter(None, texts))
+            for texts in ([word.expected for word in stretch], [word.heard for word in stretch])
+        )
+        says = f"{heard.ear} heard {other!r} for {expected!r}."
+        if not other:
+            says = f"{heard.ear} did not hear {expected!r}."
+        elif not expected:
+            says = f"{heard.ear} heard {other!r}, which is not in the text."
+        yield Doubt(kind="word", says=says, ear=heard.ear, at=stretch[0].begins, word=expected or None)
 
 
 def _extra(winner: Candidate, metric: str) -> float | None:

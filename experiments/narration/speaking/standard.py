@@ -113,13 +113,13 @@ def standard_of(
     """
     chosen = tuple(ears) or _default_ears(preset, language)
     if len(chosen) != 2:
-        raise UserError(f"{len(chosen)} ears: give --ear twice, or not at all")
+        raise UserError(f"{len(chosen)} ears: give two with --ears")
     for spec in chosen:
         registry.check(spec)
         if tuple(registry.needs(spec)) != ("text",):
-            raise UserError(f"--ear {spec} hears no words: give a recogniser, such as whisper:tiny.en")
+            raise UserError(f"--ears: {spec} hears no words: give a recogniser, such as whisper:tiny.en")
     if weights(chosen[0]) == weights(chosen[1]):
-        raise UserError(f"--ear {chosen[0]} and {chosen[1]} are the same ear: give two")
+        raise UserError(f"--ears: {chosen[0]} and {chosen[1]} are the same ear: give two")
     found = tuple(
         Ear(spec, metric, family(spec)) for spec, metric in zip(chosen, ("wer", SECOND), strict=True)
     )
@@ -143,7 +143,7 @@ def _default_ears(preset: Preset, language: str) -> tuple[str, str]:
     hearing = [spec for spec in roles(preset.name).verifiers if tuple(registry.needs(spec)) == ("text",)]
     hearing = [spec for spec in hearing if Spec.parse(spec).kind in FAMILIES]
     if not hearing:
-        raise UserError(f"the preset {preset.name} has no recogniser: give two with --ear")
+        raise UserError(f"the preset {preset.name} has no recogniser: give two with --ears")
     first = hearing[0]
     found = roles(preset.name)
     seconds = [*SECONDS_OF_FAMILY.get(base_language(language), OTHERS)]
@@ -153,6 +153,6 @@ def _default_ears(preset: Preset, language: str) -> tuple[str, str]:
     if not others:
         raise UserError(
             f"narrate needs two ears, and beside {first} none is installed: {install(seconds[:1])}, "
-            "or give two with --ear"
+            "or give two with --ears"
         )
     return first, others[0]

@@ -51,9 +51,9 @@ def test_what_was_not_said_is_not_heard(ear: Verifier, text: str, errors: str, c
 
 
 def test_words_that_the_dictionary_lacks_are_guessed_and_said(ear: Verifier) -> None:
-    score = heard(ear, TEXT.replace("Try again.", "Zvornik again."))
-    assert score.evidence["guessed"] == ["zvornik"]
-    assert "zvornik" not in score.evidence["heard"]
+    score = heard(ear, TEXT.replace("Try again.", "Quorvath again."))
+    assert score.evidence["guessed"] == ["quorvath"]
+    assert "quorvath" not in score.evidence["heard"]
 
 
 def test_a_name_is_pronounced_by_its_letters() -> None:
@@ -65,12 +65,8 @@ def test_a_name_is_pronounced_by_its_letters() -> None:
 
 
 def test_a_bigram_model_sums_to_one() -> None:
-    lines = biased_bigrams(["a", "b", "a"], ["a", "b", "c"], 0.9).splitlines()
-    single = {
-        words[1]: 10 ** float(words[0])
-        for line in lines
-        if len(words := line.split()) in (2, 3) and line[0] in "-0"
-    }
-    assert sum(value for word, value in single.items() if word in ("a", "b", "c", "</s>")) == pytest.approx(
-        1, abs=1e-3
-    )
+    text = biased_bigrams(["a", "b", "a"], ["a", "b", "c"], 0.9)
+    rows = [line.split() for line in text.partition("\\2-grams:")[0].splitlines()]
+    single = {row[1]: 10 ** float(row[0]) for row in rows if len(row) > 1 and row[0][0] in "-0"}
+    assert set(single) == {"<s>", "a", "b", "c", "</s>"}
+    assert sum(single.values()) == pytest.approx(1, abs=1e-3)

@@ -21,7 +21,7 @@ from experiments.narration.takes import Narration, read_narration
 from llasa_core.audio import read_audio
 
 pytest.importorskip("pocketsphinx")
-EARS = ["--ear", "hubert-ctc:nano", "--ear", "sphinx", "--speak-only"]
+EARS = ["--ears", "hubert-ctc:nano,sphinx", "--speak-only"]
 """Real ones of two families that cost little; what is tested here does not depend on how well they hear."""
 TEXT = """\
 CHAPTER I
@@ -144,9 +144,9 @@ def test_redo_makes_one_chunk_again_and_leaves_every_other_file(
 
 
 REFUSED = [
-    (["--ear", "sphinx", "--ear", "sphinx?bias=0.5"], "are the same ear"),
-    (["--ear", "sphinx"], "give --ear twice"),
-    (["--ear", "sphinx", "--ear", "signal"], "hears no words"),
+    (["--ears", "sphinx,sphinx?bias=0.5"], "are the same ear"),
+    (["--ears", "sphinx"], "give two with --ears"),
+    (["--ears", "sphinx,signal"], "hears no words"),
     (["--budget", "tokens"], "write it as tokens=5000"),
     (["--book-tokens", "0"], "--book-tokens"),
     (["--voice", "nobody"], "no voice 'nobody'"),

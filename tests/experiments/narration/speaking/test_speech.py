@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from experiments.narration.speaking.speech import Speech, alignment, flac_bytes, joined, never_heard
+from experiments.narration.speaking.speech import (
+    Speech,
+    _heard,
+    _word_doubts,
+    alignment,
+    flac_bytes,
+    joined,
+    never_heard,
+)
 from experiments.narration.speaking.unheard import respelling, unheard_words
 from experiments.narration.takes import Doubt, Heard, Measures
 from llasa_core.audio import SAMPLE_RATE
@@ -102,3 +110,12 @@ def test_words_that_are_never_heard_get_a_line_of_a_lexicon() -> None:
 def test_a_respelling_has_every_syllable() -> None:
     assert respelling("Sokolova") == "so ko lo va"
     assert respelling("Riga") == "ri ga"
+
+
+def test_a_stretch_of_wrong_words_is_one_doubt() -> None:
+    one = candidate("She put letters in the drawer", TEXT).scores["wer"]
+    doubts = list(_word_doubts(_heard(one, "an ear", "a family")))
+    assert [doubt.says for doubt in doubts] == [
+        "an ear heard 'letters' for 'the letter back'.",
+    ]
+    assert doubts[0].word == "the letter back"
