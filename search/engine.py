@@ -96,7 +96,7 @@ class Searcher:
         requests: Iterable[Request],
         strategy: Strategy | str | Mapping[str, Any],
         *,
-        budget: Budget = NO_LIMIT,
+        budget: Budget | Callable[[Request], Budget] = NO_LIMIT,
         in_flight: int | None = None,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
         heard: Heard = all_candidates,
@@ -106,8 +106,9 @@ class Searcher:
 
         in_flight: by default as many as keep the models busy (8; with Ray, 8 for each actor).
         An outcome does not depend on the other requests, and a request that fails ends no other. `requests`
-        is read as room comes free. heard: the candidates that the judges are asked about. Leaving the loop
-        early (also by Ctrl-C) stops what is under way.
+        is read as room comes free. budget: of each, or a function that says which one it has. heard: the
+        candidates that the judges are asked about. Leaving the loop early (also by Ctrl-C) stops what is
+        under way.
         """
         if in_flight is None:
             in_flight = self.backend.in_flight
@@ -122,7 +123,8 @@ class Searcher:
         try:
             while True:
                 while len(waiting) < in_flight and (request := next(rest, None)) is not None:
-                    begun = self._begin(request, strategy, budget, progress(request), heard)
+                    limit = budget if isinstance(budget, Budget) else budget(request)
+                    begun = self._begin(request, strategy, limit, progress(request), heard)
                     if isinstance(begun, Failure):
                         yield begun
                     else:

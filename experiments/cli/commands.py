@@ -28,7 +28,7 @@ COMMANDS = {
     "compare": "two sweeps or two runs, paired by text, with intervals",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",
-    "narrate": "list a book's chapters, write the text that will be spoken",
+    "narrate": "a book: its chapters, the text that will be spoken, and the speaking of it",
     "completion": "print the script that completes commands and options in a shell",
 }
 MODULES = {"eval": "evaluate"}
