@@ -25,6 +25,9 @@ from search.bounds import LARGEST
 if TYPE_CHECKING:
     from experiments.narration.speaking.ladder import Limits
 
+_READING = ("docx", "lxml", "markdown_it", "mdit_py_plugins", "regex", "sentencex")
+_PRODUCTION = ("PIL", "pyloudnorm", "scipy")
+"""What makes the files of a book."""
 EXIT_LOST, EXIT_FLAGGED = 1, 3
 """Some chunks could not be spoken; some did not pass."""
 
@@ -122,10 +125,6 @@ def folder_option() -> Decorator[Any]:
 
 def check_extra() -> None:
     """Raises UserError if the libraries of the extra `narration` are missing."""
-    missing = [
-        name
-        for name in ("docx", "lxml", "markdown_it", "mdit_py_plugins", "regex", "sentencex")
-        if not find_spec(name)
-    ]
+    missing = [name for name in (*_READING, *_PRODUCTION) if not find_spec(name)]
     if missing:
         raise UserError(f"narrate needs {', '.join(missing)}: pip install 'llasa-search[narration]'")

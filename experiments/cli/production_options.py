@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from experiments.cli.options import Decorator, bundled, option
+from experiments.cli.options import Decorator, bundled, kinds, option
 from experiments.cli.parameters import FileType, TextType
 from experiments.narration.production.options import CLIPS, DEFAULT, KINDS, PER, MakingOptions
 from experiments.terminal import Terminal
@@ -61,6 +61,11 @@ def making() -> Decorator[Any]:
             default="auto",
             into="clips",
         ),
+        own(
+            "--third-ear SPEC",
+            TextType(kinds),
+            "a recogniser that did not search hears every take: what the certificate is worth",
+        ),
     ]
     return bundled("making", MakingOptions, options)
 
@@ -70,8 +75,8 @@ def tell_made(narration: Narration, made: Made) -> None:
     terminal = Terminal()
     terminal.print(_levels(narration, made))
     if made.words_by:
-        how = "by their letters alone: no recogniser is installed" if made.words_by == "proportional" else ""
-        terminal.say(f"words are timed by {made.words_by}{f' ({how})' if how else ''}")
+        how = " (by their letters alone, no recogniser heard them)" if made.words_by == "proportional" else ""
+        terminal.say(f"words are timed by {made.words_by}{how}")
     for placed in made.off:
         terminal.say(
             f"chunk {placed.chunk.id} was at {placed.before:.0f} dB and is still off the target: "

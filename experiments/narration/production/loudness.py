@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soxr
@@ -30,6 +30,8 @@ LOOKAHEAD = RATE // 200
 """Samples, 5 ms: the limiter turns down before a peak, and up behind it, within these."""
 MOST_GAIN = 20.0
 """dB. A chunk that is farther from the target is no quiet speech but a fault, or noise."""
+ROUNDS = 4
+"""Times that the limiter looks at its own result; mostly it finds nothing at the second."""
 PASSES, NEAR = 3, 0.2
 """Times that a chunk is brought nearer to the target, until it is so many dB from it."""
 BLOCK = 0.4
@@ -92,9 +94,9 @@ def levelled(samples: Samples, loudness: Loudness) -> Levelled:
     if loudness.kind == "none" or before <= SILENT + 20:
         return Levelled(samples, 0.0, before)
     gain, found = 0.0, samples
-    for _ in range(PASSES):
+    for number in range(PASSES):
         missing = loudness.target - loudness.level(found)
-        if abs(missing) < NEAR:
+        if number and abs(missing) < NEAR:
             break
         gain = float(np.clip(gain + missing, -MOST_GAIN, MOST_GAIN))
         found = limited(samples * np.float32(10 ** (gain / 20)), loudness.ceiling)
@@ -105,19 +107,28 @@ def limited(samples: Samples, ceiling: float) -> Samples:
     """The samples with no true peak above `ceiling` (dB); what is 10 ms from any peak stays as it is.
 
     The gain is the least that any peak nearby needs, smoothed by a window no longer than "nearby": never more
-    than a peak allows.
+    than a peak allows. A gain that changes moves what is between the samples a little, and so it is looked at
+    again.
     """
-    from scipy.ndimage import convolve1d, minimum_filter1d
-
     most = 10 ** (ceiling / 20)
-    peaks = _peaks(samples)
-    if peaks.max(initial=0.0) <= most:
-        return samples
-    needed = np.minimum(1.0, most / np.maximum(peaks, 1e-9))
-    window = np.hanning(2 * LOOKAHEAD + 3)[1:-1]
-    nearby = minimum_filter1d(needed, 2 * LOOKAHEAD + 1, mode="nearest")
-    gain = convolve1d(nearby, window / window.sum(), mode="nearest")
-    return np.asarray(samples * np.minimum(gain, 1.0), np.float32)
+    for _ in range(ROUNDS):
+        peaks = _peaks(samples)
+        if peaks.max(initial=0.0) <= most:
+            break
+        gain = _gain(np.minimum(1.0, 0.999 * most / np.maximum(peaks, 1e-9)))
+        samples = np.asarray(samples * gain, np.float32)
+    return samples
+
+
+def _gain(needed: NDArray[Any]) -> NDArray[np.float64]:
+    """A smooth gain that is nowhere above `needed`: [samples]."""
+    from scipy.ndimage import minimum_filter1d, uniform_filter1d
+
+    gain = minimum_filter1d(needed.astype(np.float64), 2 * LOOKAHEAD + 1, mode="nearest")
+    for _ in range(2):  # two means over half of "nearby": a triangle over all of it
+        gain = uniform_filter1d(gain, LOOKAHEAD + 1, mode="nearest")
+    # The running means are off by some 1e-16, and what needs nothing stays as it is.
+    return np.asarray(np.where(gain > 1 - 1e-9, 1.0, np.minimum(gain, needed)))
 
 
 def _peaks(samples: Samples) -> NDArray[np.float32]:

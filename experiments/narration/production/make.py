@@ -11,6 +11,7 @@ from pathlib import Path
 from experiments.files import Outputs
 from experiments.narration.production.alignment import Timings, make_aligner
 from experiments.narration.production.certificate.build import write_certificate
+from experiments.narration.production.certificate.worth import Worth, check_held_out, measure
 from experiments.narration.production.encoding import WRITERS, Writer, epub_mp3
 from experiments.narration.production.epub import write_epub
 from experiments.narration.production.making import Making
@@ -43,6 +44,8 @@ def make(narration: Narration, making: Making, tell: Tell = lambda line: None) -
     tell: takes a line on progress. Raises UserError if a chunk is not spoken or its audio was changed, and if
     the disk is full; nothing is changed then.
     """
+    if making.third_ear is not None:
+        check_held_out(making.third_ear, narration.plan)
     language = narration.plan.language
     aligner = make_aligner(making.aligner, language) if making.times_words else None
     chapters = Chapters(narration, making.loudness, making.pauses)
@@ -61,7 +64,10 @@ def make(narration: Narration, making: Making, tell: Tell = lambda line: None) -
                 write_epub(file, names.title, making.author, language, spoken, making.cover)
         if CERTIFICATE in making.files:
             page, data = (narration.folder / f"certificate.{kind}" for kind in ("html", "json"))
-            write_certificate(stage(page), stage(data), narration, timelines, levels, making)
+            worth = _worth(narration, timelines, making, tell)
+            write_certificate(
+                stage(page), stage(data), narration, timelines, levels, making.loudness, making.clips, worth
+            )
         outputs.publish()
     return Made(
         tuple(stage.files),
@@ -69,6 +75,13 @@ def make(narration: Narration, making: Making, tell: Tell = lambda line: None) -
         aligner.name if aligner else "",
         tuple(one for timeline in timelines for one in timeline.placed if one.off(making.loudness)),
     )
+
+
+def _worth(narration: Narration, timelines: Sequence[Timeline], making: Making, tell: Tell) -> Worth | None:
+    if making.third_ear is None:
+        return None
+    tell(f"{making.third_ear} hears every take")
+    return measure(narration.folder, narration.plan, timelines, making.third_ear)
 
 
 class _Stage:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.narration.production.alignment import check_aligner
+from experiments.narration.production.certificate.worth import check_third_ear
 from experiments.narration.production.encoding import check_writer
 from experiments.narration.production.loudness import Loudness, parse_loudness
-from experiments.narration.production.options import AUDIO, CAPTIONS, CLIPS, EPUB, KINDS, PER, MakingOptions
+from experiments.narration.production.options import (
+    AUDIO,
+    CAPTIONS,
+    CERTIFICATE,
+    CLIPS,
+    EPUB,
+    KINDS,
+    PER,
+    MakingOptions,
+)
 from experiments.narration.production.tags import Cover, read_cover
 from experiments.narration.production.timeline import Pauses, parse_pauses
 from llasa_core.errors import UserError, nearest
@@ -26,6 +36,7 @@ class Making:
     author: str
     aligner: str
     clips: str
+    third_ear: str | None
 
     def whole(self, kind: str) -> bool:
         """Whether there is one file of this kind for the book."""
@@ -58,6 +69,10 @@ def read_making(given: MakingOptions) -> Making:
     if given.clips not in CLIPS:
         raise UserError(f"--certificate-audio {given.clips!r}: give one of {', '.join(CLIPS)}")
     check_aligner(given.aligner)
+    if given.third_ear is not None:
+        if CERTIFICATE not in files:
+            raise UserError("--third-ear is for the certificate: add certificate to --files")
+        check_third_ear(given.third_ear)
     if given.cover is not None and not {"mp3", "m4b", EPUB} & set(files):
         raise UserError("--cover: of the --files only mp3, m4b and epub hold a cover; leave it out")
     return Making(
@@ -70,6 +85,7 @@ def read_making(given: MakingOptions) -> Making:
         _line(given.author),
         given.aligner,
         given.clips,
+        given.third_ear,
     )
 
 

@@ -30,3 +30,4 @@ class MakingOptions:
     author: str = ""
     aligner: str = "auto"
     clips: str = "auto"
+    third_ear: str | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from experiments.narration.book import count_words
+from experiments.narration.production.certificate.worth import Worth
 from experiments.narration.production.loudness import Loudness
 from experiments.narration.production.meter import Levels
 from experiments.narration.production.timeline import Placed, Timeline
@@ -116,7 +117,7 @@ class Certificate:
     loudness: Loudness
     totals: Totals
     drifts: Mapping[int, Drift]
-    worth: Mapping[str, Any] | None = field(default=None)
+    worth: Worth | None = None
 
     @property
     def doubtful(self) -> list[Placed]:
@@ -141,7 +142,7 @@ class Certificate:
             "one_family": plan.one_family,
             "loudness": str(self.loudness),
             "totals": self.totals.as_dict(),
-            "worth": self.worth,
+            "worth": None if self.worth is None else self.worth.as_dict(),
             "book": asdict(self.levels[0]),
             "chapters": [self._chapter(timeline) for timeline in self.timelines],
         }
@@ -177,7 +178,7 @@ def certify(
     timelines: Sequence[Timeline],
     levels: Mapping[int, Levels],
     loudness: Loudness,
-    worth: Mapping[str, Any] | None = None,
+    worth: Worth | None = None,
 ) -> Certificate:
     """worth: how often a third ear agreed, where that was measured."""
     drifts = {one.chapter.number: found for one in timelines if (found := drift(narration, one)) is not None}

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from experiments.narration.production.certificate.account import Certificate, certify
 from experiments.narration.production.certificate.clips import clip, embeds
-from experiments.narration.production.making import Making
+from experiments.narration.production.certificate.worth import Worth
+from experiments.narration.production.loudness import Loudness
 from experiments.narration.production.meter import Levels
 from experiments.narration.production.timeline import Placed, Timeline
 from experiments.narration.takes import Heard, Narration
@@ -30,14 +31,15 @@ def write_certificate(
     narration: Narration,
     timelines: Sequence[Timeline],
     levels: Mapping[int, Levels],
-    making: Making,
-    worth: Mapping[str, Any] | None = None,
+    loudness: Loudness,
+    clips: str,
+    worth: Worth | None = None,
 ) -> None:
-    """Raises OSError, and UserError for a take that cannot be read."""
-    found = certify(narration, timelines, levels, making.loudness, worth)
+    """clips: as `Making` has it. Raises OSError, and UserError for a take that cannot be read."""
+    found = certify(narration, timelines, levels, loudness, worth)
     data.write_text(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8")
     with page.open("w", encoding="utf-8") as file:
-        file.writelines(render(found, making.clips))
+        file.writelines(render(found, clips))
 
 
 def render(certificate: Certificate, clips: str) -> Iterator[str]:

@@ -82,7 +82,7 @@ def narration(folder: Path, lines: Sequence[Line] = SHORT, title: str = "A short
         "source_sha256": "0" * 64,
         "seed": 7,
         "settings": {"budget": 1200},
-        "ears": {"whisper:tiny.en?window=10": "whisper", "hubert-ctc:nano": "hubert"},
+        "ears": {"whisper:tiny.en?window=10": "Whisper", "hubert-ctc:nano": "HuBERT-CTC"},
         "one_family": False,
         "chapters": [{"number": one, "title": f"Chapter {one} <&>"} for one in numbers],
         "chunks": chunks,
@@ -109,8 +109,8 @@ def _take(common: dict[str, Any], line: Line, waveform: Waveform, file: str, sha
             "alignment": own,
         }
         for ear, family, own in (
-            ("whisper:tiny.en?window=10", "whisper", alignment),
-            ("hubert-ctc:nano", "hubert", alignment if line.passed else wrong),
+            ("whisper:tiny.en?window=10", "Whisper", alignment),
+            ("hubert-ctc:nano", "HuBERT-CTC", alignment if line.passed else wrong),
         )
     ]
     doubt = {

@@ -27,6 +27,7 @@ from experiments.narration.production.timeline import PAUSES
 from experiments.narration.takes import Narration
 from tests.experiments.narration.production.narrations import SHORT, Line, narration
 
+pytestmark = pytest.mark.processes
 FILES = "wav,flac,mp3,m4b,srt,vtt,epub,certificate"
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffprobe"), reason="ffprobe is not installed")
 
@@ -68,7 +69,6 @@ def test_wav_and_flac_hold_the_same_samples(book: tuple[Narration, Made]) -> Non
     assert len(wav) / RATE == pytest.approx(book[1].levels[1].seconds, abs=1e-4)
 
 
-@pytest.mark.processes
 @needs_ffmpeg
 def test_ffprobe_reads_the_m4b_with_chapters_cover_and_tags(book: tuple[Narration, Made]) -> None:
     found = _probed(_file(book, "A short book.m4b"))
@@ -88,7 +88,6 @@ def test_ffprobe_reads_the_m4b_with_chapters_cover_and_tags(book: tuple[Narratio
     assert float(found["format"]["duration"]) == pytest.approx(book[1].levels[0].seconds, abs=0.05)
 
 
-@pytest.mark.processes
 @needs_ffmpeg
 def test_ffprobe_reads_the_mp3_with_its_tags_and_a_constant_rate(book: tuple[Narration, Made]) -> None:
     found = _probed(_file(book, "02 Chapter 2.mp3"))
@@ -104,7 +103,6 @@ def test_ffprobe_reads_the_mp3_with_its_tags_and_a_constant_rate(book: tuple[Nar
     )
 
 
-@pytest.mark.processes
 @needs_ffmpeg
 def test_a_whole_book_as_mp3_has_chapters(tmp_path: Path) -> None:
     found, made = _made(tmp_path, files="mp3", per="book")
@@ -113,7 +111,6 @@ def test_a_whole_book_as_mp3_has_chapters(tmp_path: Path) -> None:
     assert float(chapters[1]["start_time"]) == pytest.approx(made.levels[1].seconds, abs=0.002)
 
 
-@pytest.mark.processes
 @needs_ffmpeg
 def test_lossy_files_sound_as_the_wav(book: tuple[Narration, Made]) -> None:
     wav, _ = soundfile.read(_file(book, "01 Chapter 1.wav"), dtype="float32")
@@ -145,7 +142,6 @@ def test_acx_levels_hold_for_every_chapter_file(tmp_path: Path) -> None:
         assert made.levels[number].acx
 
 
-@pytest.mark.processes
 @needs_ffmpeg
 def test_ffmpeg_measures_the_same_loudness(book: tuple[Narration, Made]) -> None:
     file = _file(book, "01 Chapter 1.wav")
@@ -288,7 +284,6 @@ def test_the_epub_follows_the_rules_of_media_overlays(book: tuple[Narration, Mad
             assert durations[f"#{overlay.get('id')}"] == pytest.approx(times[-1][1], abs=0.01)
 
 
-@pytest.mark.processes
 @pytest.mark.skipif(not shutil.which("epubcheck"), reason="epubcheck is not installed")
 def test_epubcheck_finds_nothing(book: tuple[Narration, Made]) -> None:
     jar = Path(shutil.which("epubcheck") or "").resolve()
