@@ -67,7 +67,7 @@ def speak_options() -> Decorator[Any]:
         search(
             "--book-tokens N",
             Whole(1, LARGEST),
-            "of all chunks together; each gets its first search (default: what best-of-8 costs)",
+            "of all chunks together; each gets its first search (default: 6 candidates of each)",
         ),
         search(
             "--in-flight N",

@@ -43,7 +43,7 @@ def narrate(book: Path, folder: Path, *options: str) -> int:
 
 
 def lasting(narration: Narration) -> list[dict[str, Any]]:
-    """What does not depend on when and where a chunk was spoken: each actor runs a prompt once, so FLOPs do."""
+    """What does not depend on when and where a chunk was spoken; FLOPs do: an actor runs a prompt once."""
     found = []
     for _, take in narration.in_order:
         assert take is not None
