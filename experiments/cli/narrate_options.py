@@ -25,6 +25,9 @@ from search.bounds import LARGEST
 if TYPE_CHECKING:
     from experiments.narration.speaking.ladder import Limits
 
+_READING = ("docx", "lxml", "markdown_it", "mdit_py_plugins", "regex", "sentencex")
+_PRODUCTION = ("PIL", "pyloudnorm", "scipy")
+"""What makes the files of a book."""
 EXIT_LOST, EXIT_FLAGGED = 1, 3
 """Some chunks could not be spoken; some did not pass."""
 
@@ -64,7 +67,7 @@ def speak_options() -> Decorator[Any]:
         search(
             "--book-tokens N",
             Whole(1, LARGEST),
-            "of all chunks together; each gets its first search (default: what best-of-8 costs)",
+            "of all chunks together; each gets its first search (default: 6 candidates of each)",
         ),
         search(
             "--in-flight N",
@@ -120,16 +123,8 @@ def folder_option() -> Decorator[Any]:
     )
 
 
-_PRODUCTION = ("PIL", "pyloudnorm", "scipy")
-"""What makes the files of a book."""
-
-
 def check_extra() -> None:
     """Raises UserError if the libraries of the extra `narration` are missing."""
-    missing = [
-        name
-        for name in ("docx", "lxml", "markdown_it", "mdit_py_plugins", *_PRODUCTION, "regex", "sentencex")
-        if not find_spec(name)
-    ]
+    missing = [name for name in (*_READING, *_PRODUCTION) if not find_spec(name)]
     if missing:
         raise UserError(f"narrate needs {', '.join(missing)}: pip install 'llasa-search[narration]'")

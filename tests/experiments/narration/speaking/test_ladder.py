@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from experiments.narration.speaking.ladder import LADDER, Limits, due, predicted_tokens, seed_of
+from experiments.narration.speaking.ladder import (
+    BOOK_CANDIDATES,
+    LADDER,
+    Limits,
+    due,
+    predicted_tokens,
+    seed_of,
+)
 from experiments.narration.takes import Attempt, Measures, PlannedChunk, Take
 from search.cost.budget import Budget
 
@@ -100,7 +107,7 @@ def test_what_a_rung_has_done_already_does_not_change_whom_it_is_due_for() -> No
     """So that a narration that is killed within a rung goes on with the same chunks."""
     chunks = [chunk(0, 2.0), chunk(1, 3.0), chunk(2, 4.0)]
     takes = {one.key: take(one, attempt(0, tokens=100)) for one in chunks}
-    limits = Limits(tokens=300 + 8 * (100 + 150))
+    limits = Limits(tokens=300 + LADDER[1].candidates * (100 + 150))
     assert numbers(due(chunks, takes, 1, limits)) == [0, 1]
     takes["key0"] = take(chunks[0], attempt(0, tokens=100), attempt(1, tokens=5000))
     assert numbers(due(chunks, takes, 1, limits)) == [1]
@@ -118,9 +125,9 @@ def test_the_budget_of_a_chunk_is_over_all_its_searches() -> None:
     assert due([one], {"key0": take(one, attempt(0))}, 1, seconds) == []
 
 
-def test_by_default_a_book_may_cost_what_best_of_8_costs() -> None:
+def test_by_default_a_book_may_cost_so_many_candidates_of_each_chunk() -> None:
     chunks = [chunk(0, 2.0), chunk(1, 3.0)]
-    assert Limits().book(chunks) == 8 * (100 + 150)
+    assert Limits().book(chunks) == BOOK_CANDIDATES * (100 + 150)
 
 
 def test_seeds_follow_from_the_books_seed_the_chunk_and_the_search() -> None:

@@ -43,13 +43,13 @@ def narrate(book: Path, folder: Path, *options: str) -> int:
 
 
 def lasting(narration: Narration) -> list[dict[str, Any]]:
-    """What does not depend on when and how fast a chunk was spoken."""
+    """What does not depend on when and where a chunk was spoken; FLOPs do: an actor runs a prompt once."""
     found = []
     for _, take in narration.in_order:
         assert take is not None
         told = take.model_dump(mode="json", exclude={"session", "elapsed", "ledger", "manifests"})
         for attempt in told["attempts"]:
-            del attempt["seconds"]
+            del attempt["seconds"], attempt["flops"]
         found.append(told)
     return found
 

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from experiments.narration.speaking.speech import (
-    Speech,
-    _heard,
-    _word_doubts,
-    alignment,
-    flac_bytes,
-    joined,
-    never_heard,
-)
+from experiments.narration.speaking.hearing import alignment, heard_by, never_heard, word_doubts
+from experiments.narration.speaking.speech import Speech, flac_bytes, joined
 from experiments.narration.speaking.unheard import respelling, unheard_words
 from experiments.narration.takes import Doubt, Heard, Measures
 from llasa_core.audio import SAMPLE_RATE
@@ -114,7 +107,7 @@ def test_a_respelling_has_every_syllable() -> None:
 
 def test_a_stretch_of_wrong_words_is_one_doubt() -> None:
     one = candidate("She put letters in the drawer", TEXT).scores["wer"]
-    doubts = list(_word_doubts(_heard(one, "an ear", "a family")))
+    doubts = list(word_doubts(heard_by(one, "an ear", "a family")))
     assert [doubt.says for doubt in doubts] == [
         "an ear heard 'letters' for 'the letter back'.",
     ]
