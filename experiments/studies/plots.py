@@ -14,7 +14,10 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from experiments.files import Outputs
+from verifiers.stats import Interval
 
 Panel: TypeAlias = Callable[[Any], None]
 """Draws one set of axes (`matplotlib.axes.Axes`)."""
@@ -27,8 +30,10 @@ DARK = ("#5AB4F0", "#FF8A4A", "#3FCF9F", "#E59AC8", "#F2BE42", "#A5DCFF", "#E9E8
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)), (0, (4, 2)), (0, (1, 1)), (0, (8, 2)))
 HATCHES = ("", "////", "....", "xx", "\\\\\\\\", "oo", "++", "--")
-LABEL, NAME = 46, 30
-"""Characters of a line of an axis label, and of a name beside a row."""
+LABEL, NAME, TITLE = 46, 30, 52
+"""Characters of a line of an axis label, of a name beside a row, and of a title."""
+DODGE = 0.025
+"""By how much series stand apart at the same N, as a power of N's distance."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,15 @@ def logarithmic(axis: Any, values: Sequence[float], *, base: int = 10) -> None:
     axis.set_minor_formatter(NullFormatter())
     axis.set_minor_locator(NullLocator())
     axis.set_major_locator(FixedLocator(sorted(set(values))) if base == 2 else LogLocator(subs=(1, 2, 5)))
+
+
+def series(own: Any, x: Any, intervals: Sequence[Interval], number: int, name: str) -> None:
+    """A line through the means with its marker and dash, and thin bars for the intervals."""
+    style = look(number)
+    y = np.array([one.mean for one in intervals])
+    bars = np.array([[one.mean - one.low, one.high - one.mean] for one in intervals]).T.clip(0)
+    own.errorbar(x, y, yerr=bars, fmt="none", ecolor=style.colour, elinewidth=0.9, capsize=2, alpha=0.7)
+    own.plot(x, y, color=style.colour, marker=style.marker, linestyle=style.dash, label=name)
 
 
 def few_ticks(axis: Any) -> None:
