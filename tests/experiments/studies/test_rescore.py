@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from experiments.cli import main as cli
+from experiments.studies.nano_eval import nano_eval
 from experiments.studies.rescore.perturb import perturbed
 from experiments.studies.rescore.records import BEGINNING, NAME, Known, read_rescored
 from experiments.studies.sweep_log import read_searches
-from experiments.studies.sweep_texts import nano_eval
 from search.engine import Searcher
 from verifiers import registry
 from verifiers.base import Target

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main as cli
-from experiments.studies.sweep import jobs_of
+from experiments.studies.nano_eval import nano_eval
 from experiments.studies.sweep_grid import FOLDER, Cell, cells, grid_path, read_grid, shipped, square
-from experiments.studies.sweep_texts import nano_eval
+from experiments.studies.sweep_plan import jobs_of
 
 ROW = nano_eval(1)[0]
 
