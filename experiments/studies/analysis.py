@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SWITCHED = "partial-prm"
 BEAM = "beam"
+PAPER_SECONDS = 2.0
+"""For which the paper prunes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class Analysis:
             rest = tuple(pair for pair in line.options if pair[0] != "seconds")
             families.setdefault((line.preset, line.strategy, rest), []).append(line)
         return [
-            max(own, key=lambda line: (len(line.points), line.option("seconds", "2") == "2"))
+            max(own, key=lambda line: (len(line.points), float(line.option("seconds", "2")) == PAPER_SECONDS))
             for own in families.values()
         ]
 

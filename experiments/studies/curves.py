@@ -247,6 +247,8 @@ def equal_compute(
             continue
         spent = np.array([point.values[cost].mean() for point in base.points])
         for point in line.points:
+            if point.n == 1:  # one sample, whatever the strategy
+                continue
             own = float(point.values[cost].mean())
             if not spent[0] * 0.999 <= own <= spent[-1] * 1.001 or own <= 0:
                 beyond.append(f"{line.name}, N={point.n}")

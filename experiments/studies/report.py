@@ -97,7 +97,7 @@ def pictures(figure: Figure) -> list[Picture]:
     """The panels of a figure in both schemes."""
     found = []
     for number, panel in enumerate(figure.panels, start=1):
-        light, dark = (_encoded(svg(panel, dark=scheme)) for scheme in (False, True))
+        light, dark = (_encoded(svg(panel, figure.height, dark=scheme)) for scheme in (False, True))
         found.append(Picture(light, dark, f"{figure.title}, panel {number}"))
     return found
 

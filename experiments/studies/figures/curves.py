@@ -11,7 +11,7 @@ import numpy as np
 from experiments.studies.analysis import Analysis
 from experiments.studies.curves import Line, Point
 from experiments.studies.measures import Measure
-from experiments.studies.plots import DODGE, Figure, logarithmic, series, wrapped
+from experiments.studies.plots import DODGE, UPRIGHT, Figure, logarithmic, series, wrapped
 
 AXES = {
     "n": ("candidates of a search, N", 1.0),
@@ -46,7 +46,7 @@ def _curves(own: Any, *, lines: Sequence[Line], one: Measure, against: str) -> N
         series(own, x * shift, [point.interval(one) for point in points], number, line.name)
     logarithmic(own.xaxis, places, base=2 if against == "n" else 10)
     own.set_xlabel(f"{label} (log scale)")
-    own.set_ylabel(wrapped(one.axis))
+    own.set_ylabel(wrapped(one.axis, UPRIGHT))
 
 
 def _place(point: Point, against: str, unit: float) -> float:
@@ -81,7 +81,7 @@ def _times(own: Any, *, switches: Sequence[tuple[str, float, Point]], one: Measu
     series(own, x, [point.interval(one) for _, _, point in switches], 0, "")
     own.set_xticks(x, [name for name, _, _ in switches])
     own.set_xlabel("seconds of speech for which beams are pruned")
-    own.set_ylabel(wrapped(one.axis))
+    own.set_ylabel(wrapped(one.axis, UPRIGHT))
 
 
 def _first_up(text: str) -> str:

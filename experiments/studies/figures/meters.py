@@ -10,8 +10,20 @@ import numpy as np
 
 from experiments.studies.analysis import Analysis
 from experiments.studies.hacking import Hacking
-from experiments.studies.measures import WORDS
-from experiments.studies.plots import DODGE, TITLE, Figure, Panel, logarithmic, look, rows, series, wrapped
+from experiments.studies.measures import WORDS, brief
+from experiments.studies.plots import (
+    BESIDE,
+    DODGE,
+    TITLE,
+    UPRIGHT,
+    Figure,
+    Panel,
+    logarithmic,
+    look,
+    rows,
+    series,
+    wrapped,
+)
 from experiments.studies.predict import Prediction
 from experiments.studies.rescore.beginnings import FRACTION, Agreement
 from experiments.studies.rescore.noise import Luck
@@ -52,8 +64,8 @@ def _gains(own: Any, *, one: Hacking) -> None:
         )  # fmt: skip
     logarithmic(own.xaxis, list(n), base=2)
     own.set_xlabel("candidates of a search, N (log scale)")
-    own.set_ylabel(wrapped(f"gain over N={one.base} ({one.unit}, higher is better)"))
-    own.set_title(wrapped(f"{one.line}: {one.searched.metric} against {one.held_out.by}", TITLE))
+    own.set_ylabel(wrapped(f"gain over N={one.base}, higher is better ({one.unit})", UPRIGHT))
+    own.set_title(wrapped(f"{one.line}: {one.searched.metric} against {brief(one.held_out.by)}", TITLE))
 
 
 def diversity(found: Analysis) -> Figure:
@@ -76,6 +88,7 @@ def diversity(found: Analysis) -> Figure:
         "Means over utterances with 95 % intervals. Where candidates are alike, choosing among them gains "
         "little.",
         tuple(panels),
+        [name for name, _ in own],
     )
 
 
@@ -86,7 +99,7 @@ def _dots(own: Any, *, names: Sequence[str], intervals: Sequence[Interval], labe
         own.errorbar(one.mean, place, xerr=bars, color=style.colour, marker=style.marker, capsize=2)
     rows(own, names)
     own.set_xlim(left=0)
-    own.set_xlabel(wrapped(label))
+    own.set_xlabel(wrapped(label, BESIDE))
 
 
 def prediction(found: Analysis) -> Figure:
@@ -113,7 +126,7 @@ def _predicted(own: Any, *, one: Prediction) -> None:
     own.axvline(one.drawn, color=seen.colour, linewidth=1, linestyle=":")
     logarithmic(own.xaxis, n, base=2)
     own.set_xlabel("candidates of a search, N (log scale)")
-    own.set_ylabel(wrapped(one.measure.axis))
+    own.set_ylabel(wrapped(one.measure.axis, UPRIGHT))
     own.set_ylim(bottom=0 if one.measure.kind == WORDS else None)
 
 
@@ -140,7 +153,7 @@ def _fallen_back(own: Any, *, one: Luck, name: str) -> None:
     own.axhline(0, color="0.5", linewidth=1)
     logarithmic(own.xaxis, list(n), base=2)
     own.set_xlabel("candidates of a search, N (log scale)")
-    own.set_ylabel(wrapped(f"gain over N={one.base} in {one.measure.unit} (higher is better)"))
+    own.set_ylabel(wrapped(f"gain over N={one.base}, higher is better ({one.measure.unit})", UPRIGHT))
     own.set_title(wrapped(name, TITLE))
 
 
@@ -165,4 +178,4 @@ def _agreement(own: Any, *, found: Sequence[Agreement]) -> None:
     own.axhline(FRACTION, color="0.5", linewidth=1, linestyle=":")
     own.set_xlim(left=0)
     own.set_xlabel("beginning of the utterance (s)")
-    own.set_ylabel("rank correlation with the whole (1 is perfect)")
+    own.set_ylabel("rank correlation (1 is perfect)")

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.studies.analysis import Analysis
 from experiments.studies.curves import FLOPS, WALL, EqualCompute, Point, parts_of
 from experiments.studies.measures import VOICE, WORDS, Measure
-from experiments.studies.plots import Figure, Panel, few_ticks, look, rows, wrapped
+from experiments.studies.plots import BESIDE, UPRIGHT, Figure, Panel, few_ticks, look, rows, wrapped
 from verifiers.stats import Interval
 
 
@@ -27,6 +27,7 @@ def equal_compute(found: Analysis) -> Figure:
         "Each strategy less best-of-N of the same FLOPs (verifiers included, judges not), paired by "
         f"utterance; an interval that the line at 0 crosses is no difference beyond chance.{left_out}",
         panels,
+        max(([_name(row) for row in table] for table, _ in found.equal.values()), key=len, default=[]),
     )
 
 
@@ -42,11 +43,14 @@ def _differences(own: Any, *, table: Sequence[EqualCompute], one: Measure) -> No
             change.mean, place, xerr=bars, color=style.colour, marker=style.marker, capsize=2,
             markerfacecolor=style.colour if sure else "none", linestyle="none",
         )  # fmt: skip
-    names = [f"{row.line}, N={row.n}\n(best-of-{row.base_n:.3g})" for row in table]
-    rows(own, names)
-    own.set_xlabel(wrapped(f"difference in {one.axis}"))
+    rows(own, [_name(row) for row in table])
+    own.set_xlabel(wrapped(f"difference in {one.axis}", BESIDE))
     few_ticks(own.xaxis)
     own.set_title("right is better" if one.higher else "left is better")
+
+
+def _name(row: EqualCompute) -> str:
+    return f"{row.line}, N={row.n} (best-of-{row.base_n:.3g})"
 
 
 def pareto(found: Analysis) -> Figure:
@@ -66,6 +70,7 @@ def pareto(found: Analysis) -> Figure:
 
 def _front(own: Any, *, found: Analysis, words: Measure, voice: Measure) -> None:
     intervals: dict[tuple[float, float], tuple[Interval, Interval]] = {}
+    labelled: set[tuple[float, float]] = set()
     for number, line in enumerate(found.main_lines):
         style = look(number)
         judged = [p for p in line.points if not p.values[[words.column, voice.column]].isna().any(axis=None)]
@@ -78,6 +83,9 @@ def _front(own: Any, *, found: Analysis, words: Measure, voice: Measure) -> None
                 linestyle=style.dash, linewidth=0.8,
             )  # fmt: skip
         for point, place in zip(judged, places, strict=True):
+            if place in labelled:  # the same single candidate of several strategies
+                continue
+            labelled.add(place)
             own.annotate(str(point.n), place, textcoords="offset points", xytext=(5, 4), fontsize=7.5)
     front = undominated(list(intervals), voice.higher)
     for x, y in (intervals[place] for place in front):
@@ -85,7 +93,7 @@ def _front(own: Any, *, found: Analysis, words: Measure, voice: Measure) -> None
         own.errorbar(x.mean, y.mean, xerr=bars[0], yerr=bars[1], fmt="none", ecolor="0.5", elinewidth=0.7)
     own.plot(*zip(*front, strict=True), color="0.5", linewidth=4, alpha=0.35, zorder=1)
     own.set_xlabel(wrapped(words.axis))
-    own.set_ylabel(wrapped(voice.axis))
+    own.set_ylabel(wrapped(voice.axis, UPRIGHT))
 
 
 def undominated(places: Sequence[tuple[float, float]], higher: bool = True) -> list[tuple[float, float]]:
@@ -112,6 +120,7 @@ def cost(found: Analysis) -> Figure:
         "Means over utterances, without the judges. Seconds are of the machine that ran the sweep, with as "
         "many searches at once as it had.",
         tuple(panels),
+        [name for name, _ in own],
     )
 
 
