@@ -19,8 +19,11 @@ for scheme in dark light; do
     number=$([ $scheme = light ] && echo 1 || echo 0)
     shoot "$page" "${page%.html}-desk-$scheme.png" 1280 12000 "$number"
     # no window is as narrow as a phone, a frame in it is
-    echo "<body style='margin:0'><iframe src='file://$page' width=390 height=15990 frameborder=0>" >"$scratch/phone.html"
-    shoot "$scratch/phone.html" "${page%.html}-phone-$scheme.png" 600 16000 "$number"
+    for part in top tables; do
+        echo "<body style='margin:0'><iframe src='file://$page#$part' width=390 height=9990 frameborder=0>" \
+            >"$scratch/phone.html"
+        shoot "$scratch/phone.html" "${page%.html}-phone-$part-$scheme.png" 600 10000 "$number"
+    done
 done
 for figure; do
     echo "<body style='margin:0;background:white'><img width=880 src='file://$(realpath "$figure")'>" >"$scratch/figure.html"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from experiments.studies.measures import Measure
 from verifiers.stats import Interval
 
+MOST_DIGITS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -20,8 +22,11 @@ class Table:
 
 
 def shown(interval: Interval, digits: int = 3, *, sign: bool = False) -> str:
-    """`0.123 [0.101, 0.150]`."""
+    """`0.123 [0.101, 0.150]`; with more digits where these would show nothing but zeros."""
     plus = "+" if sign else ""
+    largest = max(abs(interval.mean), abs(interval.low), abs(interval.high))
+    while 0 < largest < 10**-digits and digits < MOST_DIGITS:
+        digits += 1
     mean, low, high = (f"{v:{plus}.{digits}f}" for v in (interval.mean, interval.low, interval.high))
     return f"{mean} [{low}, {high}]"
 
