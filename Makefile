@@ -12,7 +12,7 @@ TEXT ?= The morning train is late again.
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_VERBOSITY ?= error
 
-.PHONY: help install demo house check style test test-slow fuzz format bench clean
+.PHONY: help install demo house check style test test-slow fuzz format bench pictures clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -58,5 +58,11 @@ bench: $(STAMP)  ## tokens a second, real-time factors of each part, seconds of 
 	$(BIN)/python -m experiments.bench
 	$(BIN)/python -m experiments.bench.verifiers
 
+pictures: $(STAMP)  ## what has to be looked at: a small sweep with real ears, its figures and its page as pictures
+	$(BIN)/llasa-search sweep small --out pictures/sweep
+	$(BIN)/llasa-search rescore pictures/sweep
+	$(BIN)/llasa-search study pictures/sweep --figures pictures/figures --report pictures/study.html
+	experiments/studies/photograph.sh pictures/study.html pictures/figures/*.svg
+
 clean:  ## remove what the commands above wrote, not the environment
-	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf demo pictures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

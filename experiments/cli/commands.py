@@ -24,6 +24,7 @@ COMMANDS = {
     "distil": "make training data of a sweep: what the search found, for SFT and preference training",
     "score": "judge audio files against a text, a voice or an emotion",
     "study": "what a sweep shows: tables, figures, a page with examples to listen to",
+    "rescore": "measure a sweep's candidates again: their beginnings, and how noisy the verifiers are",
     "predict": "which N a target needs, from the candidates of a sweep",
     "compare": "two sweeps or two runs, paired by text, with intervals",
     "models": "what is installed, where models would come from, their licences",
