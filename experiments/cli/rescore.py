@@ -23,7 +23,7 @@ EXAMPLES = """\
     llasa-search rescore study
     llasa-search study study --figures figures --report study.html
   only beginnings of 1 and 2 s, of the first eight candidates of each search:
-    llasa-search rescore study --seconds 1 --seconds 2 --candidates 8 --draws 0
+    llasa-search rescore study --seconds 1 --seconds 2 --each 8 --draws 0
   only noise, with eight draws, in the first twenty searches:
     llasa-search rescore study --no-beginnings --draws 8 --limit 20
 """
@@ -45,7 +45,13 @@ beginnings, noise = partial(option, group="beginnings"), partial(option, group="
     f"length of the beginnings; repeatable (default {', '.join(f'{s:g}' for s in SECONDS)})",
     multiple=True,
 )
-@beginnings("--candidates N", Whole(1, MOST), "the first N of each search (default 16)", default=16)
+@beginnings(
+    "--each N",
+    Whole(1, MOST),
+    "so many candidates of each search (default 16)",
+    default=16,
+    into="candidates",
+)
 @beginnings("--no-beginnings", None, "leave them out")
 @noise("--draws N", Whole(0, 1000), "inaudible changes of each recording (default 4); 0: none", default=4)
 @noise("--losers N", Whole(0, MOST), "so many beside the winners of each search (default 2)", default=2)
