@@ -115,7 +115,9 @@ class Network:
     def prefix(self, tokens: Sequence[int]) -> Prefix:
         """Keys and values of the first tokens of a prompt, to be shared by any number of sequences."""
         block = self.allocate(1, len(tokens))
-        self.prefill(self._empty, block, 0, 0, torch.tensor(list(tokens), device=self.device))
+        self.prefill(
+            self._empty, block, [(0, 0, len(tokens))], torch.tensor(list(tokens), device=self.device)
+        )
         return Prefix(tuple(tokens), block[:, 0])
 
     def copy(self, block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> None:
@@ -128,13 +130,13 @@ class Network:
         for source, slot, start, end in moves:
             block[:, slot, :, :, start:end] = block[:, source, :, :, start:end]
 
-    def prefill(self, prefix: Prefix, block: Tensor, slot: int, start: int, tokens: Tensor) -> None:
-        """Compute keys and values of ``tokens`` [time] into columns of one slot of ``block``, from ``start``
-        on.
+    def prefill(self, prefix: Prefix, block: Tensor, spans: Sequence[Span], tokens: Tensor) -> None:
+        """Compute keys and values of the tokens of texts into their slots of ``block``.
 
-        They follow ``prefix`` and the columns before ``start``.
+        ``spans``: of each text its slot, the column of its first token, and how many there are. ``tokens``:
+        int64 [time], those of all texts in this order. They follow ``prefix`` and the columns before them.
         """
-        attention = self._prefill_attention(prefix, block, [(slot, start, len(tokens))])
+        attention = self._prefill_attention(prefix, block, spans)
         hidden = self.embedding[tokens]
         for index, layer in enumerate(self._layers):
             mixed = attention(index, self._project(hidden, layer))
@@ -144,11 +146,7 @@ class Network:
                 hidden = self._finish(hidden, mixed, layer)
 
     def teacher_force(self, prefix: Prefix, block: Tensor, spans: Sequence[Span], tokens: Tensor) -> Tensor:
-        """As `prefill` for several texts at once, with the last layer's output at every token.
-
-        ``spans``: of each text its slot, the column of its first token, and how many there are. ``tokens``:
-        int64 [time], those of all texts in this order. Returns hidden states [time, hidden].
-        """
+        """As `prefill`, with the last layer's output at every token: hidden states [time, hidden]."""
         attention = self._prefill_attention(prefix, block, spans)
         hidden: Tensor = self.embedding[tokens]
         for index, layer in enumerate(self._layers):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from llasa_core.errors import UserError
 from llasa_core.lm.cuda_graphs import StepState, step
+from llasa_core.lm.gpu_memory import gpu_memory
 from llasa_core.lm.kv_cache import COLUMNS, KVCache
 from llasa_core.lm.lineage import Lineage, row_key, uniforms
 from llasa_core.lm.prefix import Group
@@ -50,7 +51,7 @@ class ModelRunner:
         """``sampling``: that of the model unless given."""
         self.model = model
         self.sampling = sampling or model.sampling
-        self.cache = KVCache(model.network, model.record)
+        self.cache = KVCache(model.network, model.new_record)
         self.column_multiple = 1 if model.device.type == "cpu" else COLUMNS
         """Attention reads a multiple of this many cache columns, so that a GPU sees few different shapes."""
 
@@ -62,7 +63,7 @@ class ModelRunner:
         room = check_room(len(prompt.ids), self.model.context)
         if len(prompt.ids) < 2:
             raise ValueError("a prompt has at least two tokens")
-        with torch.inference_mode():
+        with torch.inference_mode(), self.model.on_device():
             prefix = self.model.network.prefix(prompt.ids[:-1])
         longest = min(room, self.model.max_tokens)
         return SpeechSequence(prompt.request_id, prompt.seed, prefix, [prompt.ids[-1]], longest)
@@ -113,12 +114,13 @@ class ModelRunner:
         running = [s for s in sequences if not s.finished] if n_tokens else []
         if not running:
             return
-        self.cache.limit = self._memory_left(running)
+        self._look_at_memory(running)
         together = self._rows_that_fit(max(len(s.token_ids) + min(n_tokens, s.tokens_left) for s in running))
         for first in range(0, len(running), together):
             part, left = running[first : first + together], n_tokens
             while part and left > 0:
-                left -= self._decode(part, left, together, watch, pinned)
+                with self.model.on_device():
+                    left -= self._decode(part, left, together, watch, pinned)
                 part = [s for s in part if not s.finished]
 
     def _decode(
@@ -150,7 +152,7 @@ class ModelRunner:
 
     def make_resident(self, sequences: Sequence[SpeechSequence]) -> None:
         """Bring the keys and values of the sequences into the cache, as `extend` does: the cost of a fork."""
-        with torch.inference_mode():
+        with torch.inference_mode(), self.model.on_device():
             self.cache.make_resident(sequences, len(sequences), 1)
 
     def batch_size(self, sequences: int) -> int:
@@ -254,17 +256,18 @@ class ModelRunner:
         """Cache columns that attention reads for sequences of up to so many tokens."""
         return -(-tokens // self.column_multiple) * self.column_multiple
 
-    def _memory_left(self, sequences: Sequence[SpeechSequence]) -> int:
-        """Bytes that the cache may take: what prefixes leave of the memory limit or of free memory."""
-        model = self.model
+    def _look_at_memory(self, sequences: Sequence[SpeechSequence]) -> None:
+        """Set what the cache may take: what models and prefixes leave of the limit or of the device."""
+        model, cache = self.model, self.cache
         lengths = {id(s.prefix): len(s.prefix) for s in sequences}
         prefixes = model.network.bytes_per_token * sum(lengths.values())
-        if model.memory is not None:
-            return model.memory - prefixes
         if model.device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(model.device)
-            return int(0.8 * (free + self.cache.bytes))
-        return int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixes
+            cache.free = int(0.8 * gpu_memory(model.device).room(model.gpu_share))
+            cache.limit = cache.free + cache.bytes
+        else:
+            cache.limit = int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixes
+        if model.memory is not None:
+            cache.limit = model.memory - prefixes
 
     def _rows_that_fit(self, tokens: int) -> int:
         """How many rows of so many tokens fit into the limit at once. Raises UserError if not one does."""

@@ -19,6 +19,7 @@ from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.backends.base import IN_FLIGHT, Progress, no_progress
+from search.backends.device import DeviceLost, device_failed
 from search.backends.futures import answered, then, wait_for_any
 from search.backends.likelihood import RequestLikelihood, prompt_ids
 from search.backends.scheduler import Root, Scheduler
@@ -108,12 +109,18 @@ class LocalBackend:
             return self._scorer.submit(work)
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
+        """Raises DeviceLost if an answer is that the device has failed: all that follow would be the same."""
         if self.executor != "inline":
             wait_for_any(futures)
-            return
-        while not any(future.done() for future in futures):
-            if not self.scheduler.step():
-                raise RuntimeError("none of these answers is being worked on")
+        else:
+            while not any(future.done() for future in futures):
+                if not self.scheduler.step():
+                    raise RuntimeError("none of these answers is being worked on")
+        device = str(self.codec.device)
+        for future in futures:
+            error = future.exception() if future.done() and not future.cancelled() else None
+            if error is not None and device_failed(error, device):
+                raise DeviceLost(device, error) from error
 
     def open(self, request: Request, progress: Progress = no_progress) -> LocalSession:
         return LocalSession(self, request, progress)

@@ -1,7 +1,9 @@
 """Whisper models as openai-whisper defines them: from a folder, a `.pt` file, or by official name (from
 openai-whisper's cache, an installed package that holds the weights, or its makers)."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import fields
 from pathlib import Path
@@ -99,7 +101,8 @@ def load(found: Path | str | Wheel, device: str) -> Any:
     if isinstance(found, str):
         try:
             # Compares the file's hash, and reads tensors and plain values only.
-            return whisper.load_model(found, device=device).eval()
+            with _alone(cache_file(found)):
+                return whisper.load_model(found, device=device).eval()
         except (OSError, RuntimeError, KeyError) as error:
             raise VerifierError(
                 f"cannot load Whisper {found} ({first_line(error)}): check the network, or give a folder"
@@ -115,6 +118,21 @@ def load(found: Path | str | Wheel, device: str) -> Any:
     # Copying into the float32 parameters also turns bf16 and fp16 files into float32.
     model.load_state_dict(state)
     return model.to(device).eval()
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """One process of the machine at a time: openai-whisper fetches a file in place, and a second process
+    would take the part that is there for a damaged file and fetch it once more into the same place."""
+    from filelock import FileLock
+
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    lock = contextlib.ExitStack()
+    with contextlib.suppress(OSError):  # where nobody may write, nothing is fetched
+        lock.enter_context(FileLock(f"{file}.lock"))
+    with lock:
+        yield
 
 
 def cut(model: Any, positions: int) -> Any:
