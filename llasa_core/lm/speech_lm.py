@@ -38,16 +38,15 @@ class SpeechLM:
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
         graphs: bool = True,
-        vocabulary: SpeechVocabulary | None = None,
     ) -> None:
         """`model` is a LlamaForCausalLM; most of its weights are copied, so it can be freed.
 
         `memory` is the most bytes that keys and values may take: by default 80 % of what the models and other
         programs leave of a GPU, or 40 % of the machine's memory. `graphs`: on a GPU, steps are recorded as
-        CUDA graphs. `vocabulary`: that of the tokenizer, if it was read before. Raises UserError for a
-        tokenizer or vocabulary without speech tokens, and for a Llama with other layers than Llasa's.
+        CUDA graphs. Raises UserError for a tokenizer without speech tokens, and for a Llama with other layers
+        than Llasa's.
         """
-        self.vocabulary = vocabulary or SpeechVocabulary.from_tokenizer(tokenizer)
+        self.vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
         rows = model.config.vocab_size
         if max(self.vocabulary.first_id + self.n_codes - 1, self.vocabulary.end_id) >= rows:
             raise UserError(
@@ -95,7 +94,7 @@ class SpeechLM:
         """
         tokenizer = load_tokenizer(source)
         # read before the weights, which may be gigabytes
-        vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
+        SpeechVocabulary.from_tokenizer(tokenizer)
         model = load_model(source, "LlamaForCausalLM", "llama", dtype or default_dtype(device), device)
         return cls(
             model,
@@ -105,7 +104,6 @@ class SpeechLM:
             sampling=sampling,
             max_seconds=max_seconds,
             memory=memory,
-            vocabulary=vocabulary,
         )
 
     @property
