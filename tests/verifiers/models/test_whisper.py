@@ -281,3 +281,26 @@ def test_a_cache_that_may_only_be_read_needs_no_lock(tmp_path: Path, monkeypatch
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     monkeypatch.setattr(whisper, "load_model", lambda name, device: torch.nn.Identity())
     assert isinstance(whisper_model.load("large-v3", "cpu"), torch.nn.Identity)
+
+
+def test_in_half_precision_the_model_is_the_same_but_for_rounding(whisper_folder: Path) -> None:
+    """As on a GPU; without a cast of any matrix while it decodes."""
+    from whisper.model import LayerNorm
+
+    exact, half = (whisper_model.load(whisper_folder, "cpu") for _ in range(2))
+    whisper_model.halved(half)
+    for module in half.modules():
+        if isinstance(module, LayerNorm):
+            assert module.weight.dtype == torch.float32
+        elif (weight := getattr(module, "weight", None)) is not None:
+            assert weight.dtype == torch.float16
+    mel = torch.randn(
+        2, exact.dims.n_mels, 2 * exact.dims.n_audio_ctx, generator=torch.Generator().manual_seed(0)
+    )
+    tokens = torch.arange(10)[None].repeat(2, 1)
+    with torch.no_grad():
+        expected = exact.decoder(tokens, exact.encoder(mel)).log_softmax(-1)
+        features = half.encoder(mel.half())
+        found = half.decoder(tokens, features)
+    assert features.dtype == torch.float16 and found.dtype == torch.float32
+    torch.testing.assert_close(found.log_softmax(-1), expected, atol=0.05, rtol=0)
