@@ -23,8 +23,6 @@ Record = Callable[[Work], Work]
 """Turns work on tensors into the same work on the same tensors, without Python. Does not do the work."""
 NewRecord = Callable[[], Record]
 """Begins a set of recordings, which share memory and are dropped together."""
-Logits = Callable[[Tensor, Tensor], Tensor]
-"""Runs the model on tokens [rows] at positions [2, rows]: float32 logits [rows, outputs]."""
 MAX_GRAPHS = 16
 """Recorded steps of one cache; when there would be more, all are dropped."""
 
@@ -37,7 +35,8 @@ class StepState:
     token in its text and its column in the cache. uniform: float64 [turns, rows], random numbers in [0, 1).
     chosen: int64 [turns, rows], the sampled tokens as indices of the cut output. turn: int64 [1], number of
     steps taken. at_start: bool [rows], rows that may not end yet; None if every row may. seen: bool [rows,
-    outputs], outputs that the repetition penalty applies to; None without a penalty.
+    outputs], outputs that the repetition penalty applies to; None without a penalty. tiles: int64 [rows, 4],
+    the rows of each prefix as `TritonAttention` reads them; None where other attention runs.
     """
 
     tokens: Tensor
@@ -47,6 +46,7 @@ class StepState:
     turn: Tensor
     at_start: Tensor | None
     seen: Tensor | None
+    tiles: Tensor | None = None
 
     def to(self, device: torch.device) -> StepState:
         """The state on the device."""
@@ -59,7 +59,14 @@ class StepState:
                 own.copy_(new)
 
     def _tensors(self) -> tuple[Tensor | None, ...]:
-        return self.tokens, self.positions, self.uniform, self.chosen, self.turn, self.at_start, self.seen
+        return (
+            *(self.tokens, self.positions, self.uniform, self.chosen),
+            *(self.turn, self.at_start, self.seen, self.tiles),
+        )
+
+
+Logits = Callable[[StepState], Tensor]
+"""Runs the model on the tokens of a state: float32 logits [rows, outputs]."""
 
 
 def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: StepState) -> None:
@@ -67,7 +74,7 @@ def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: StepSt
 
     ``token_ids``: int64 [outputs], model token id of each output; the last output ends the speech.
     """
-    logits = logits_of(state.tokens, state.positions)
+    logits = logits_of(state)
     if state.at_start is not None:
         # some sentences make the model end at once (p ~ 0.25): the end token is masked at the first position
         logits[:, -1].masked_fill_(state.at_start, -torch.inf)
@@ -158,7 +165,8 @@ def cuda_graphs(device: torch.device) -> Record:
 
     The work has to have run once before, so that libraries have initialised themselves.
     """
-    pool, stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
+    pool = torch.cuda.graph_pool_handle()
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def record(work: Work) -> Work:
         graph = torch.cuda.CUDAGraph()

@@ -114,6 +114,16 @@ class KVCache:
             sequence.tokens_recomputed += len(ids[slot])
             self.update(sequence)
 
+    def reserve(self, slots: int, columns: int) -> None:
+        """Have room for so many sequences of so many tokens without growing."""
+        self._reserve(slots, columns)
+
+    def forget(self) -> None:
+        """Let go of all keys and values, and of the block's memory unless steps are recorded on it."""
+        if self.graphs is None:
+            self.block, self.cached = self.network.allocate(0, 0), []
+        self.cached = [CachedTokens() for _ in self.cached]
+
     def holds(self, sequence: SpeechSequence) -> bool:
         """Whether all keys and values that the next step of the sequence needs are in its slot."""
         if not 0 <= sequence.slot < len(self.cached):

@@ -24,10 +24,10 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
+from llasa_core.device import device_failed
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Extend, Start
 from search.backends.base import no_progress
-from search.backends.device import device_failed
 from search.backends.loading import load_backend
 from search.backends.local import Executor, LocalBackend, LocalSession
 from search.cost.flops import GeneratorCost

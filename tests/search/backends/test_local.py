@@ -19,7 +19,7 @@ from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
 from search.backends.device import DeviceLost
-from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
+from search.backends.local import CONTEXT_CODES, Executor, LocalBackend, use_own_stream
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
 from search.results.result import SearchResult
@@ -400,3 +400,26 @@ def test_what_fails_by_itself_ends_nothing_else(generator: SpeechLM, codec: Code
     with LocalBackend(generator, codec, {"wer": Full("full"), "sim": Level("level")}) as backend:
         outcomes = list(Searcher(backend).run_many(requests, best_of(2), in_flight=2))
     assert [type(outcome).__name__ for outcome in outcomes] == ["Failure"] * 3
+
+
+def test_the_thread_that_listens_has_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a GPU would run what it is given in line with decoding. It waits for the weights once."""
+    streams: list[FakeStream] = []
+    default = FakeStream("default")
+    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: default)
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
+    use_own_stream(torch.device("cuda:1"))
+    (stream,) = streams
+    assert stream.device == torch.device("cuda:1") and stream.awaited == [default]
+    use_own_stream(torch.device("cpu"))
+    assert len(streams) == 1
+
+
+class FakeStream:
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        self.awaited: list[FakeStream] = []
+
+    def wait_stream(self, other: "FakeStream") -> None:
+        self.awaited.append(other)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from llasa_core.device import device_failed
 from llasa_core.errors import UserError
-from search.backends.device import device_failed
 from search.backends.ray.options import RayOptions, Resources
 from search.backends.ray.pool import cause_of_death
 from search.backends.ray.worker import portable
