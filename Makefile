@@ -3,8 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Packages of which only files are read: the weights of `ge2e`, and human speech for tests.
-DATA := resemblyzer==0.1.4 moonshine-voice==0.1.5
+# Packages of which only files are read: the weights of `ge2e`, and for tests human speech and Llama-3's vocabulary.
+DATA := resemblyzer==0.1.4 moonshine-voice==0.1.5 llama-models==0.3.0
 PACKAGES := llasa_core verifiers search experiments
 TEXT ?= The morning train is late again.
 

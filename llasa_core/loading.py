@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,10 +73,18 @@ def _names_of_code(config: Any) -> list[str]:
 
 
 def load_tokenizer(source: str) -> Any:
-    """The tokenizer of a generator. Raises UserError if it cannot be read."""
-    import transformers
-
+    """The tokenizer of a generator, which for a released model takes seconds: it is read once, and again if
+    its files change. Raises UserError if it cannot be read."""
     resolved = resolve_source(source)
+    files = (Path(resolved, name) for name in ("tokenizer.json", "tokenizer_config.json", "config.json"))
+    versions = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file())
+    return _read_tokenizer(resolved, versions)
+
+
+@lru_cache(maxsize=4)
+def _read_tokenizer(resolved: str, versions: tuple[tuple[int, int], ...]) -> Any:
+    """`versions` only tell apart what the same folder held at different times."""
+    import transformers
 
     def load() -> Any:
         refuse_code(resolved, "config.json", "tokenizer_config.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 from llasa_core.errors import UserError, nearest
 from llasa_core.hub import cached, is_hub_id
 from llasa_core.paths import user_path
-from llasa_core.sampling import Sampling
+from llasa_core.sampling import MODEL_CARD, Sampling
 
 PACKAGED = {
     "nano/generator": Path(__file__).parent / "nano" / "generator",
@@ -49,6 +49,7 @@ def _llasa(size: str) -> Preset:
         judges=("hubert-ctc:facebook/hubert-large-ls960-ft",),
         generator_licence="CC BY-NC 4.0",
         codec_licence="CC BY-NC 4.0",
+        sampling=MODEL_CARD,
         optional=("emotion2vec:iic/emotion2vec_plus_large", "length:llasa"),
     )
 

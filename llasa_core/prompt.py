@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from llasa_core.errors import UserError
@@ -32,33 +33,41 @@ class SpeechVocabulary:
 
     @classmethod
     def from_tokenizer(cls, tokenizer: Any) -> "SpeechVocabulary":
-        """Reads the whole vocabulary. Raises UserError if speech tokens are missing or not contiguous."""
-        vocabulary: dict[str, int] = tokenizer.get_vocab()
-        ids = {
-            int(match[1]): token_id
-            for token, token_id in vocabulary.items()
-            if (match := _SPEECH_TOKEN.fullmatch(token))
-        }
-        markers = [TEXT_START, TEXT_END, SPEECH_START, SPEECH_END]
-        if not ids or any(marker not in vocabulary for marker in markers):
-            absent = [*([] if ids else ["<|s_0|>"]), *(m for m in markers if m not in vocabulary)]
-            raise UserError(
-                f"the generator's tokenizer has no speech tokens ({', '.join(absent)} missing): "
-                "give a Llasa model such as HKUSTAudio/Llasa-1B, not a plain Llama"
-            )
-        first = ids.get(0, min(ids.values()))
-        if any(ids.get(code) != first + code for code in range(len(ids))):
-            raise UserError(
-                f"the generator's {len(ids)} speech tokens are not contiguous from <|s_0|>: "
-                "the tokenizer files are damaged, fetch them again"
-            )
-        return cls(first, len(ids), vocabulary[SPEECH_START], vocabulary[SPEECH_END])
+        """Reads the whole vocabulary, which for a released model takes some 0.3 s, once for a tokenizer.
+
+        Raises UserError if speech tokens are missing or not contiguous.
+        """
+        return _read_vocabulary(tokenizer)
 
     def ids(self, codes: Sequence[int]) -> list[int]:
         """Token ids of codes. Raises ValueError for a code outside 0 .. n_codes - 1."""
         if codes and not 0 <= min(codes) <= max(codes) < self.n_codes:
             raise ValueError(f"speech codes have to be in 0..{self.n_codes - 1}")
         return [self.first_id + code for code in codes]
+
+
+@lru_cache(maxsize=4)
+def _read_vocabulary(tokenizer: Any) -> SpeechVocabulary:
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    ids = {
+        int(match[1]): token_id
+        for token, token_id in vocabulary.items()
+        if (match := _SPEECH_TOKEN.fullmatch(token))
+    }
+    markers = [TEXT_START, TEXT_END, SPEECH_START, SPEECH_END]
+    if not ids or any(marker not in vocabulary for marker in markers):
+        absent = [*([] if ids else ["<|s_0|>"]), *(m for m in markers if m not in vocabulary)]
+        raise UserError(
+            f"the generator's tokenizer has no speech tokens ({', '.join(absent)} missing): "
+            "give a Llasa model such as HKUSTAudio/Llasa-1B, not a plain Llama"
+        )
+    first = ids.get(0, min(ids.values()))
+    if any(ids.get(code) != first + code for code in range(len(ids))):
+        raise UserError(
+            f"the generator's {len(ids)} speech tokens are not contiguous from <|s_0|>: "
+            "the tokenizer files are damaged, fetch them again"
+        )
+    return SpeechVocabulary(first, len(ids), vocabulary[SPEECH_START], vocabulary[SPEECH_END])
 
 
 def conversation(text: str, prompt_text: str, prompt_codes: Sequence[int]) -> list[dict[str, str]]:
@@ -72,20 +81,14 @@ def conversation(text: str, prompt_text: str, prompt_codes: Sequence[int]) -> li
 
 
 def build_prompt(
-    tokenizer: Any,
-    request_text: str,
-    prompt_text: str = "",
-    prompt_codes: Sequence[int] = (),
-    vocabulary: SpeechVocabulary | None = None,
+    tokenizer: Any, request_text: str, prompt_text: str = "", prompt_codes: Sequence[int] = ()
 ) -> list[int]:
     """Token ids of a request, up to the first speech token that the model generates.
 
-    The codes of the voice prompt follow the speech marker, as if the model had generated them.
-    ``vocabulary``: that of the tokenizer, which takes some 0.3 s to read for a released model; `SpeechLM` has
-    it. Raises UserError for a tokenizer without speech tokens, or without a chat template that ends with
-    them.
+    The codes of the voice prompt follow the speech marker, as if the model had generated them. Raises
+    UserError for a tokenizer without speech tokens, or without a chat template that ends with them.
     """
-    vocabulary = vocabulary or SpeechVocabulary.from_tokenizer(tokenizer)
+    vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
     speech = vocabulary.ids(prompt_codes)
     if not getattr(tokenizer, "chat_template", None):
         raise UserError("the generator's tokenizer has no chat template: fetch all tokenizer files again")

@@ -14,8 +14,8 @@ class Sampling:
 
     Temperature 0 is greedy (the released models nearly fail with it, and rarely stop below 0.4); top_k 0,
     top_p 1 and min_p 0 are off. The repetition penalty (Keskar et al. 2019, as in transformers) makes codes
-    less likely that the candidate itself contains; codes of the voice prompt do not count; 1 is off. The
-    defaults are those of the released model card. Raises UserError for values out of range.
+    less likely that the candidate itself contains; codes of the voice prompt do not count; 1 is off. Raises
+    UserError for values out of range.
     """
 
     temperature: float = 0.9
@@ -41,3 +41,8 @@ class Sampling:
     @property
     def greedy(self) -> bool:
         return self.temperature == 0
+
+
+MODEL_CARD = Sampling(temperature=0.9, top_p=0.95, top_k=50)
+"""What the card of the released models does: it calls `generate` of transformers with this temperature and
+top-p, and names no top-k, so that the 50 of transformers apply."""

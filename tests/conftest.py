@@ -11,6 +11,8 @@ import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+# Kernels for a GPU are tried on the CPU; it has to be said before anything imports Triton.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and tests send it
 

@@ -110,7 +110,7 @@ def bench_generator(
     copied = bench_decoding.copy_bandwidth(generator.device)
     print(
         f"{shape or preset.generator}, {dtype}, {device}, {torch.get_num_threads()} threads"
-        f"{', steps recorded as CUDA graphs' if generator.record else ''}; prompt {len(ids)} tokens, "
+        f"{', steps recorded as CUDA graphs' if generator.new_record else ''}; prompt {len(ids)} tokens, "
         f"{tokens} spoken, seeds 1 to {pairs}; a copy moves {copied / 1e9:.1f} GB/s"
     )
     print(f"{'rows':>4} {'tokens/s':>9} {'real-time factor':>17} {'GB/s':>6} {'of a copy':>10}   x generate")

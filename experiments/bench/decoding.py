@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import statistics
 import time
@@ -70,9 +71,13 @@ class Speed:
 
 
 class ShapeTokenizer:
-    """A tokenizer that has only a vocabulary, with markers and, at the end, the speech codes."""
+    """A tokenizer that has only a vocabulary, with markers and, at the end, the speech codes. Whatever the
+    text, it takes so many tokens."""
 
-    def __init__(self, vocabulary: int, codes: int) -> None:
+    chat_template = "any"
+
+    def __init__(self, vocabulary: int, codes: int, text_tokens: int = 0) -> None:
+        self.text_tokens = text_tokens
         first = vocabulary - codes
         self.vocabulary = {f"<|s_{code}|>": first + code for code in range(codes)}
         markers = (TEXT_START, TEXT_END, SPEECH_START, SPEECH_END)
@@ -81,6 +86,11 @@ class ShapeTokenizer:
     def get_vocab(self) -> dict[str, int]:
         """Token ids by name."""
         return self.vocabulary
+
+    def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> list[int]:
+        """Token ids: any for the text, then the marker and the speech codes of the last message."""
+        spoken = re.findall(r"<\|s_\d+\|>", messages[-1]["content"])
+        return [*range(self.text_tokens), *(self.vocabulary[name] for name in (SPEECH_START, *spoken))]
 
 
 def random_llama(shape: dict[str, Any], dtype: torch.dtype, device: str) -> LlamaForCausalLM:

@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "two sweeps or two runs, paired by text, with intervals",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",
+    "doctor": "check versions, devices and weights: what works here, and what each preset lacks",
     "narrate": "a book: its chapters, the text that will be spoken, and the speaking of it",
     "completion": "print the script that completes commands and options in a shell",
 }

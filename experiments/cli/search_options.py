@@ -118,7 +118,9 @@ def sampling_options() -> list[Decorator[Any]]:
     return [
         sampling("--temperature T", Decimal(0, 100), "default: the preset's"),
         sampling("--top-p P", Decimal(0, 1, above=True), "default: the preset's"),
-        sampling("--top-k K", Whole(0, MOST), "only the K likeliest codes (default: all)"),
+        sampling(
+            "--top-k K", Whole(0, MOST), "only the K likeliest codes; 0: all (default: that of the preset)"
+        ),
         sampling("--min-p P", Decimal(0, 1), "none below this share of the likeliest (default: off)"),
         sampling(
             "--repetition-penalty X",

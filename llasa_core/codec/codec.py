@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ class Codec:
         padded = pad_to_hop(waveform.astype(np.float32, copy=False))
         features = torch.from_numpy(semantic_features(padded)).to(self.device, self.dtype)
         audio = torch.from_numpy(padded).to(self.device, self.dtype)
-        output = self.model.encode(audio[None, None], input_features=features[None])
+        with exact_float32():
+            output = self.model.encode(audio[None, None], input_features=features[None])
         codes: list[int] = output.audio_codes[0, 0].tolist()
         return codes
 
@@ -94,6 +96,20 @@ class Codec:
         """Rows of at most `length` codes -> float32 [rows, 320 * length], of use as far as each row goes."""
         padded = torch.tensor([row + [0] * (length - len(row)) for row in codes])
         lengths = torch.tensor([len(row) for row in codes])
-        audio = decode_padded(self.model, padded.to(self.device), lengths.to(self.device))
+        with exact_float32():
+            audio = decode_padded(self.model, padded.to(self.device), lengths.to(self.device))
         result: Waveform = audio.cpu().numpy()
         return result
+
+
+@contextlib.contextmanager
+def exact_float32() -> Iterator[None]:
+    """On a GPU, float32 is multiplied as float32 inside: torch convolves in TF32 by default, which rounds
+    to 10 bits."""
+    convolution, product = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolution.allow_tf32, product.allow_tf32
+    convolution.allow_tf32 = product.allow_tf32 = False
+    try:
+        yield
+    finally:
+        convolution.allow_tf32, product.allow_tf32 = before

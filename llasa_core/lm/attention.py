@@ -160,12 +160,15 @@ class _Text:
         own[0, :, self._columns] = keys.transpose(0, 1)
         own[1, :, self._columns] = values.transpose(0, 1)
         known = torch.cat([self._prefix.block[layer], own[:, :, : self._columns.stop]], 2)
+        if self._mask is not None:
+            # a GPU has no fused attention that takes a mask and fewer keys than queries
+            known = known.repeat_interleave(queries.shape[1] // kv_heads, 1)
         mixed = F.scaled_dot_product_attention(
             queries.transpose(0, 1)[None],
             known[None, 0],
             known[None, 1],
             attn_mask=self._mask,
             is_causal=self._causal,
-            enable_gqa=queries.shape[1] != kv_heads,
+            enable_gqa=queries.shape[1] != known.shape[1],
         )
         return mixed[0].transpose(0, 1).reshape(len(states), -1)

@@ -6,7 +6,7 @@ graph launches all of them at once. There is one for each batch size, number of 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import logging
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +17,14 @@ from torch import Tensor
 from llasa_core.lm.sampler import choose
 from llasa_core.sampling import Sampling
 
+LOG = logging.getLogger(__name__)
 Work = Callable[[], None]
 Record = Callable[[Work], Work]
 """Turns work on tensors into the same work on the same tensors, without Python. Does not do the work."""
-Logits = Callable[[Tensor, Tensor], Tensor]
-"""Runs the model on tokens [rows] at positions [2, rows]: float32 logits [rows, outputs]."""
+NewRecord = Callable[[], Record]
+"""Begins a set of recordings, which share memory and are dropped together."""
 MAX_GRAPHS = 16
-"""Recorded steps of one cache; the least recently used one is dropped first."""
+"""Recorded steps of one cache; when there would be more, all are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class StepState:
     token in its text and its column in the cache. uniform: float64 [turns, rows], random numbers in [0, 1).
     chosen: int64 [turns, rows], the sampled tokens as indices of the cut output. turn: int64 [1], number of
     steps taken. at_start: bool [rows], rows that may not end yet; None if every row may. seen: bool [rows,
-    outputs], outputs that the repetition penalty applies to; None without a penalty.
+    outputs], outputs that the repetition penalty applies to; None without a penalty. tiles: int64 [rows, 4],
+    the rows of each prefix as `TritonAttention` reads them; None where other attention runs.
     """
 
     tokens: Tensor
@@ -44,6 +46,7 @@ class StepState:
     turn: Tensor
     at_start: Tensor | None
     seen: Tensor | None
+    tiles: Tensor | None = None
 
     def to(self, device: torch.device) -> StepState:
         """The state on the device."""
@@ -56,7 +59,14 @@ class StepState:
                 own.copy_(new)
 
     def _tensors(self) -> tuple[Tensor | None, ...]:
-        return self.tokens, self.positions, self.uniform, self.chosen, self.turn, self.at_start, self.seen
+        return (
+            *(self.tokens, self.positions, self.uniform, self.chosen),
+            *(self.turn, self.at_start, self.seen, self.tiles),
+        )
+
+
+Logits = Callable[[StepState], Tensor]
+"""Runs the model on the tokens of a state: float32 logits [rows, outputs]."""
 
 
 def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: StepState) -> None:
@@ -64,7 +74,7 @@ def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: StepSt
 
     ``token_ids``: int64 [outputs], model token id of each output; the last output ends the speech.
     """
-    logits = logits_of(state.tokens, state.positions)
+    logits = logits_of(state)
     if state.at_start is not None:
         # some sentences make the model end at once (p ~ 0.25): the end token is masked at the first position
         logits[:, -1].masked_fill_(state.at_start, -torch.inf)
@@ -82,9 +92,10 @@ def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: StepSt
 class CudaGraphs:
     """Recorded steps, each with the state that it was recorded on."""
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._steps: OrderedDict[Hashable, tuple[StepState, Work, object]] = OrderedDict()
+    def __init__(self, new_record: NewRecord) -> None:
+        self._new_record = new_record
+        self._record: Record | None = None
+        self._steps: dict[Hashable, tuple[StepState, Work, object]] = {}
 
     def run(
         self,
@@ -99,41 +110,70 @@ class CudaGraphs:
 
         ``work`` takes one step. For each new ``key`` it runs once without a graph, is then recorded, and the
         graph is replayed from then on. ``kept``: objects whose memory the step reads; they live as long as
-        it.
+        it. Where memory runs out while a step is recorded, the step runs without a graph.
         """
         if key in self._steps:
             static, repeat, _ = self._steps[key]
-            self._steps.move_to_end(key)
             static.load(state)
         else:
+            if len(self._steps) >= MAX_GRAPHS:
+                self.clear()
             static = state.to(device)
             once = partial(work, static)
             once()
             turns -= 1
-            repeat = self._record(once)
+            repeat = self._recorded(once)
             self._steps[key] = static, repeat, kept
-            if len(self._steps) > MAX_GRAPHS:
-                self._steps.popitem(last=False)
         for _ in range(turns):
             repeat()
         return static.chosen
 
+    def _recorded(self, work: Work) -> Work:
+        if self._record is None:
+            self._record = self._new_record()
+        try:
+            return self._record(work)
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+        # what other graphs hold may be just what is missing, and a pool in which a recording failed is not
+        # used again
+        self.clear()
+        LOG.warning(
+            "no memory is left to record a decoding step as a CUDA graph: it runs without one, slower"
+        )
+        return work
+
     def clear(self) -> None:
-        """Drop all graphs and the objects that they held."""
+        """Drop all graphs, the objects that they held, and their memory, which no later graph may use."""
         self._steps.clear()
+        self._record = None
 
 
-def cuda_graphs() -> Record:
-    """Records work on the current CUDA device. All graphs share a memory pool, since they never run at once.
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether this is why: the end of a recording that failed raises an error of its own on top."""
+    while error is not None:
+        if isinstance(error, torch.OutOfMemoryError):
+            return True
+        error = error.__context__
+    return False
+
+
+def cuda_graphs(device: torch.device) -> Record:
+    """Records work on a CUDA device. The graphs share a memory pool, since they never run at once; once they
+    are dropped the pool must not be used again.
 
     The work has to have run once before, so that libraries have initialised themselves.
     """
     pool = torch.cuda.graph_pool_handle()
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def record(work: Work) -> Work:
         graph = torch.cuda.CUDAGraph()
-        # another thread may run codec and verifiers meanwhile; its allocations are not part of this graph
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+        # Another thread may run codec and verifiers meanwhile; its allocations are not part of this graph.
+        # The stream is given: by default it is one of the device on which the process first recorded.
+        capture = torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local")
+        with torch.cuda.device(device), capture:
             work()
         return graph.replay
 

@@ -13,13 +13,16 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from llasa_core.lm.cuda_graphs import CudaGraphs, Record
+from llasa_core.lm.attention import Span
+from llasa_core.lm.cuda_graphs import CudaGraphs, NewRecord
 from llasa_core.lm.network import Network
 from llasa_core.lm.prefix import Group, Prefix
 from llasa_core.lm.sequence import CachedTokens, SpeechSequence
 
 COLUMNS = 128
 """A block grows by whole multiples of this many tokens."""
+TOGETHER = 4096
+"""Lost tokens that are computed again at once."""
 
 
 class KVCache:
@@ -29,15 +32,18 @@ class KVCache:
     safe for concurrent use.
     """
 
-    def __init__(self, network: Network, record: Record | None = None) -> None:
-        """``record``: how the device records a step over the block, if it can."""
+    def __init__(self, network: Network, new_record: NewRecord | None = None) -> None:
+        """``new_record``: how the device records steps over the block, if it can."""
         self.network = network
-        self.graphs = None if record is None else CudaGraphs(record)
+        self.graphs = None if new_record is None else CudaGraphs(new_record)
         self.block = network.allocate(0, 0)
         self.cached: list[CachedTokens] = []
         """The tokens of each slot."""
         self.limit: float = math.inf
         """Bytes that the block may take when it grows; slots that do not fit are evicted."""
+        self.free: float = math.inf
+        """Bytes that are free beside the block. A block that grows beyond them is dropped first, and what it
+        held is computed again."""
 
     @property
     def bytes(self) -> int:
@@ -69,7 +75,7 @@ class KVCache:
             for sequence in pinned:
                 sequence.slot = -1
         self._reserve(size + len(held), columns)
-        held = [s for s in held if s.slot < len(self.cached)]
+        held = [s for s in held if self.holds(s)]
         groups = _groups(prefixes)
         hints = [s.slot for s in sequences] + [-1] * spare
         sources = [self._source(tokens, hint) for tokens, hint in zip(wanted, hints, strict=True)]
@@ -84,15 +90,39 @@ class KVCache:
         self._copy(sources, slots)
         for tokens, slot, (_, length) in zip(wanted, slots, sources, strict=True):
             self.cached[slot] = CachedTokens(tokens.prefix, tokens.ids[:length])
-        for sequence, slot, (_, length) in zip(sequences, slots, sources, strict=False):
-            missing = sequence.token_ids[length:-1]
-            if missing:
-                ids = torch.tensor(missing, device=self.network.device)
-                self.network.prefill(sequence.prefix, self.block, slot, length, ids)
-            sequence.slot = slot
-            sequence.tokens_recomputed += len(missing)
-            self.update(sequence)
+        self._compute_missing(sequences, slots, [length for _, length in sources[: len(sequences)]])
         return groups
+
+    def _compute_missing(
+        self, sequences: Sequence[SpeechSequence], slots: Sequence[int], lengths: Sequence[int]
+    ) -> None:
+        """Run the tokens of sequences that their slots do not hold; ``lengths``: of those that they do."""
+        lost: dict[Prefix, list[Span]] = {}
+        ids: dict[int, list[int]] = {}
+        for sequence, slot, length in zip(sequences, slots, lengths, strict=False):
+            ids[slot] = sequence.token_ids[length:-1]
+            if ids[slot]:
+                lost.setdefault(sequence.prefix, []).append((slot, length, len(ids[slot])))
+        for prefix, spans in lost.items():
+            for some in _parts(spans):
+                tokens = [token for slot, _, _ in some for token in ids[slot]]
+                self.network.prefill(
+                    prefix, self.block, some, torch.tensor(tokens, device=self.network.device)
+                )
+        for sequence, slot in zip(sequences, slots, strict=False):
+            sequence.slot = slot
+            sequence.tokens_recomputed += len(ids[slot])
+            self.update(sequence)
+
+    def reserve(self, slots: int, columns: int) -> None:
+        """Have room for so many sequences of so many tokens without growing."""
+        self._reserve(slots, columns)
+
+    def forget(self) -> None:
+        """Let go of all keys and values, and of the block's memory unless steps are recorded on it."""
+        if self.graphs is None:
+            self.block, self.cached = self.network.allocate(0, 0), []
+        self.cached = [CachedTokens() for _ in self.cached]
 
     def holds(self, sequence: SpeechSequence) -> bool:
         """Whether all keys and values that the next step of the sequence needs are in its slot."""
@@ -140,7 +170,7 @@ class KVCache:
             self.block[:, slot, :, :, start:length] = columns
 
     def _reserve(self, slots: int, columns: int) -> None:
-        """Grow the block to at least so many slots and columns; keep old slots if the limit has room."""
+        """Grow the block to at least so many slots and columns; keep old slots if there is room."""
         had_slots, had_columns = self.block.shape[1], self.block.shape[4]
         if slots <= had_slots and columns <= had_columns:
             return
@@ -149,12 +179,27 @@ class KVCache:
         total = max(slots, had_slots if had_slots <= fit else 0)
         if self.graphs is not None:
             self.graphs.clear()
+        if total * columns * self.network.bytes_per_token > self.free:
+            self.block, self.cached, total, had_slots = self.network.allocate(0, 0), [], slots, 0
         block, kept = self.network.allocate(total, columns), min(had_slots, total)
         if kept:
             used = max(len(tokens.ids) for tokens in self.cached[:kept])
             block[:, :kept, :, :, :used] = self.block[:, :kept, :, :, :used]
         self.block = block
         self.cached = self.cached[:kept] + [CachedTokens() for _ in range(total - kept)]
+
+
+def _parts(spans: Sequence[Span]) -> list[list[Span]]:
+    """Spans that are run together: of some `TOGETHER` tokens."""
+    parts: list[list[Span]] = []
+    tokens = TOGETHER
+    for span in spans:
+        if tokens >= TOGETHER:
+            parts.append([])
+            tokens = 0
+        parts[-1].append(span)
+        tokens += span[2]
+    return parts
 
 
 def _groups(prefixes: Sequence[Prefix]) -> list[Group]:

@@ -45,6 +45,9 @@ class TeacherForcing:
             with torch.inference_mode():
                 prefix = model.network.prefix(prompt[:-1])
             self.spans.append((0, len(prefix)))
+        elif model.device.type == "cuda":
+            # it was computed by the thread that decodes, whose work this thread's does not wait for by itself
+            torch.cuda.current_stream(model.device).wait_stream(torch.cuda.default_stream(model.device))
         self._prefix = prefix
         self._block, self._kept = model.network.allocate(0, 0), list[Scored]()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from llasa_core.lm.prefix import Group, Prefix
 
 if TYPE_CHECKING:
     from llasa_core.lm.cpu.attention import CompiledAttention
+    from llasa_core.lm.cuda.attention import TritonAttention
 
 Linear = Callable[[Tensor], Tensor]
 """Product with a weight matrix: [rows, in] -> [rows, out]."""
@@ -28,6 +30,10 @@ Attention = Callable[[int, Tensor], Tensor]
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 """Kinds of rope scaling in which the angles depend on the position alone."""
 
+KERNELS = "LLASA_SEARCH_KERNELS"
+"""Variable that is 0 where the kernels of `llasa_core.lm.cuda` are not to be used."""
+ALIGNED_OUTPUTS = 64
+"""On a GPU the output matrix has a multiple of so many rows, for which products are fastest."""
 PADDED_INPUTS = 1024
 """Input width from which a batch of one is padded to two rows. From 2,048 inputs (not at 1,024) oneDNN 3.12
 sums a single row in another order, so its result would differ from the batched one."""
@@ -73,11 +79,16 @@ class Network:
         """sqrt(hidden * epsilon) where norms are computed as L2 norms; None where rms_norm is one kernel."""
         self.compiled = _compiled_attention() if plain else None
         """Attention as one compiled function: for float32 on a CPU."""
+        self.kernels = _triton_attention() if self.device.type == "cuda" else None
+        """Attention as two kernels of Triton: on a GPU, if they can be had."""
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.weight_bytes = 0
         """Bytes of weights that a step reads for any number of rows: all but the embedding."""
         self._layers = [self._layer(layer) for layer in core.layers]
-        self.head = self._linear(model.get_output_embeddings().weight[outputs], norm=core.norm.weight)
+        self._outputs = len(outputs)
+        surplus = 0 if self.device.type == "cpu" else -len(outputs) % ALIGNED_OUTPUTS
+        head = model.get_output_embeddings().weight[torch.cat([outputs, outputs[:surplus]])]
+        self.head = self._linear(head, norm=core.norm.weight)
         self.bias: Tensor | None = None
         """Added to the logits if set: [outputs]."""
         positions = torch.arange(context, device=self.device)[None]
@@ -115,7 +126,9 @@ class Network:
     def prefix(self, tokens: Sequence[int]) -> Prefix:
         """Keys and values of the first tokens of a prompt, to be shared by any number of sequences."""
         block = self.allocate(1, len(tokens))
-        self.prefill(self._empty, block, 0, 0, torch.tensor(list(tokens), device=self.device))
+        self.prefill(
+            self._empty, block, [(0, 0, len(tokens))], torch.tensor(list(tokens), device=self.device)
+        )
         return Prefix(tuple(tokens), block[:, 0])
 
     def copy(self, block: Tensor, moves: Sequence[tuple[int, int, int, int]]) -> None:
@@ -128,13 +141,13 @@ class Network:
         for source, slot, start, end in moves:
             block[:, slot, :, :, start:end] = block[:, source, :, :, start:end]
 
-    def prefill(self, prefix: Prefix, block: Tensor, slot: int, start: int, tokens: Tensor) -> None:
-        """Compute keys and values of ``tokens`` [time] into columns of one slot of ``block``, from ``start``
-        on.
+    def prefill(self, prefix: Prefix, block: Tensor, spans: Sequence[Span], tokens: Tensor) -> None:
+        """Compute keys and values of the tokens of texts into their slots of ``block``.
 
-        They follow ``prefix`` and the columns before ``start``.
+        ``spans``: of each text its slot, the column of its first token, and how many there are. ``tokens``:
+        int64 [time], those of all texts in this order. They follow ``prefix`` and the columns before them.
         """
-        attention = self._prefill_attention(prefix, block, [(slot, start, len(tokens))])
+        attention = self._prefill_attention(prefix, block, spans)
         hidden = self.embedding[tokens]
         for index, layer in enumerate(self._layers):
             mixed = attention(index, self._project(hidden, layer))
@@ -144,11 +157,7 @@ class Network:
                 hidden = self._finish(hidden, mixed, layer)
 
     def teacher_force(self, prefix: Prefix, block: Tensor, spans: Sequence[Span], tokens: Tensor) -> Tensor:
-        """As `prefill` for several texts at once, with the last layer's output at every token.
-
-        ``spans``: of each text its slot, the column of its first token, and how many there are. ``tokens``:
-        int64 [time], those of all texts in this order. Returns hidden states [time, hidden].
-        """
+        """As `prefill`, with the last layer's output at every token: hidden states [time, hidden]."""
         attention = self._prefill_attention(prefix, block, spans)
         hidden: Tensor = self.embedding[tokens]
         for index, layer in enumerate(self._layers):
@@ -173,32 +182,51 @@ class Network:
         positions: Tensor,
         columns: int,
         aligned: bool = False,
+        tiles: Tensor | None = None,
     ) -> Tensor:
         """Run one token of each row, in the first slots of ``block``: float32 logits [rows, outputs].
 
         ``groups``: the rows of each prefix, in order and without a gap. ``tokens``: int64 [rows].
         ``positions``: int64 [2, rows], the position of each token in its text and its column in ``block``.
         ``columns``: how many columns attention reads, more than any token's own column. ``aligned``: every
-        token is in the last of these columns, so that no mask is needed. The device is not waited for.
+        token is in the last of these columns, so that no mask is needed. ``tiles``: those of `tiles` for the
+        groups; with them neither groups nor columns are looked at. The device is not waited for.
         """
-        attention = self._attention(groups, block, positions, columns, aligned)
+        attention = self._attention(groups, block, positions, columns, aligned, tiles)
         hidden = self.embedding.index_select(0, tokens)
         for index, layer in enumerate(self._layers):
             hidden = self._finish(hidden, attention(index, self._project(hidden, layer)), layer)
         return self.logits(hidden)
 
+    def tiles(self, groups: Sequence[Group], rows: int) -> Tensor | None:
+        """On the host, int64 [rows, 4]: what `TritonAttention` reads about the groups; None where it does not
+        run."""
+        if self.kernels is None:
+            return None
+        from llasa_core.lm.cuda.attention import tile_table
+
+        return tile_table(groups, rows, self.heads // self.kv_heads)
+
     def _attention(
-        self, groups: Sequence[Group], block: Tensor, positions: Tensor, columns: int, aligned: bool
+        self,
+        groups: Sequence[Group],
+        block: Tensor,
+        positions: Tensor,
+        columns: int,
+        aligned: bool,
+        tiles: Tensor | None,
     ) -> Attention:
         """The attention of `step`."""
         tables = self.cos, self.sin
+        if self.kernels is not None and tiles is not None:
+            return self.kernels(tiles, block, positions, tables, self.heads // self.kv_heads)
         if self.compiled is None:
             return TorchAttention(groups, block, positions, tables, columns, aligned)
         return self.compiled(groups, block, positions, tables)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states of the last layer [rows, hidden] -> float32 logits [rows, outputs]."""
-        logits = self.head(self._normed(hidden)).float()
+        logits = self.head(self._normed(hidden))[:, : self._outputs].float()
         return logits if self.bias is None else logits + self.bias
 
     def _project(self, hidden: Tensor, layer: Layer) -> Tensor:
@@ -270,12 +298,23 @@ def _compiled_attention() -> type[CompiledAttention]:
     return CompiledAttention
 
 
+def _triton_attention() -> type[TritonAttention] | None:
+    """None where Triton is not installed, or the variable says that it is not to be used."""
+    if os.environ.get(KERNELS, "1") == "0":
+        return None
+    try:
+        from llasa_core.lm.cuda.attention import TritonAttention
+    except ImportError:
+        return None
+    return TritonAttention
+
+
 def _linear(weight: Tensor, x: Tensor) -> Tensor:
     return F.linear(x, weight)
 
 
 def _residual_linear(weight: Tensor, x: Tensor, residual: Tensor) -> Tensor:
-    return residual + F.linear(x, weight)
+    return torch.addmm(residual, x, weight.mT)
 
 
 def _packed_linear(operator: Callable[..., Tensor], weight: Tensor, x: Tensor) -> Tensor:

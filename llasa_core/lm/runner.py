@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from llasa_core.errors import UserError
-from llasa_core.lm.cuda_graphs import StepState, step
+from llasa_core.lm.batch import STEPS_AHEAD, Batch, first_state
+from llasa_core.lm.cuda_graphs import CudaGraphs, StepState, step
+from llasa_core.lm.gpu_memory import gpu_memory
 from llasa_core.lm.kv_cache import COLUMNS, KVCache
-from llasa_core.lm.lineage import Lineage, row_key, uniforms
+from llasa_core.lm.lineage import Lineage
 from llasa_core.lm.prefix import Group
 from llasa_core.lm.sampler import NOT_A_NUMBER
 from llasa_core.lm.sequence import Prompt, SpeechSequence
@@ -24,23 +28,13 @@ from llasa_core.sampling import Sampling
 
 STEPS_PER_SYNC = {"cpu": 5, "cuda": 25}
 """Steps after which the sampled tokens are read from the device and finished sequences leave the batch."""
-STEPS_AHEAD = 25
-"""Steps for which cache columns are reserved and random numbers drawn at a time."""
 BATCH_SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
 """Numbers of rows for which CUDA graphs are recorded; above the last one, its multiples."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Sequences that take their next steps together; the row of each one is its slot in the KV cache."""
-
-    sequences: Sequence[SpeechSequence]
-    groups: Sequence[Group]
-    state: StepState
-
-
 class ModelRunner:
-    """Runs a `SpeechLM` over sequences whose keys and values share one cache. Not safe for concurrent use.
+    """Runs a `SpeechLM` over sequences whose keys and values share one cache. Callers in several threads wait
+    for each other.
 
     The tokens of a sequence do not depend on the sequences beside it, on the memory limit, or on how many
     calls of `extend` they take.
@@ -50,9 +44,21 @@ class ModelRunner:
         """``sampling``: that of the model unless given."""
         self.model = model
         self.sampling = sampling or model.sampling
-        self.cache = KVCache(model.network, model.record)
+        self.cache = KVCache(model.network, model.new_record)
         self.column_multiple = 1 if model.device.type == "cpu" else COLUMNS
         """Attention reads a multiple of this many cache columns, so that a GPU sees few different shapes."""
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, this thread alone runs the model, on the model's device."""
+        with self._lock, torch.inference_mode(), self.model.on_device():
+            yield
+
+    def forget(self) -> None:
+        """Let go of all keys and values."""
+        with self._lock:
+            self.cache.forget()
 
     def prefill(self, prompt: Prompt) -> SpeechSequence:
         """Run a prompt: a sequence without speech, whose prefix `resume` shares among candidates.
@@ -62,7 +68,7 @@ class ModelRunner:
         room = check_room(len(prompt.ids), self.model.context)
         if len(prompt.ids) < 2:
             raise ValueError("a prompt has at least two tokens")
-        with torch.inference_mode():
+        with self.alone():
             prefix = self.model.network.prefix(prompt.ids[:-1])
         longest = min(room, self.model.max_tokens)
         return SpeechSequence(prompt.request_id, prompt.seed, prefix, [prompt.ids[-1]], longest)
@@ -93,7 +99,6 @@ class ModelRunner:
             tokens_recomputed=0,
         )
 
-    @torch.inference_mode()
     def extend(
         self,
         sequences: Sequence[SpeechSequence],
@@ -113,7 +118,17 @@ class ModelRunner:
         running = [s for s in sequences if not s.finished] if n_tokens else []
         if not running:
             return
-        self.cache.limit = self._memory_left(running)
+        with self.alone():
+            self._extend(running, n_tokens, watch, pinned)
+
+    def _extend(
+        self,
+        running: list[SpeechSequence],
+        n_tokens: int,
+        watch: Callable[[], None] | None,
+        pinned: Collection[SpeechSequence],
+    ) -> None:
+        self.look_at_memory(running)
         together = self._rows_that_fit(max(len(s.token_ids) + min(n_tokens, s.tokens_left) for s in running))
         for first in range(0, len(running), together):
             part, left = running[first : first + together], n_tokens
@@ -150,7 +165,7 @@ class ModelRunner:
 
     def make_resident(self, sequences: Sequence[SpeechSequence]) -> None:
         """Bring the keys and values of the sequences into the cache, as `extend` does: the cost of a fork."""
-        with torch.inference_mode():
+        with self.alone():
             self.cache.make_resident(sequences, len(sequences), 1)
 
     def batch_size(self, sequences: int) -> int:
@@ -172,38 +187,9 @@ class ModelRunner:
         """
         groups = self.cache.make_resident(sequences, size, steps, pinned)
         recorded = self.cache.graphs is not None
-        turns = STEPS_AHEAD if recorded else steps
-        slots = [s.slot for s in sequences]
-        starts = np.array([len(s.codes) for s in sequences], dtype=np.int64)
-        keys = np.array([row_key(s.seed, s.request_id, s.lineage) for s in sequences], dtype=np.uint64)
-        # filled by numpy, which takes a quarter of the time for so few numbers
-        tokens, positions = np.zeros(size, dtype=np.int64), np.zeros((2, size), dtype=np.int64)
-        uniform, at_start = np.zeros((turns, size)), np.zeros(size, dtype=np.bool_)
-        tokens[slots] = [s.token_ids[-1] for s in sequences]
-        positions[1, slots] = columns = [len(s.token_ids) - 1 for s in sequences]
-        positions[0, slots] = [len(s.prefix) + column for s, column in zip(sequences, columns, strict=True)]
-        uniform[:steps, slots] = uniforms(keys, starts, steps).T
-        at_start[slots] = starts == 0
-        state = StepState(
-            tokens=torch.from_numpy(tokens),
-            positions=torch.from_numpy(positions),
-            uniform=torch.from_numpy(uniform),
-            chosen=torch.zeros(turns, size, dtype=torch.long),
-            turn=torch.zeros(1, dtype=torch.long),
-            at_start=torch.from_numpy(at_start) if recorded or at_start.any() else None,
-            seen=self._seen_codes(sequences, size),
-        )
+        state = first_state(self.model, self.sampling, sequences, groups, size, steps, recorded=recorded)
         # a recorded step copies the values into the tensors that it was recorded on
         return Batch(sequences, groups, state if recorded else state.to(self.model.device))
-
-    def _seen_codes(self, sequences: Sequence[SpeechSequence], size: int) -> Tensor | None:
-        """bool [size, n_codes + 1]: codes that each row has generated; None without a repetition penalty."""
-        if self.sampling.repetition_penalty == 1:
-            return None
-        seen = torch.zeros(size, self.model.n_codes + 1, dtype=torch.bool)
-        for sequence in sequences:
-            seen[sequence.slot, list(sequence.codes)] = True
-        return seen
 
     def launch(self, batch: Batch, steps: int) -> Tensor:
         """Take so many steps without waiting for the device.
@@ -212,24 +198,43 @@ class ModelRunner:
         """
         model, cache = self.model, self.cache
         width = max(len(s.token_ids) for s in batch.sequences)
+        if cache.graphs is not None and batch.state.tiles is not None:
+            return self.repeat(batch.state, steps)
         if cache.graphs is not None:
             columns = self._columns(width + steps - 1)
-            key = (columns, self.sampling, tuple((g.first, g.last, id(g.prefix)) for g in batch.groups))
-            logits_of = partial(model.network.step, batch.groups, cache.block, columns=columns)
-            work = partial(step, logits_of, model.token_ids, self.sampling)
+            groups = tuple((g.first, g.last, id(g.prefix)) for g in batch.groups)
+            key = len(batch.state.tokens), self.sampling, columns, groups
+            work = self.step_of(batch.groups, columns)
             return cache.graphs.run(key, batch.state, model.device, work, steps, kept=batch.groups)
         same_length = all(len(s.token_ids) == width for s in batch.sequences)
         for now in range(width, width + steps):
             columns = self._columns(now)
-            logits_of = partial(
-                model.network.step,
-                batch.groups,
-                cache.block,
-                columns=columns,
-                aligned=same_length and columns == now,
-            )
-            step(logits_of, model.token_ids, self.sampling, batch.state)
+            self.step_of(batch.groups, columns, aligned=same_length and columns == now)(batch.state)
         return batch.state.chosen
+
+    def repeat(self, state: StepState, steps: int) -> Tensor:
+        """As `launch`, by the one recording for this number of rows: whatever else differs from batch to
+        batch is read on the device."""
+        key = len(state.tokens), self.sampling
+        graphs = cast(CudaGraphs, self.cache.graphs)
+        return graphs.run(key, state, self.model.device, self.step_of((), 0), steps, kept=None)
+
+    def step_of(
+        self,
+        groups: Sequence[Group],
+        columns: int,
+        aligned: bool = False,
+        sampling: Sampling | None = None,
+    ) -> Callable[[StepState], None]:
+        """One step of a batch, from and to its state."""
+        model, block = self.model, self.cache.block
+
+        def logits_of(state: StepState) -> Tensor:
+            return model.network.step(
+                groups, block, state.tokens, state.positions, columns, aligned, state.tiles
+            )
+
+        return partial(step, logits_of, model.token_ids, sampling or self.sampling)
 
     def accept(self, batch: Batch, chosen: Tensor) -> None:
         """Wait for the sampled tokens [steps, rows] and add them to the sequences, up to the end token.
@@ -254,17 +259,18 @@ class ModelRunner:
         """Cache columns that attention reads for sequences of up to so many tokens."""
         return -(-tokens // self.column_multiple) * self.column_multiple
 
-    def _memory_left(self, sequences: Sequence[SpeechSequence]) -> int:
-        """Bytes that the cache may take: what prefixes leave of the memory limit or of free memory."""
-        model = self.model
+    def look_at_memory(self, sequences: Sequence[SpeechSequence]) -> None:
+        """Set what the cache may take: what models and prefixes leave of the limit or of the device."""
+        model, cache = self.model, self.cache
         lengths = {id(s.prefix): len(s.prefix) for s in sequences}
         prefixes = model.network.bytes_per_token * sum(lengths.values())
-        if model.memory is not None:
-            return model.memory - prefixes
         if model.device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(model.device)
-            return int(0.8 * (free + self.cache.bytes))
-        return int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixes
+            cache.free = int(0.8 * gpu_memory(model.device).room(model.gpu_share))
+            cache.limit = cache.free + cache.bytes
+        else:
+            cache.limit = int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixes
+        if model.memory is not None:
+            cache.limit = model.memory - prefixes
 
     def _rows_that_fit(self, tokens: int) -> int:
         """How many rows of so many tokens fit into the limit at once. Raises UserError if not one does."""

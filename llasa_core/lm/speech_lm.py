@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 
 from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.errors import UserError
-from llasa_core.lm.cuda_graphs import Record, cuda_graphs
+from llasa_core.lm.cuda_graphs import NewRecord, cuda_graphs
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.network import Network
 from llasa_core.loading import default_dtype, load_model, load_tokenizer
@@ -36,16 +38,15 @@ class SpeechLM:
         max_seconds: float = MAX_SECONDS,
         memory: int | None = None,
         graphs: bool = True,
-        vocabulary: SpeechVocabulary | None = None,
     ) -> None:
         """`model` is a LlamaForCausalLM; most of its weights are copied, so it can be freed.
 
-        `memory` is the most bytes that keys and values may take: by default 80 % of the free memory of a GPU,
-        or 40 % of the machine's memory. `graphs`: on a GPU, steps are recorded as CUDA graphs. `vocabulary`:
-        that of the tokenizer, if it was read before. Raises UserError for a tokenizer or vocabulary without
-        speech tokens, and for a Llama with other layers than Llasa's.
+        `memory` is the most bytes that keys and values may take: by default 80 % of what the models and other
+        programs leave of a GPU, or 40 % of the machine's memory. `graphs`: on a GPU, steps are recorded as
+        CUDA graphs. Raises UserError for a tokenizer without speech tokens, and for a Llama with other layers
+        than Llasa's.
         """
-        self.vocabulary = vocabulary or SpeechVocabulary.from_tokenizer(tokenizer)
+        self.vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
         rows = model.config.vocab_size
         if max(self.vocabulary.first_id + self.n_codes - 1, self.vocabulary.end_id) >= rows:
             raise UserError(
@@ -60,8 +61,11 @@ class SpeechLM:
         self.sampling = sampling or Sampling()
         self.context = min(CONTEXT_TOKENS, int(model.config.max_position_embeddings))
         self.memory = memory
-        self.record: Record | None = cuda_graphs() if self.device.type == "cuda" and graphs else None
-        """How a decoding step is recorded as a CUDA graph; None where steps are not recorded."""
+        self.gpu_share = 1.0
+        """The part of the GPU's memory that is for this process, models included."""
+        on_gpu = self.device.type == "cuda"
+        self.new_record: NewRecord | None = partial(cuda_graphs, self.device) if on_gpu and graphs else None
+        """How decoding steps are recorded as CUDA graphs; None where they are not recorded."""
         self.max_tokens = max(1, round(max_seconds * CODES_PER_SECOND))
         kept = [
             *range(self.vocabulary.first_id, self.vocabulary.first_id + self.n_codes),
@@ -90,7 +94,7 @@ class SpeechLM:
         """
         tokenizer = load_tokenizer(source)
         # read before the weights, which may be gigabytes
-        vocabulary = SpeechVocabulary.from_tokenizer(tokenizer)
+        SpeechVocabulary.from_tokenizer(tokenizer)
         model = load_model(source, "LlamaForCausalLM", "llama", dtype or default_dtype(device), device)
         return cls(
             model,
@@ -100,9 +104,12 @@ class SpeechLM:
             sampling=sampling,
             max_seconds=max_seconds,
             memory=memory,
-            vocabulary=vocabulary,
         )
 
     @property
     def n_codes(self) -> int:
         return self.vocabulary.n_codes
+
+    def on_device(self) -> AbstractContextManager[Any]:
+        """Work inside is given to the model's own GPU, whichever is the current one of the thread."""
+        return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()

@@ -65,4 +65,4 @@ def prompt_ids(
     text, prompt_text = request.spoken.spoken, request.spoken_prompt.spoken
     if not with_text:
         text = prompt_text = ""
-    return build_prompt(model.tokenizer, text, prompt_text, voice, model.vocabulary)
+    return build_prompt(model.tokenizer, text, prompt_text, voice)

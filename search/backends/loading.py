@@ -39,7 +39,9 @@ def load_backend(
         check_match(generator.n_codes, codec.n_codes)
     verifiers = unique_names([_verifier(spec, name) for name in spec.verifiers])
     judges = [_verifier(spec, name) for name in spec.judges]
-    return LocalBackend(generator, codec, verifiers, judges, executor=executor)
+    backend = LocalBackend(generator, codec, verifiers, judges, executor=executor)
+    backend.warm_up()
+    return backend
 
 
 def unique_names(verifiers: Sequence[Verifier]) -> dict[str, Verifier]:

@@ -10,15 +10,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeVar, cast
 
+import torch
+
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.features import HOP
+from llasa_core.device import device_failed
 from llasa_core.lm.prefix import Prefix
+from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sequence import Prompt
 from llasa_core.lm.speech_lm import SpeechLM
+from llasa_core.lm.warm_up import warm_up
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.backends.base import IN_FLIGHT, Progress, no_progress
+from search.backends.device import DeviceLost
 from search.backends.futures import answered, then, wait_for_any
 from search.backends.likelihood import RequestLikelihood, prompt_ids
 from search.backends.scheduler import Root, Scheduler
@@ -54,6 +60,7 @@ class LocalBackend:
         executor: Executor | None = None,
     ) -> None:
         self._generator = generator
+        self._runner = None if generator is None else ModelRunner(generator)
         self.codec = codec
         self.verifiers = dict(verifiers)
         self.held_out = {judge.spec: judge for judge in judges}
@@ -80,10 +87,21 @@ class LocalBackend:
         return self._generator is not None
 
     @property
+    def runner(self) -> ModelRunner:
+        if self._runner is None:
+            raise LookupError("there is no generator in this process")
+        return self._runner
+
+    def warm_up(self) -> None:
+        """As `llasa_core.lm.warm_up`."""
+        if self._runner is not None:
+            warm_up(self._runner)
+
+    @property
     def scheduler(self) -> Scheduler:
         with self._lock:
             if self._scheduler is None:
-                self._scheduler = Scheduler(self.generator, threaded=self.executor != "inline")
+                self._scheduler = Scheduler(self.runner, threaded=self.executor != "inline")
             return self._scheduler
 
     @property
@@ -104,16 +122,22 @@ class LocalBackend:
             return self.scheduler.call(work)
         with self._lock:
             if self._scorer is None:
-                self._scorer = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+                self._scorer = ThreadPoolExecutor(1, "scorer", use_own_stream, (self.codec.device,))
             return self._scorer.submit(work)
 
     def wait(self, futures: Collection[Future[Any]]) -> None:
+        """Raises DeviceLost if an answer is that the device has failed: all that follow would be the same."""
         if self.executor != "inline":
             wait_for_any(futures)
-            return
-        while not any(future.done() for future in futures):
-            if not self.scheduler.step():
-                raise RuntimeError("none of these answers is being worked on")
+        else:
+            while not any(future.done() for future in futures):
+                if not self.scheduler.step():
+                    raise RuntimeError("none of these answers is being worked on")
+        device = str(self.codec.device)
+        for future in futures:
+            error = future.exception() if future.done() and not future.cancelled() else None
+            if error is not None and device_failed(error, device):
+                raise DeviceLost(device, error) from error
 
     def open(self, request: Request, progress: Progress = no_progress) -> LocalSession:
         return LocalSession(self, request, progress)
@@ -141,6 +165,7 @@ class LocalBackend:
             scorer.shutdown(cancel_futures=True)
         if scheduler is not None:
             scheduler.close()
+            self.runner.forget()
 
     def close(self) -> None:
         self.drop()
@@ -159,6 +184,15 @@ class LocalBackend:
                 self._voices[key] = self.codec.encode(waveform)
             ledger.seconds_encoded += len(waveform) / SAMPLE_RATE
         return self._voices[key]
+
+
+def use_own_stream(device: torch.device) -> None:
+    """What this thread gives a GPU runs beside the work of other threads, not in line with it."""
+    if device.type == "cuda":
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        # weights may still be on their way
+        stream.wait_stream(torch.cuda.default_stream(device))
+        torch.cuda.set_stream(stream)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from llasa_core.lm.lineage import Lineage
 from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sequence import Prompt, SpeechSequence
-from llasa_core.lm.speech_lm import SpeechLM
 from search.asks import Beam, Beams, rewound
 from search.cost.flops import GeneratorCost
 from search.cost.ledger import Ledger
@@ -106,13 +105,12 @@ class Scheduler:
     The tokens of a beam do not depend on its batch, so an answer does not depend on other requests.
     """
 
-    def __init__(self, generator: SpeechLM, *, threaded: bool) -> None:
+    def __init__(self, runner: ModelRunner, *, threaded: bool) -> None:
         """``threaded``: work in a thread of its own; if not, whoever waits for an answer calls
         :meth:`step`.
         """
-        self.generator = generator
-        self._runner = ModelRunner(generator)
-        self._cost = GeneratorCost.of(generator.network)
+        self._runner = runner
+        self._cost = GeneratorCost.of(runner.model.network)
         self._queue: queue.SimpleQueue[Job | Call | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []
         self._roots: weakref.WeakSet[Root] = weakref.WeakSet()

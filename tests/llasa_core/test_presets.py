@@ -43,3 +43,17 @@ def test_light_import_brings_no_model_library():
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_released_presets_sample_as_the_model_card():
+    """Its call of `generate` names temperature and top-p; the rest is what transformers does then."""
+    from transformers import GenerationConfig
+
+    card = GenerationConfig(do_sample=True, temperature=0.9, top_p=0.95)
+    defaults = card._get_default_generation_params()
+    for name in ("llasa-1b", "llasa-3b", "llasa-8b"):
+        sampling = find_preset(name).sampling
+        assert (sampling.temperature, sampling.top_p) == (card.temperature, card.top_p)
+        assert sampling.top_k == defaults["top_k"] == 50
+        assert sampling.repetition_penalty == defaults["repetition_penalty"] == 1 and sampling.min_p == 0
+    assert find_preset("nano").sampling.top_k == 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from llasa_core.errors import UserError
 
 CORES = 4
-"""Of an actor on a machine without a GPU by default."""
+"""Of an actor on a machine without a GPU by default, and at most of one with a GPU."""
 MOST_ACTORS = 10_000
 """Actors that can be asked for: each is a process that holds the models."""
 
@@ -19,7 +19,7 @@ class RayOptions:
     """actors: processes that hold the models; 0: one for each GPU's share, or for every four cores.
     address: of a running cluster ("auto", "host:6379"); None: one is started on this machine.
     gpus: GPUs of an actor, also a fraction; 0 on a machine without.
-    threads: CPU threads of an actor; 0: an equal share of the cores.
+    threads: CPU threads of an actor; 0: an equal share of the cores, with a GPU at most four.
     verifier_actors: further processes that run the codec and the verifiers, so that the actors run the
     generator alone; 0: each actor runs everything.
     timeout: seconds after which an actor that has not answered counts as hung and is killed.
@@ -88,8 +88,14 @@ class Resources:
         actors = options.actors or max(1, most - options.verifier_actors)
         total = actors + options.verifier_actors
         threads = options.threads or max(1, cores // total)
+        if on_gpu:
+            # The cores may be on nodes without GPUs: an actor that asked for its share of them would wait for
+            # ever.
+            threads, each = options.threads or min(threads, CORES), 1
+        else:
+            each = threads
         # with more threads than cores the cores are shared, and Ray is asked for none
-        cpus = float(threads) if threads * total <= cores else 0.0
+        cpus = float(each) if each * total <= cores else 0.0
         return cls(actors, options.verifier_actors, threads, cpus, options.gpus if on_gpu else 0.0)
 
     @property

@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
+from llasa_core.device import device_failed
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Extend, Start
 from search.backends.base import no_progress
@@ -40,16 +41,6 @@ KEPT = 64
 """Requests whose sessions are kept; beyond that the one that was used longest ago is closed."""
 DEVICE_FAILED = 70
 """Exit code of a process whose device has failed."""
-DEVICE_ERRORS = (
-    "CUDA error",
-    "CUDA driver error",
-    "cuBLAS",
-    "CUBLAS_STATUS",
-    "cuDNN error",
-    "CUDNN_STATUS",
-    "cuFFT error",
-)
-"""Texts by which errors of a device are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +130,6 @@ class Worker:
             for module in self.imports:
                 importlib.import_module(module)
             spec = self.spec
-            if spec.memory is None and 0 < self.gpu_share < 1:
-                # the free memory of a shared GPU says nothing about this process's share
-                total = torch.cuda.mem_get_info(spec.device)[1]
-                spec = replace(spec, memory=int(0.5 * self.gpu_share * total))
             if self.kind == "generate":
                 spec = replace(spec, verifiers=(), judges=())
             executor: Executor = "one-thread" if spec.device == "cpu" else "two-threads"
@@ -153,6 +140,9 @@ class Worker:
         longest, cost = 0, GeneratorCost(0, 0)
         if self.backend.generates:
             generator = self.backend.generator
+            if 0 < self.gpu_share < 1:
+                # what a shared GPU has free may be another process's
+                generator.gpu_share = self.gpu_share
             longest, cost = generator.max_tokens, GeneratorCost.of(generator.network)
         judges = tuple(self.backend.judges)
         return Result(
@@ -246,21 +236,6 @@ def _answer(
 def judges_tokens(spec: ModelSpec) -> bool:
     """Whether any verifier or judge needs the generator beside it."""
     return any(TOKENS in registry.needs(name) for name in (*spec.verifiers, *spec.judges))
-
-
-def device_failed(error: BaseException, device: str) -> bool:
-    """Whether the process's device cannot be used any more: CUDA does not recover from a failed kernel.
-
-    Running out of memory is not such a failure, nor is an error of the task itself: these are the result of
-    the task.
-    """
-    accelerator = getattr(torch, "AcceleratorError", ())
-    if isinstance(error, accelerator):
-        return True
-    if device == "cpu" or not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
-        return False
-    # errors of torch before it had AcceleratorError, and of the libraries below it
-    return any(name in str(error) for name in DEVICE_ERRORS)
 
 
 def portable(error: BaseException) -> Exception:

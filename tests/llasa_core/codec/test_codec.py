@@ -100,3 +100,23 @@ def test_another_hop_is_refused(codec, monkeypatch):
     monkeypatch.setattr(codec.model.config, "sampling_rate", 24_000)
     with pytest.raises(UserError, match="24000 Hz"):
         Codec(codec.model)
+
+
+def test_float32_is_float32_on_a_gpu_and_the_callers_settings_stay(codec, monkeypatch):
+    """By default cuDNN convolves in TF32."""
+    seen = []
+
+    def watched(work):
+        def watching(*given, **more):
+            seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+            return work(*given, **more)
+
+        return watching
+
+    assert torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr(codec.model, "encode", watched(codec.model.encode))
+    first = codec.model.acoustic_decoder.fc
+    monkeypatch.setattr(first, "forward", watched(first.forward))
+    codec.decode([codec.encode(np.zeros(3200, np.float32))])
+    assert len(seen) == 2 and set(seen) == {(False, False)}
+    assert torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32

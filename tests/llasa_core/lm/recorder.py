@@ -8,12 +8,16 @@ was. A value that is read back to Python while recording is an error, as it is f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
+_recorders: list[Recorder] = []
+"""Those that are recording."""
 READS_BACK = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
 
 
@@ -57,7 +61,32 @@ def record(work: Callable[[], None]) -> Callable[[], None]:
     afterwards.
     """
     recorder = Recorder()
-    with recorder:
-        work()
+    _recorders.append(recorder)
+    try:
+        with recorder:
+            work()
+    finally:
+        _recorders.pop()
     recorder.put_back()
     return recorder.repeat
+
+
+def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **constants: Any) -> None:
+    """As `llasa_core.lm.cuda.attention.launch`: a kernel of Triton is an operation like any other."""
+    with _disable_current_modes():
+        kernel[grid](*arguments, **constants)
+    for recorder in _recorders:
+        operation = KernelLaunch(kernel, grid)
+        recorder.operations.append((operation, arguments, constants, None))
+
+
+@dataclass(frozen=True)
+class KernelLaunch:
+    """An operation that writes into its arguments."""
+
+    kernel: Any
+    grid: tuple[int, ...]
+    _schema: ClassVar[Any] = SimpleNamespace(is_mutable=True)
+
+    def __call__(self, *arguments: Any, **constants: Any) -> None:
+        self.kernel[self.grid](*arguments, **constants)

@@ -134,7 +134,7 @@ def test_what_a_gpu_does_otherwise_changes_no_token(monkeypatch, recorded, chose
     like_a_gpu(monkeypatch)
     graphs = []
     if recorded:
-        monkeypatch.setattr(GENERATOR, "record", lambda work: graphs.append(1) or record(work))
+        monkeypatch.setattr(GENERATOR, "new_record", lambda: lambda work: graphs.append(1) or record(work))
     assert generate(COLUMNS) == expected
     assert bool(graphs) == recorded
 
@@ -150,7 +150,7 @@ def test_recorded_steps_are_few_and_are_used_again(monkeypatch):
         return inner(groups, block, tokens, *rest, **more)
 
     monkeypatch.setattr(GENERATOR.network, "step", watched)
-    monkeypatch.setattr(GENERATOR, "record", lambda work: graphs.append(1) or record(work))
+    monkeypatch.setattr(GENERATOR, "new_record", lambda: lambda work: graphs.append(1) or record(work))
     runner = ModelRunner(GENERATOR)
     runner.column_multiple = COLUMNS
     root = runner.prefill(Prompt(build_prompt(TOKENIZER, TEXTS[1])))

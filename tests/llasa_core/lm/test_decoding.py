@@ -317,3 +317,74 @@ def test_broken_weights_are_told(tokenizer, prompts):
     runner = ModelRunner(SpeechLM(model, tokenizer))
     with pytest.raises(UserError, match="not numbers"):
         runner.extend([runner.prefill(prompts[0])], 2)
+
+
+def test_a_block_that_cannot_be_copied_is_dropped_before_it_grows(generator, prompts, monkeypatch):
+    """While it grows, the old block and the new one are both in memory: on a GPU there may be no room."""
+    expected = ModelRunner(generator, FREE)
+    same = candidates(expected, prompts[1], 3)
+    expected.extend(same, 40)
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, prompts[1], 3)
+    runner.extend(rows, 20)
+    held = rows.pop()
+    living = []
+    inner = generator.network.allocate
+
+    def watched(slots, columns):
+        living.append((runner.cache.bytes, slots))
+        return inner(slots, columns)
+
+    monkeypatch.setattr(generator.network, "allocate", watched)
+    runner.cache.free = 0
+    more = candidates(runner, prompts[0], 8)
+    del living[:]
+    runner.extend([*rows, *more], 20, pinned=[held])
+    # the block of none first; nothing of the old one is left when the new one is allocated
+    assert living == [(living[0][0], 0), (0, 11)]
+    assert rows[0].tokens_recomputed and tokens(rows) == tokens(same[:2])
+    runner.extend([held], 20)
+    assert held.tokens_recomputed and held.codes == same[2].codes
+
+
+def test_lost_sequences_of_a_prompt_are_computed_again_at_once(generator, prompts, monkeypatch):
+    runner = ModelRunner(generator, FREE)
+    rows = [*candidates(runner, prompts[0], 5), *candidates(runner, prompts[1], 2)]
+    runner.extend(rows, 12)
+    other = ModelRunner(generator, FREE)
+    again = [other.resume(row, row.codes, row.lineage) for row in rows]
+    spans = []
+    inner = generator.network.prefill
+    monkeypatch.setattr(
+        generator.network,
+        "prefill",
+        lambda prefix, block, some, ids: spans.append(len(some)) or inner(prefix, block, some, ids),
+    )
+    other.extend(again, 9)
+    assert spans == [5, 2]
+    runner.extend(rows, 9)
+    assert tokens(again) == tokens(rows)
+
+
+def test_work_is_given_to_the_models_own_gpu(generator, prompts, monkeypatch):
+    """Kernels are launched on the current device, which is another one if the model's is cuda:1."""
+    inside = []
+
+    class Guard:
+        def __enter__(self):
+            inside.append(1)
+
+        def __exit__(self, *_):
+            inside.pop()
+
+    monkeypatch.setattr(generator, "on_device", Guard)
+    for name in ("step", "prefill"):
+        inner = getattr(generator.network, name)
+        monkeypatch.setattr(
+            generator.network, name, lambda *given, inner=inner, **more: (inside[0], inner(*given, **more))[1]
+        )
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, prompts[0], 2)
+    runner.extend(rows, 3)
+    runner.make_resident(rows)
+    assert all(len(row.codes) == 3 for row in rows) and not inside

@@ -39,7 +39,7 @@ def generator(request: pytest.FixtureRequest, model: LlamaForCausalLM) -> Iterat
 
 
 def prompt_of(generator: SpeechLM) -> list[int]:
-    return build_prompt(generator.tokenizer, "so late", "the voice", [3, 1, 4], generator.vocabulary)
+    return build_prompt(generator.tokenizer, "so late", "the voice", [3, 1, 4])
 
 
 def rows(seed: int, *lengths: int) -> list[list[int]]:

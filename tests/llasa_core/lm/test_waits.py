@@ -58,7 +58,7 @@ def test_steps_wait_for_nothing_and_fetch_nothing(sampling: Sampling, recorded: 
     tokenizer = ShapeTokenizer(SHAPE["vocab_size"], 64)
     generator = SpeechLM(model, tokenizer, "meta", torch.bfloat16, sampling=sampling, memory=1 << 30)
     if recorded:
-        generator.record = lambda work: work
+        generator.new_record = lambda: lambda work: work
     runner = ModelRunner(generator)
     rows = [*candidates(runner, Prompt(range(20), "a"), 2), *candidates(runner, Prompt(range(30), "b"), 3)]
     for turn in range(3):

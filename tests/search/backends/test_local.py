@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
@@ -17,7 +18,8 @@ from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
-from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
+from search.backends.device import DeviceLost
+from search.backends.local import CONTEXT_CODES, Executor, LocalBackend, use_own_stream
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
 from search.results.result import SearchResult
@@ -362,3 +364,62 @@ def test_a_request_that_is_given_up_before_it_began_is_cancelled_without_a_word(
     answer = backend.open(Request("A bird.")).answer(Start())
     backend.drop()
     assert answer.cancelled() and not caplog.records
+
+
+class BrokenGpu(Crossings):
+    """A verifier whose kernel fails: from then on every call of the device does."""
+
+    def score(self, waveforms: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+        if waveforms:
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+        return []
+
+
+@pytest.mark.parametrize("executor", ["inline", "two-threads"])
+def test_a_device_that_has_failed_ends_everything_in_one_line(
+    generator: SpeechLM, codec: Codec, request_: Request, executor: Executor
+) -> None:
+    """What was not searched has not failed: it is still to do."""
+    verifiers = {"wer": BrokenGpu("broken"), "sim": Level("level")}
+    requests = [replace(request_, id=str(k)) for k in range(5)]
+    with LocalBackend(generator, codec, verifiers, executor=executor) as backend:
+        outcomes = []
+        with pytest.raises(DeviceLost, match=r"the device cpu has failed .*illegal memory.*--resume") as told:
+            outcomes += Searcher(backend).run_many(requests, best_of(2), in_flight=2)
+        assert not outcomes and "\n" not in str(told.value)
+
+
+def test_what_fails_by_itself_ends_nothing_else(generator: SpeechLM, codec: Codec, request_: Request) -> None:
+    class Full(BrokenGpu):
+        def score(self, waveforms: Sequence[Waveform], target: Target, partial: bool = False) -> list[Score]:
+            if waveforms:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return []
+
+    requests = [replace(request_, id=str(k)) for k in range(3)]
+    with LocalBackend(generator, codec, {"wer": Full("full"), "sim": Level("level")}) as backend:
+        outcomes = list(Searcher(backend).run_many(requests, best_of(2), in_flight=2))
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Failure"] * 3
+
+
+def test_the_thread_that_listens_has_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a GPU would run what it is given in line with decoding. It waits for the weights once."""
+    streams: list[FakeStream] = []
+    default = FakeStream("default")
+    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: default)
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
+    use_own_stream(torch.device("cuda:1"))
+    (stream,) = streams
+    assert stream.device == torch.device("cuda:1") and stream.awaited == [default]
+    use_own_stream(torch.device("cpu"))
+    assert len(streams) == 1
+
+
+class FakeStream:
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        self.awaited: list[FakeStream] = []
+
+    def wait_stream(self, other: "FakeStream") -> None:
+        self.awaited.append(other)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from tests.verifiers.models.tiny_speech import write_dnsmos, write_utmos
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers.base import Target, Verifier
 from verifiers.errors import VerifierError
-from verifiers.models.dnsmos import split
+from verifiers.models import dnsmos
+from verifiers.models.dnsmos import open_session, split
 from verifiers.registry import check, directions, load
 
 TARGET = Target()
@@ -96,6 +98,27 @@ def test_a_fixed_batch_axis_gives_the_same(onnx_file: Path, tmp_path: Path) -> N
     found = [[score.value for score in judge.score(WAVES, TARGET)] for judge in judges]
     assert found[1] == pytest.approx(found[0], abs=1e-5)
     assert found[2] == pytest.approx(found[0], abs=1e-5)
+
+
+def test_where_onnxruntime_has_no_gpu_dnsmos_runs_on_the_cpu(
+    onnx_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the extra installs has none; the other models of the search are on the GPU all the same."""
+    import onnxruntime
+
+    monkeypatch.setattr(dnsmos, "check_device", lambda device: None)
+    assert "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
+    assert open_session(onnx_file, "cuda:1").get_providers() == ["CPUExecutionProvider"]
+    asked: list[Any] = []
+    real = onnxruntime.InferenceSession
+    monkeypatch.setattr(
+        onnxruntime,
+        "InferenceSession",
+        lambda model, options, providers: asked.extend(providers) or real(model, options),
+    )
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    open_session(onnx_file, "cuda:1")
+    assert asked == [("CUDAExecutionProvider", {"device_id": 1})]
 
 
 def test_other_onnx_files_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.verifiers import tiny_verifiers
 from tests.verifiers.tiny_verifiers import DIMS, speechlike, whisper_state, write_whisper, write_whisper_pt
 from verifiers.base import Target, Verifier
 from verifiers.errors import VerifierError
+from verifiers.models import whisper_model
 from verifiers.models.whisper import WhisperASR
 from verifiers.registry import load
 
@@ -241,3 +244,63 @@ def test_another_normaliser_is_another_metric(whisper_folder: Path) -> None:
 
 def test_the_tiny_model_is_of_the_smallest_vocabulary() -> None:
     assert tiny_verifiers.DIMS["n_vocab"] == 51_864
+
+
+def test_processes_fetch_an_official_model_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """openai-whisper writes the file in place, and takes a part of it for a damaged one."""
+    import whisper
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    at_once, most = [0], [0]
+
+    def fetch(name: str, device: str) -> torch.nn.Module:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(0.1)
+        at_once[0] -= 1
+        return torch.nn.Identity()
+
+    monkeypatch.setattr(whisper, "load_model", fetch)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: whisper_model.load("large-v3", "cpu"), range(4)))
+    assert most == [1]
+    whisper_model.load("tiny", "cpu")
+    assert most == [1]
+
+
+def test_a_cache_that_may_only_be_read_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import filelock
+    import whisper
+
+    def refuse(self: object, *_: object, **__: object) -> None:
+        raise PermissionError("read-only file system")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    monkeypatch.setattr(whisper, "load_model", lambda name, device: torch.nn.Identity())
+    assert isinstance(whisper_model.load("large-v3", "cpu"), torch.nn.Identity)
+
+
+def test_in_half_precision_the_model_is_the_same_but_for_rounding(whisper_folder: Path) -> None:
+    """As on a GPU; without a cast of any matrix while it decodes."""
+    from whisper.model import LayerNorm
+
+    exact, half = (whisper_model.load(whisper_folder, "cpu") for _ in range(2))
+    whisper_model.halved(half)
+    for module in half.modules():
+        if isinstance(module, LayerNorm):
+            assert module.weight.dtype == torch.float32
+        elif (weight := getattr(module, "weight", None)) is not None:
+            assert weight.dtype == torch.float16
+    mel = torch.randn(
+        2, exact.dims.n_mels, 2 * exact.dims.n_audio_ctx, generator=torch.Generator().manual_seed(0)
+    )
+    tokens = torch.arange(10)[None].repeat(2, 1)
+    with torch.no_grad():
+        expected = exact.decoder(tokens, exact.encoder(mel)).log_softmax(-1)
+        features = half.encoder(mel.half())
+        found = half.decoder(tokens, features)
+    assert features.dtype == torch.float16 and found.dtype == torch.float32
+    torch.testing.assert_close(found.log_softmax(-1), expected, atol=0.05, rtol=0)

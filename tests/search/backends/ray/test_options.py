@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from llasa_core.device import device_failed
 from llasa_core.errors import UserError
 from search.backends.ray.options import RayOptions, Resources
 from search.backends.ray.pool import cause_of_death
-from search.backends.ray.worker import device_failed, portable
+from search.backends.ray.worker import portable
 from search.engine import Searcher
 from verifiers.errors import VerifierError
 
@@ -27,10 +28,13 @@ from verifiers.errors import VerifierError
         ({"actors": 2, "threads": 1}, "cpu", {"CPU": 16}, Resources(2, 0, 1, 1.0, 0.0)),
         ({"actors": 1, "verifier_actors": 1}, "cpu", {"CPU": 2}, Resources(1, 1, 1, 1.0, 0.0)),
         # GPUs: one actor each, or shares
-        ({}, "cuda", {"CPU": 32, "GPU": 8}, Resources(8, 0, 4, 4.0, 1.0)),
-        ({"gpus": 0.25}, "cuda:0", {"CPU": 8, "GPU": 1}, Resources(4, 0, 2, 2.0, 0.25)),
-        ({"verifier_actors": 1}, "cuda", {"CPU": 4, "GPU": 2}, Resources(1, 1, 2, 2.0, 1.0)),
-        ({"gpus": 2}, "cuda", {"CPU": 4, "GPU": 5}, Resources(2, 0, 2, 2.0, 2.0)),
+        ({}, "cuda", {"CPU": 32, "GPU": 8}, Resources(8, 0, 4, 1.0, 1.0)),
+        ({"gpus": 0.25}, "cuda:0", {"CPU": 8, "GPU": 1}, Resources(4, 0, 2, 1.0, 0.25)),
+        ({"verifier_actors": 1}, "cuda", {"CPU": 4, "GPU": 2}, Resources(1, 1, 2, 1.0, 1.0)),
+        ({"gpus": 2}, "cuda", {"CPU": 4, "GPU": 5}, Resources(2, 0, 2, 1.0, 2.0)),
+        # the cores of nodes without GPUs help no actor of a GPU: none is asked for
+        ({}, "cuda", {"CPU": 128, "GPU": 8}, Resources(8, 0, 4, 1.0, 1.0)),
+        ({}, "cuda", {"CPU": 4, "GPU": 8}, Resources(8, 0, 1, 0.0, 1.0)),
         # on a CPU a cluster's GPUs are left alone
         ({"actors": 2}, "cpu", {"CPU": 4, "GPU": 2}, Resources(2, 0, 2, 2.0, 0.0)),
     ],

@@ -71,3 +71,14 @@ def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Wor
     # a task that arrives after its request has ended: it is done, and nothing is kept
     assert value(4, Extend(beams, 5)) == value(2, Extend(beams, 5)) == spoken
     assert not worker.open_requests
+
+
+def test_an_actor_with_a_share_of_a_gpu_counts_its_models_in_it(
+    tiny_generator: Path, tiny_codec: Path
+) -> None:
+    spec = ModelSpec.from_preset(generator=str(tiny_generator), codec=str(tiny_codec), verifiers=())
+    for share, expected in ((0.25, 0.25), (1.0, 1.0), (2.0, 1.0), (0.0, 1.0)):
+        worker = Worker(spec, "all", threads=1, gpu_share=share, imports=())
+        assert worker.load().error is None
+        assert worker.backend.generator.gpu_share == expected and worker.backend.generator.memory is None
+        worker.backend.close()

@@ -1,0 +1,142 @@
+"""What runs on a GPU alone is compared with plain operations before it is relied on: milliseconds, on random
+data, when a model is loaded and by `llasa-search doctor`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from llasa_core.device import device_failed
+from llasa_core.errors import UserError, first_line
+from llasa_core.lm.attention import TorchAttention
+from llasa_core.lm.network import KERNELS, Network
+from llasa_core.lm.prefix import Group, Prefix
+from llasa_core.lm.runner import ModelRunner
+from llasa_core.lm.sequence import SpeechSequence
+from llasa_core.sampling import Sampling
+
+TOKENS = (70, 9)
+"""Of the two prefixes."""
+COLUMNS = (0, 3, 64, 17, 1, 40)
+"""Of six rows, four of which share the first prefix."""
+ROOM = 128
+WORSE = 4.0
+"""Times the error of plain operations that a kernel's may be: they sum in another order."""
+FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-8, torch.float16: 2**-10}
+"""Errors that are of no account."""
+STEPS, SAME = 4, 0.75
+"""Steps that are recorded, and the share of their tokens that has to be that of plain steps: products may be
+computed in another way while they are recorded, so that the likeliest of two equal tokens differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was compared, whether it agrees, and by how much, in words."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check_attention(network: Network) -> Check:
+    """The kernels or the compiled function of `network`, on its device and in its precision, against
+    float64."""
+    name = "attention kernels" if network.compiled is None else "compiled attention"
+    began = time.perf_counter()
+    try:
+        ours, plain = _errors_of_attention(network)
+    except Exception as error:  # noqa: BLE001 (a compiler may raise anything: then it is not relied on)
+        return _failed(name, error, network.device)
+    seconds = time.perf_counter() - began
+    passed = ours <= WORSE * plain + FLOORS[network.dtype]  # also False for what is not a number
+    return Check(
+        name, passed, f"off by {ours:.1g} at most, plain operations by {plain:.1g}; {1e3 * seconds:.0f} ms"
+    )
+
+
+def _failed(name: str, error: Exception, device: torch.device) -> Check:
+    """Raises UserError if nothing can be computed on the device any more."""
+    if device_failed(error, str(device)):
+        raise UserError(
+            f"the {name} made {device} fail ({first_line(error)}): set {KERNELS}=0 to do without kernels, "
+            "or --device cpu"
+        ) from error
+    return Check(name, False, f"{type(error).__name__}: {first_line(error)}")
+
+
+def _errors_of_attention(network: Network) -> tuple[float, float]:
+    """Largest difference from float64, of keys and values too: of the kernels, and of plain operations."""
+    random = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=random).to(network.device, network.dtype)
+
+    kv_heads, dim, rows = network.kv_heads, network.head_dim, len(COLUMNS)
+    prefixes = [Prefix((0,) * n, normal(1, 2, kv_heads, n, dim)) for n in TOKENS]
+    groups = [Group(0, 4, prefixes[0]), Group(4, rows, prefixes[1])]
+    block = normal(1, rows, 2, kv_heads, ROOM, dim)
+    states = normal(rows, network.heads + 2 * kv_heads, dim)
+    columns = torch.tensor(COLUMNS)
+    known = torch.tensor([len(group.prefix) for group in groups for _ in range(group.first, group.last)])
+    positions = torch.stack([known + columns, columns]).to(network.device)
+    tables = network.cos, network.sin
+
+    def attended(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        own = block.to(dtype, copy=True)
+        cast = [Group(g.first, g.last, Prefix(g.prefix.tokens, g.prefix.block.to(dtype))) for g in groups]
+        cos, sin = (table.to(dtype) for table in tables)
+        attention = TorchAttention(cast, own, positions, (cos, sin), ROOM, False)
+        return attention(0, states.to(dtype)), own
+
+    exact = attended(torch.float64)
+    plain = attended(network.dtype)
+    tiles, own = network.tiles(groups, rows), block.clone()
+    if network.compiled is not None:
+        ours = network.compiled(groups, own, positions, tables)(0, states), own
+    elif network.kernels is not None and tiles is not None:
+        on_device = tiles.to(network.device)
+        ours = network.kernels(on_device, own, positions, tables, network.heads // kv_heads)(0, states), own
+    else:
+        raise LookupError("there are none here")
+    return _furthest(ours, exact), _furthest(plain, exact)
+
+
+def _furthest(found: tuple[Tensor, Tensor], exact: tuple[Tensor, Tensor]) -> float:
+    return max(float((a.double() - b).abs().max()) for a, b in zip(found, exact, strict=True))
+
+
+def check_recording(runner: ModelRunner) -> Check:
+    """Steps that are recorded and repeated, against the same steps launched one by one. What the cache holds
+    is lost."""
+    name = "recorded steps"
+    began = time.perf_counter()
+    try:
+        vocabulary = runner.model.vocabulary
+        prefix = runner.model.network.prefix(
+            vocabulary.ids([k % vocabulary.n_codes for k in range(TOKENS[0])])
+        )
+        root = SpeechSequence("check", 0, prefix, [vocabulary.start_id], STEPS + 1)
+        same = float((_tokens(runner, root, recorded=True) == _tokens(runner, root)).float().mean())
+    except Exception as error:  # noqa: BLE001 (as above)
+        return _failed(name, error, runner.model.device)
+    finally:
+        runner.forget()
+    seconds = time.perf_counter() - began
+    return Check(name, same >= SAME, f"{same:.0%} of the tokens are the same; {1e3 * seconds:.0f} ms")
+
+
+def _tokens(runner: ModelRunner, root: SpeechSequence, *, recorded: bool = False) -> Tensor:
+    """The likeliest tokens of the first steps of some sequences: int64 [STEPS, rows]."""
+    rows = [replace(root, token_ids=list(root.token_ids)) for _ in range(4)]
+    batch = runner.prepare(rows, STEPS, len(rows))
+    work = runner.step_of(batch.groups, runner.column_multiple, sampling=Sampling(temperature=0))
+    device, graphs = runner.model.device, runner.cache.graphs
+    if recorded and graphs is not None:
+        return graphs.run("check", batch.state, device, work, STEPS, kept=batch.groups)[:STEPS].cpu()
+    state = batch.state.to(device)
+    for _ in range(STEPS):
+        work(state)
+    return state.chosen[:STEPS].cpu()

@@ -1,0 +1,69 @@
+"""Compiles the kernels for GPUs that are not here, in a process in which the interpreter is off."""
+
+import os
+
+os.environ["TRITON_INTERPRET"] = "0"
+
+from typing import Any
+
+import triton
+import triton.language as tl
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from llasa_core.lm.cuda import kernels
+
+SHAPES = [
+    # type, queries of a head of keys, dimensions: Llasa-1B, 3B, 8B, and the nano model
+    ("bf16", tl.bfloat16, 4, 64),
+    ("bf16", tl.bfloat16, 3, 128),
+    ("bf16", tl.bfloat16, 4, 128),
+    ("fp32", tl.float32, 1, 16),
+]
+SHARED_MEMORY = 99 * 1024
+"""Bytes that a block may have on the smallest of these GPUs (compute capability 8.6 and 8.9)."""
+
+
+def compile_for(capability: int, kernel: Any, types: dict[str, str], constants: dict[str, Any]) -> None:
+    signature = types | dict.fromkeys(constants, "constexpr")
+    target = GPUTarget("cuda", capability, 32)
+    found = triton.compile(ASTSource(kernel, signature, constants), target=target)
+    assert found.asm["cubin"]
+    assert found.metadata.shared <= SHARED_MEMORY, found.metadata.shared
+
+
+def main() -> None:
+    for capability in (80, 90):
+        for name, kept, sharing, dim in SHAPES:
+            states = dict.fromkeys(("states", "cos", "sin"), f"*{name}") | {"positions": "*i64"}
+            results, rows = {"out": "*fp32", "lse": "*fp32"}, {"rows": "i32"}
+            shared = {
+                "KV": 8,
+                "SHARING": sharing,
+                "D": dim,
+                "BLOCK": 64,
+                "SCALE": 0.125,
+                "KEYS": kept,
+                "DOT": kept,
+            }
+            compile_for(
+                capability,
+                kernels.attend_to_prefixes,
+                states | {"tiles": "*i64"} | results | {"layer": "i32"} | rows,
+                shared | {"PADDED": triton.next_power_of_2(sharing), "ROWS": 16},
+            )
+            compile_for(
+                capability,
+                kernels.attend_to_own,
+                states
+                | {"block": f"*{name}"}
+                | results
+                | {"result": f"*{name}", "row_stride": "i32", "columns": "i32"}
+                | rows,
+                shared | {"PADDED": 16, "PARTS": 8},
+            )
+    print("compiled")
+
+
+if __name__ == "__main__":
+    main()

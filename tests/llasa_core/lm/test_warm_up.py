@@ -1,0 +1,149 @@
+"""What is compared when a model is loaded on a GPU, and what becomes of it; by Triton's interpreter."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("triton", reason="Triton is not installed: it comes with torch for CUDA")
+
+from llasa_core.errors import UserError
+from llasa_core.lm import warm_up as warming
+from llasa_core.lm.cuda import attention as cuda_attention
+from llasa_core.lm.cuda.attention import TritonAttention
+from llasa_core.lm.kv_cache import COLUMNS
+from llasa_core.lm.runner import ModelRunner
+from llasa_core.lm.sequence import Prompt
+from llasa_core.lm.speech_lm import SpeechLM
+from llasa_core.lm.warm_up import warm_up
+from llasa_core.prompt import build_prompt
+from llasa_core.sampling import Sampling
+from tests.llasa_core.lm.candidates import candidates, fork, tokens
+from tests.llasa_core.lm.recorder import launch, record
+from tests.tiny import build_llama, build_tokenizer
+
+TOKENIZER = build_tokenizer(200)
+FREE = Sampling(1.0, top_p=1.0)
+TEXTS = ("Hello there.", "A much longer sentence.", "Yes.")
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> SpeechLM:
+    """As on a GPU: kernels, and steps that are recorded."""
+    found = SpeechLM(build_llama(len(TOKENIZER), layers=1), TOKENIZER, sampling=FREE, max_seconds=1.0)
+    found.network.compiled = None
+    found.network.kernels = TritonAttention
+    found.new_record = lambda: record
+    monkeypatch.setattr(cuda_attention, "launch", launch)
+    monkeypatch.setattr(warming, "RESERVED", 4)
+    monkeypatch.setattr(cuda_attention, "MOST_PARTS", 1)  # the interpreter takes milliseconds a program
+    return found
+
+
+def generate(runner: ModelRunner) -> list[tuple[int, ...]]:
+    """Rows of three prompts that fork, end and join."""
+    prompts = [Prompt(build_prompt(TOKENIZER, text), text, seed) for seed, text in enumerate(TEXTS)]
+    rows = candidates(runner, prompts[0], 3)
+    runner.extend(rows, 4)
+    rows = [*fork(runner, [rows[0], rows[2], rows[2]]), *map(runner.prefill, prompts[1:])]
+    runner.extend(rows, 3)
+    return tokens(rows)
+
+
+def expected() -> list[tuple[int, ...]]:
+    plain = SpeechLM(build_llama(len(TOKENIZER), layers=1), TOKENIZER, sampling=FREE, max_seconds=1.0)
+    return generate(ModelRunner(plain))
+
+
+def test_what_agrees_is_used_and_one_recording_serves_all_prompts(
+    model: SpeechLM, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorded: list[int] = []
+    model.new_record = lambda: lambda work: (recorded.append(1), record(work))[1]
+    runner = ModelRunner(model)
+    checks = warm_up(runner)
+    assert [(check.name, check.passed) for check in checks] == [
+        ("attention kernels", True),
+        ("recorded steps", True),
+    ]
+    assert not caplog.records
+    assert len(recorded) == 1 + 3  # that of the check; 4, 2 and 1 rows
+    block = runner.cache.block
+    assert block.shape[1] == 4 and block.shape[4] >= model.max_tokens
+    assert generate(runner) == expected()
+    # eight rows are more than were reserved: recorded once more; four rows and fewer were not
+    assert len(recorded) == 5
+    assert generate(runner) == expected()
+    assert len(recorded) == 6 and runner.cache.block is not block  # four rows, again on the block that grew
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """A kernel that does not run, and leaves whatever was in memory."""
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def launch(*_: Any, **__: Any) -> None:
+        raise error
+
+    return launch
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (nothing, "off by"),
+        (raising(NotImplementedError("no such instruction\nmore")), "no such instruction"),
+        (raising(RuntimeError("Triton Error: out of resource: shared memory")), "out of resource"),
+    ],
+)
+def test_kernels_that_fail_are_left_out_in_one_line(
+    model: SpeechLM,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: Callable[..., None],
+    says: str,
+) -> None:
+    monkeypatch.setattr(cuda_attention, "launch", broken)
+    runner = ModelRunner(model)
+    runner.column_multiple = COLUMNS
+    first, second = warm_up(runner)
+    assert not first.passed and says in first.detail and second.passed
+    assert model.network.kernels is None and runner.cache.graphs is not None
+    assert len(caplog.messages) == 1 and "\n" not in caplog.messages[0]
+    assert "attention kernels: not what plain operations give on cpu" in caplog.messages[0]
+    assert generate(runner) == expected()
+
+
+def test_recordings_that_do_nothing_are_left_out(model: SpeechLM, caplog: pytest.LogCaptureFixture) -> None:
+    """As steps were that had been recorded on another GPU than the model's."""
+    model.new_record = lambda: lambda work: lambda: None
+    runner = ModelRunner(model)
+    first, second = warm_up(runner)
+    assert first.passed and not second.passed
+    assert runner.cache.graphs is None and len(caplog.messages) == 1
+    assert generate(runner) == expected()
+
+
+def test_a_device_that_does_not_survive_the_check_is_told_with_its_cure(
+    model: SpeechLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCompile with")
+    monkeypatch.setattr(cuda_attention, "launch", raising(failure))
+    with pytest.raises(UserError, match=r"illegal memory access .*set LLASA_SEARCH_KERNELS=0") as told:
+        warm_up(ModelRunner(model))
+    assert "\n" not in str(told.value)
+
+
+def test_on_a_cpu_there_is_nothing_to_compare() -> None:
+    runner = ModelRunner(SpeechLM(build_llama(len(TOKENIZER)), TOKENIZER))
+    assert warm_up(runner) == [] and runner.cache.bytes == 0
+
+
+@pytest.fixture(autouse=True)
+def warnings_only(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level(logging.WARNING):
+        yield
