@@ -72,7 +72,7 @@ def _banks(o: Options) -> tuple[Shards, Banks]:
 
     corpus = _first_shards(o)
     align([corpus], o.seed)
-    return corpus, Banks.of(corpus)
+    return corpus, Banks.of_corpus(corpus)
 
 
 def acoustic(o: Options) -> None:

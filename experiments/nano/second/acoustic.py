@@ -6,6 +6,7 @@ utterance. What it lacks for the voice is asked of the acoustic encoder.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from experiments.nano.second.codec import Banks, config, pitch_losses
 from experiments.nano.second.corpus import Shards
 from experiments.nano.train import codec as first
 from experiments.nano.train.training import Schedule, rng, train
+from llasa_core.audio import Waveform
 from llasa_core.codec.features import HOP, pad_to_hop
 
 CROP, BATCH = 24, 20
@@ -71,20 +73,20 @@ def train_acoustic(corpus: Shards, banks: Banks, folder: Path, steps: int, seed:
 
 
 def acoustic_outputs(
-    corpus: Shards, banks: Banks, model: Xcodec2Model, gains: NDArray[np.float64], path: Path
+    waves: Iterable[Waveform], model: Xcodec2Model, shape: tuple[int, int], path: Path
 ) -> NDArray[np.float16]:
-    """What the acoustic encoder says of each utterance at its gain in dB: [hops in all, hidden size], on disk
-    at ``path``."""
+    """What the acoustic encoder says of waveforms in whole hops, one after the other: ``shape``, [hops in
+    all, hidden size]; kept on disk at ``path``."""
     if not path.exists():
         first.use_fast_activation(compiled=True)
         part = path.with_suffix(".tmp.npy")
-        shape = (int(banks.starts[-1]), model.config.hidden_size)
         out = np.lib.format.open_memmap(part, "w+", np.float16, shape)
+        start = 0
         with torch.inference_mode():
-            for index in track(range(len(corpus)), "acoustic encoder"):
-                wave = pad_to_hop(corpus.samples(index)) * np.float32(10 ** (gains[index] / 20))
+            for wave in track(waves, "acoustic encoder"):
                 told = model.acoustic_encoder(torch.from_numpy(wave)[None, None])[0].mT
-                out[banks.starts[index] : banks.starts[index + 1]] = told.numpy()
+                out[start : start + len(told)] = told.numpy()
+                start += len(told)
         out.flush()
         part.rename(path)
     outputs: NDArray[np.float16] = np.load(path, mmap_mode="r")

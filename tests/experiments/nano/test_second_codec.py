@@ -13,7 +13,19 @@ from experiments.nano.second.codec import Banks, config, pitch_losses
 from experiments.nano.second.corpus import Shards, hops
 from experiments.nano.second.decoder import train_against, train_decoder
 from experiments.nano.second.encode import encode_shards, shard_codes
-from experiments.nano.second.encoder import CROPS, Crops, Lesson, Readings, quantised, train_encoder
+from experiments.nano.second.encoder import (
+    BANDS,
+    CROPS,
+    HOPS,
+    NOISE,
+    Crops,
+    Lesson,
+    Readings,
+    hidden,
+    noisy,
+    quantised,
+    train_encoder,
+)
 from experiments.nano.train.codec import build
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.features import log_filter_banks, pad_to_hop, semantic_features
@@ -35,7 +47,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def banks(corpus):
-    return Banks.of(corpus)
+    return Banks.of_corpus(corpus)
 
 
 def test_banks_are_the_codecs_features_and_the_spectrum_before_them(corpus, banks):
@@ -93,19 +105,41 @@ def test_pitch_sounds_and_speaker_are_learnt_off_the_latents():
 def test_crops_of_a_lesson_belong_together(corpus, banks, tmp_path):
     model = build(0, config()).eval()
     lesson = Lesson.of(corpus, banks, model, tmp_path, seed=3)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["acoustic0.npy", "acoustic1.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["acoustic-noisy.npy", "acoustic.npy"]
     crops = lesson.draw([7], 32, 4, np.random.default_rng(0))
     assert crops.features.shape == crops.spectrum.shape == (4, 32, 160)
     assert crops.acoustic.shape == (4, 32, 320)
     assert (crops.states.diff() % STATES == 1).all() and (crops.pitch == 120).all()
     assert crops.speakers.tolist() == [lesson.speakers.index(corpus.utterances[7].voice)] * 4
-    # the output that is kept is that of the encoder for the louder waveform
-    gains = lesson.versions[1][1]
-    wave = torch.from_numpy(pad_to_hop(corpus.samples(7)) * np.float32(10 ** (gains[7] / 20)))
+    hop = slice(int(banks.starts[7]), int(banks.starts[8]))
+    recorded, louder = lesson.versions
+    assert np.array_equal(recorded.features, banks.features) and not recorded.gains.any()
+    assert louder.gains.any() and not np.array_equal(louder.features[hop], banks.features[hop])
+    # what is kept is what the encoder says of the waveform
     with torch.no_grad():
-        told = model.acoustic_encoder(wave[None, None])[0].mT
-    kept = lesson.versions[1][0][banks.starts[7] : banks.starts[8]]
-    assert np.abs(told.numpy() - kept).max() < 1e-2 * np.abs(kept).max()
+        told = model.acoustic_encoder(torch.from_numpy(pad_to_hop(corpus.samples(7)))[None, None])[0].mT
+    assert np.abs(told.numpy() - recorded.acoustic[hop]).max() < 1e-2 * np.abs(told.numpy()).max()
+    plain = lesson.draw([7], 32, 4, np.random.default_rng(0), hiding=False)
+    assert all(
+        any(torch.equal(row, torch.from_numpy(part)) for part in windows(banks, 7)) for row in plain.features
+    )
+
+
+def windows(banks, index):
+    features = banks.features[banks.starts[index] : banks.starts[index + 1]].astype(np.float32)
+    return [features[start : start + 32] for start in range(len(features) - 31)]
+
+
+def test_noise_is_as_loud_as_asked_and_hidden_parts_are_bounded():
+    generator = np.random.default_rng(0)
+    wave = np.sin(np.arange(32_000) / 9).astype(np.float32)
+    for _ in range(20):
+        noise = noisy(wave, generator) - wave
+        above = 10 * np.log10(np.mean(wave**2) / np.mean(noise**2))
+        assert NOISE[0] - 0.1 < above < NOISE[1] + 0.1
+        kept = hidden(np.ones((64, 160), np.float32), generator)
+        assert (kept.reshape(64, 2, 80).max((0, 1)) == 0).sum() <= 2 * BANDS
+        assert (kept.max(1) == 0).sum() <= 2 * HOPS
 
 
 @pytest.mark.slow
