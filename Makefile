@@ -28,7 +28,7 @@ install: $(STAMP)  ## create the virtual environment with the exact versions of 
 demo: $(STAMP)  ## speak one sentence: 8 candidates, judged, the winner in demo/out.wav
 	$(BIN)/llasa-search synth "$(TEXT)" -n 8 -o demo/out.wav --candidates demo/candidates --json demo/result.json
 
-check: style  ## in a minute: style, types, layers, and the tests that need no models, processes or Ray
+check: style  ## in a minute and a half: style, types, layers, and the tests that need no models, processes or Ray
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not (models or processes or ray or slow)"
 
 style: $(STAMP)  ## style, types and layers
