@@ -3,8 +3,10 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Packages of which only files are read: the weights of `ge2e`, and for tests human speech and Llama-3's vocabulary.
-DATA := resemblyzer==0.1.4 moonshine-voice==0.1.5 llama-models==0.3.0
+DEV := $(VENV)/.installed-dev
+# Packages of which only files are read: the weights of `ge2e`; for tests human speech and Llama-3's vocabulary.
+DATA := resemblyzer==0.1.4
+DEV_DATA := moonshine-voice==0.1.5 llama-models==0.3.0
 PACKAGES := llasa_core verifiers search experiments
 TEXT ?= The morning train is late again.
 
@@ -19,8 +21,14 @@ help:  ## this list
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev,ears,train]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,ears]'
 	$(BIN)/pip install --quiet --no-deps $(DATA)
+	touch $@
+
+# Beside what users get: tools of the tests, two of which are or hold parts under the GPL (zhconv, PyAV's wheels).
+$(DEV): $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,ears,dev,train]'
+	$(BIN)/pip install --quiet --no-deps $(DEV_DATA)
 	touch $@
 
 install: $(STAMP)  ## create the virtual environment with the exact versions of constraints.txt
@@ -31,7 +39,7 @@ demo: $(STAMP)  ## speak one sentence: 8 candidates, judged, the winner in demo/
 check: style  ## in a minute and a half: style, types, layers, and the tests that need no models, processes or Ray
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not (models or processes or ray or slow)"
 
-style: $(STAMP)  ## style, types and layers
+style: $(DEV)  ## style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,16 +49,16 @@ test: style  ## everything that a change has to pass, without the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not (ray or slow)"
 	$(BIN)/pytest -m "ray and not slow"
 
-test-slow: $(STAMP)  ## the slow tests: released model shapes with random weights
+test-slow: $(DEV)  ## the slow tests: released model shapes with random weights
 	$(BIN)/pytest -m slow
 
-fuzz: $(STAMP)  ## the property tests with thousands of new examples
+fuzz: $(DEV)  ## the property tests with thousands of new examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -m "hypothesis and not (ray or slow)" tests
 
-house: $(STAMP)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
+house: $(DEV)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
 	$(BIN)/python -m tests.house $(BEFORE) .
 
-format: $(STAMP)  ## rewrite the sources in the project's style
+format: $(DEV)  ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
