@@ -32,6 +32,7 @@ from experiments.narration.speaking.planning import Speaking, speaking
 from experiments.narration.speaking.speak import narrate
 from experiments.narration.speaking.standard import SPEAKER, named, standard_of
 from experiments.narration.takes import PlannedChunk, Take, read_narration
+from experiments.narration.third_ear import counts_of, share_with, share_without
 from experiments.programs import COUNT, THREADS, guarded
 from experiments.request_options import RequestOptions
 from experiments.terminal import say
@@ -169,12 +170,9 @@ def baseline_line(chunk: PlannedChunk, result: SearchResult, judge: str) -> dict
 
 
 def counted(score: Score) -> list[int]:
-    """Errors and words; of audio that cannot be judged all words are errors."""
-    evidence = score.evidence
-    words = int(evidence.get("words", 0))
-    if not score.usable or not words:
-        return [max(words, 1), max(words, 1)]
-    return [sum(int(evidence[name]) for name in ("substitutions", "deletions", "insertions")), words]
+    """Errors and words, as they are logged."""
+    found = counts_of(score)
+    return [found.errors, found.words]
 
 
 def heard_by(
@@ -241,9 +239,8 @@ def worth_table(spoken: Sequence[tuple[PlannedChunk, Take]], third: Mapping[str,
         table.add_column(heading, justify="right")
     for says, passed, wanted in (("passed", True, "no error"), ("doubtful", False, "an error")):
         own = [third[chunk.key][0] for chunk, take in spoken if take.passed == passed]
-        right = sum((errors == 0) == passed for errors in own)
-        share = str(wilson(right, len(own))) if own else "-"
-        table.add_row(says, str(len(own)), wanted, share)
+        share = share_without(own) if passed else share_with(own)
+        table.add_row(says, str(len(own)), wanted, "-" if share is None else str(share))
     return table
 
 

@@ -10,20 +10,22 @@ from typing import Any
 from experiments.narration.production.timeline import Placed, Timeline, read_take
 from experiments.narration.speaking.standard import family
 from experiments.narration.takes import Plan
+from experiments.narration.third_ear import counts_of, share_with, share_without
 from llasa_core.errors import UserError
 from search.roles import weights
 from verifiers import registry
 from verifiers.base import Target
 from verifiers.errors import VerifierError
 from verifiers.instances import load_shared
-from verifiers.stats import Interval, wilson
+from verifiers.stats import Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
     """passed: the share of the chunks that passed in which the third ear found no error; flagged: the share
-    of the others in which it found one; None where there is no such chunk that it could judge. errors,
-    words: of the chunks that passed. related: whether an ear of its family searched: a weaker judge."""
+    of the others in which it found one; None where there is no such chunk. A take that it cannot judge has
+    errors. errors, words: of the chunks that passed. related: whether an ear of its family searched: a weaker
+    judge."""
 
     ear: str
     family: str
@@ -73,32 +75,27 @@ def measure(folder: Path, plan: Plan, timelines: Sequence[Timeline], spec: str) 
     """Has the third ear hear every take. Raises UserError as the checks do, and if it cannot be loaded."""
     check_third_ear(spec)
     check_held_out(spec, plan)
-    counts: dict[bool, list[int]] = {True: [], False: []}
+    errors: dict[bool, list[int]] = {True: [], False: []}
     words = 0
     try:
         ear = load_shared(spec)
         for placed in (placed for timeline in timelines for placed in timeline.placed):
             score = ear.score([read_take(folder, placed.take)], _target(placed, plan))[0]
-            if score.usable:
-                kinds = ("substitutions", "deletions", "insertions")
-                counts[placed.take.passed].append(sum(int(score.evidence[kind]) for kind in kinds))
-                words += int(score.evidence["words"]) if placed.take.passed else 0
+            found = counts_of(score)
+            errors[placed.take.passed].append(found.errors)
+            words += found.words if placed.take.passed else 0
     except VerifierError as error:
         raise UserError(f"--third-ear: {error}") from None
     return Worth(
         ear=spec,
         family=family(spec),
         related=family(spec) in plan.ears.values(),
-        passed=_share([not errors for errors in counts[True]]),
-        flagged=_share([errors > 0 for errors in counts[False]]),
-        errors=sum(counts[True]),
+        passed=share_without(errors[True]),
+        flagged=share_with(errors[False]),
+        errors=sum(errors[True]),
         words=words,
     )
 
 
 def _target(placed: Placed, plan: Plan) -> Target:
     return Target(text=placed.take.spoken, language=plan.language, written=placed.take.text)
-
-
-def _share(cases: Sequence[bool]) -> Interval | None:
-    return wilson(sum(cases), len(cases)) if cases else None
