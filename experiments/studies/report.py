@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from experiments.files import Outputs
+from experiments.report_page.environment import page_environment
 from experiments.studies.analysis import Analysis
 from experiments.studies.figures import figures
 from experiments.studies.plots import Figure, svg
@@ -45,18 +46,7 @@ def write_report(file: Path, found: Analysis, folder: Path, decode: Decode | Non
 
 def render(found: Analysis, folder: Path, decode: Decode | None) -> str:
     """The HTML; whatever a user wrote is escaped."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("experiments.studies", "templates"),
-                PackageLoader("experiments.report_page", "templates"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("experiments.studies")
     chosen_by, listened = examples(found, folder, decode)
     made = figures(found)
     return environment.get_template("study.html.jinja").render(

@@ -198,7 +198,9 @@ def evaluate(o: Options) -> None:
 
     speaker, corpus = o.work / "speaker" / "model", Shards(o.work / "corpus")
     trained = [o.work / step / "model" for step in ("adversary", "decoder")]
-    codec = Codec.from_source(str(next((path for path in trained if path.exists()), trained[-1])))
+    source = next((path for path in trained if path.exists()), trained[-1])
+    codec = Codec.from_source(str(source))
+    print(f"the codec of the step {source.parent.name}\n")
     print(evaluate_codec(corpus, codec, o.count, o.ear, o.seed))
     if speaker.exists():
         print("", evaluate_speaker(corpus, codec, f"wavlm-sv:{speaker}", 4 * o.count, o.seed), sep="\n")

@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from experiments.files import Closing
 from experiments.narration.production.loudness import RATE, Samples
 from experiments.narration.production.tags import GENRE, MADE_WITH, Tags, id3
 from llasa_core.errors import UserError
@@ -41,20 +42,7 @@ class Writer(Protocol):
     ) -> None: ...
 
 
-class _Closing:
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class SoundfileWriter(_Closing):
+class SoundfileWriter(Closing):
     """WAV and FLAC with 16 bits a sample, and MP3 with so many `bits` (kbit/s)."""
 
     def __init__(self, path: Path, kind: str, tags: Tags | None = None, bits: int = MP3_BITS) -> None:
@@ -99,7 +87,7 @@ def _whole_numbers(samples: Samples) -> NDArray[np.int16]:
     return np.asarray(np.rint(samples * 32_768.0).clip(-32_768, 32_767), np.int16)
 
 
-class M4BWriter(_Closing):
+class M4BWriter(Closing):
     """AAC in MP4 of the brand "M4B ", with chapters, tags and the cover."""
 
     def __init__(self, path: Path, tags: Tags) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from experiments.documents import checked
-from experiments.files import LEFTOVER, Log, file_hash, write_whole
+from experiments.files import Closing, Log, file_hash, prepare_audio, write_whole
 from experiments.narration.speaking.speech import Speech, flac_bytes
 from experiments.narration.takes import AUDIO, TAKES, PlannedChunk, Take, read_takes
 from llasa_core.audio import seconds
 from llasa_core.errors import UserError
-from llasa_core.paths import shown
 
 
-class SpokenFolder:
+class SpokenFolder(Closing):
     """takes.jsonl, locked for this process until the block is left or the process ends, however it ends.
 
     takes: the last of each key. sessions: how many processes have spoken into the folder.
@@ -103,29 +101,13 @@ class SpokenFolder:
     def prepare(self) -> None:
         """Makes the folder of the audio, and removes what a kill left: half-written files, and audio that no
         line of the log came to name."""
-        audio = self.folder / AUDIO
         named = {take.audio for take in self.takes.values()}
-        try:
-            audio.mkdir(exist_ok=True)
-            for path in (*self.folder.iterdir(), *audio.iterdir()):
-                lone = path.parent == audio and path.suffix == ".flac" and f"{AUDIO}/{path.name}" not in named
-                if LEFTOVER.fullmatch(path.name) or lone:
-                    path.unlink()
-        except OSError as error:
-            raise UserError(
-                f"cannot write {shown(audio)} ({error.strerror}): choose another folder"
-            ) from None
+        prepare_audio(
+            self.folder / AUDIO, lambda path: path.suffix == ".flac" and f"{AUDIO}/{path.name}" not in named
+        )
 
     def close(self) -> None:
         self._log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _note(self, take: Take) -> None:
         self.takes[take.key] = take

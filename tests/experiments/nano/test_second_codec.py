@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import Xcodec2Model
 
-from experiments.nano.data.corpus import Corpus, store_alignment
+from experiments.nano.data.corpus import store_alignment
 from experiments.nano.second.acoustic import train_acoustic
 from experiments.nano.second.codec import Banks, config, pitch_losses
 from experiments.nano.second.corpus import Shards, hops
@@ -15,7 +15,6 @@ from experiments.nano.second.decoder import train_against, train_decoder
 from experiments.nano.second.encode import encode_shards, shard_codes
 from experiments.nano.second.encoder import (
     BANDS,
-    CROPS,
     HOPS,
     NOISE,
     Crops,
@@ -159,8 +158,3 @@ def test_the_parts_one_after_the_other_make_a_codec(corpus, banks, tmp_path):
     assert changed[1] == changed[2] == {"acoustic_decoder", "quantizer"}
     codec = Codec.from_source(str(work["adversary"] / "model"))
     assert codec.encode(corpus.samples(0)) == codes[0].tolist()
-
-
-def test_the_corpus_has_crops_of_every_length(corpus):
-    assert isinstance(corpus, Corpus)
-    assert all(hops(u.length) > max(size for size, _ in CROPS) for u in corpus.utterances)

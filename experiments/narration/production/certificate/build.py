@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from experiments.narration.production.certificate.account import Certificate, certify
@@ -19,6 +18,7 @@ from experiments.narration.production.meter import Levels
 from experiments.narration.production.timeline import Placed, Timeline
 from experiments.narration.takes import Heard, Narration
 from experiments.report_page.build import number
+from experiments.report_page.environment import page_environment
 from experiments.report_page.words import Word
 
 KINDS = {"equal": "right", "substituted": "changed", "missing": "missed", "inserted": "added"}
@@ -44,18 +44,7 @@ def write_certificate(
 
 def render(certificate: Certificate, clips: str) -> Iterator[str]:
     """The HTML in pieces. clips: as `Making` has it. What a user wrote is escaped by Jinja."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("experiments.narration.production", "templates"),
-                PackageLoader("experiments.report_page", "templates"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("experiments.narration.production")
     environment.filters |= {"number": number, "clock": clock, "marked": marked, "url": quote}
     embedded = embeds(clips, certificate.totals.spoken_seconds)
     folder = certificate.narration.folder
