@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from torch import nn
 from transformers import Xcodec2Model
 
@@ -84,6 +83,8 @@ class Version:
 
 def noisy(wave: Waveform, generator: np.random.Generator) -> Waveform:
     """The waveform with noise of some colour, from white to that of a room."""
+    from scipy.signal import lfilter  # this module can be imported without the extras
+
     noise = generator.standard_normal(len(wave))
     noise = lfilter([1.0], [1.0, -generator.uniform(0, 0.95)], noise)
     loudness = np.sqrt(np.mean(np.square(wave)) / np.mean(np.square(noise)))
