@@ -44,7 +44,8 @@ class Options:
 
 
 PACKAGES = Path(__file__).resolve().parents[3]
-FIRST_HOURS = 3.0
+ACOUSTIC_HOURS, FIRST_HOURS = 3.0, 8.0
+"""Of the corpus, from which the acoustic encoder and the rest of the codec learn."""
 ACOUSTIC_STEPS, ENCODER_STEPS, DECODER_STEPS, ADVERSARY_STEPS = 1500, 4000, 8000, 6000
 GENERATOR_STEPS = 6000
 SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
@@ -58,19 +59,19 @@ def first(o: Options) -> None:
     build(o.work / "corpus", min(FIRST_HOURS, o.hours), o.seed)
 
 
-def _first_shards(o: Options) -> Shards:
+def _first_shards(o: Options, hours: float = FIRST_HOURS) -> Shards:
     """The shards of the first hours, whatever has been spoken since."""
     from experiments.nano.second.corpus import Shards, shards_of
 
-    return Shards(o.work / "corpus", shards_of(o.work / "corpus", min(FIRST_HOURS, o.hours)))
+    return Shards(o.work / "corpus", shards_of(o.work / "corpus", min(hours, o.hours)))
 
 
-def _banks(o: Options) -> tuple[Shards, Banks]:
+def _banks(o: Options, hours: float = FIRST_HOURS) -> tuple[Shards, Banks]:
     """The first shards, aligned, and their filter banks."""
     from experiments.nano.data.prepare import align
     from experiments.nano.second.codec import Banks
 
-    corpus = _first_shards(o)
+    corpus = _first_shards(o, hours)
     align([corpus], o.seed)
     return corpus, Banks.of_corpus(corpus)
 
@@ -78,7 +79,7 @@ def _banks(o: Options) -> tuple[Shards, Banks]:
 def acoustic(o: Options) -> None:
     from experiments.nano.second.acoustic import train_acoustic
 
-    train_acoustic(*_banks(o), o.work / "acoustic", o.steps(ACOUSTIC_STEPS), o.seed)
+    train_acoustic(*_banks(o, ACOUSTIC_HOURS), o.work / "acoustic", o.steps(ACOUSTIC_STEPS), o.seed)
 
 
 def encoder(o: Options) -> None:
