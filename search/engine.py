@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from llasa_core.errors import UserError
+from llasa_core.presets import resolve_source
 from llasa_core.request import Request
 from search.backends.base import Backend, Progress, no_progress
 from search.cost.budget import NO_LIMIT, Budget
 from search.driver import Heard, RequestSearch, all_candidates
 from search.models import ModelSpec
-from search.preflight import check_target
+from search.preflight import check_prompt, check_target
 from search.results.result import SearchResult
 from search.strategies.base import Strategy
 from search.strategies.registry import build
@@ -81,7 +82,8 @@ class Searcher:
         """Searches one request. The same request, strategy and models give the same result.
 
         strategy: an object, or a spec or mapping for `search.strategies.registry.build`.
-        Raises UserError or VerifierError for what cannot be spoken or judged.
+        Raises UserError for a text that the model cannot read or that there is no room for, before anything
+        is spoken; UserError or VerifierError for what cannot be judged.
         """
         for outcome in self.run_many((request,), strategy, budget=budget, progress=lambda _: progress):
             if isinstance(outcome, Failure):
@@ -94,7 +96,7 @@ class Searcher:
         requests: Iterable[Request],
         strategy: Strategy | str | Mapping[str, Any],
         *,
-        budget: Budget = NO_LIMIT,
+        budget: Budget | Callable[[Request], Budget] = NO_LIMIT,
         in_flight: int | None = None,
         progress: Callable[[Request], Progress] = lambda _: no_progress,
         heard: Heard = all_candidates,
@@ -104,8 +106,9 @@ class Searcher:
 
         in_flight: by default as many as keep the models busy (8; with Ray, 8 for each actor).
         An outcome does not depend on the other requests, and a request that fails ends no other. `requests`
-        is read as room comes free. heard: the candidates that the judges are asked about. Leaving the loop
-        early (also by Ctrl-C) stops what is under way.
+        is read as room comes free. budget: of each, or a function that says which one it has. heard: the
+        candidates that the judges are asked about. Leaving the loop early (also by Ctrl-C) stops what is
+        under way.
         """
         if in_flight is None:
             in_flight = self.backend.in_flight
@@ -120,7 +123,8 @@ class Searcher:
         try:
             while True:
                 while len(waiting) < in_flight and (request := next(rest, None)) is not None:
-                    begun = self._begin(request, strategy, budget, progress(request), heard)
+                    limit = budget if isinstance(budget, Budget) else budget(request)
+                    begun = self._begin(request, strategy, limit, progress(request), heard)
                     if isinstance(begun, Failure):
                         yield begun
                     else:
@@ -146,6 +150,7 @@ class Searcher:
         try:
             if self.spec is not None:
                 check_target((*self.spec.verifiers, *self.spec.judges), request)
+                check_prompt(resolve_source(self.spec.generator), request, self.spec.max_seconds)
             return RequestSearch(
                 request,
                 strategy,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
+    "artefacts": "verifiers.models.artefacts:Artefacts",
     "dnsmos": "verifiers.models.dnsmos:DNSMOS",
     "ecapa": "verifiers.models.ecapa:EcapaSpeaker",
     "emotion2vec": "verifiers.models.emotion2vec:Emotion2vec",
@@ -29,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "loops": "verifiers.models.loops:TokenLoops",
     "paraformer": "verifiers.models.paraformer:Paraformer",
     "signal": "verifiers.models.signal:SignalChecks",
+    "sphinx": "verifiers.models.sphinx:SphinxASR",
     "utmos": "verifiers.models.utmos:UTMOS",
     "wavlm-large-sv": "verifiers.models.wavlm_large:WavLMLargeSpeaker",
     "wavlm-sv": "verifiers.models.wavlm_sv:WavLMSpeaker",

@@ -3,11 +3,15 @@
 Each strategy is asked for far more candidates than the limit has room for, so that the limit is what ends it.
 Printed is what was spent as a share of the limit, over sentences: the mean, the least and the most, and how
 many winners are cut off. A limit that no complete candidate fits into is none that could hold.
+
+--cpu-clock counts the seconds that this process computes in place of those on the wall: with one thread of a
+CPU they are the same on a machine that does nothing else, and can be measured on one that does.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 
 import click
 
@@ -37,9 +41,20 @@ LIMITS = ("tokens=1000", "tokens=2500", "flops=60e9", "flops=200e9")
 @click.option("--preset", default="nano", help="Whose models (nano).")
 @click.option("--verifier", "verifiers", multiple=True, help="In place of the preset's; repeatable.")
 @click.option("--device", default="cpu", help="cpu, cuda, cuda:1 ... (cpu)")
+@click.option(
+    "--cpu-clock", is_flag=True, help="Seconds that this process computes; for one thread of a CPU."
+)
 def budgets(
-    sentences: int, seed: int, limits: tuple[str, ...], preset: str, verifiers: tuple[str, ...], device: str
+    sentences: int,
+    seed: int,
+    limits: tuple[str, ...],
+    preset: str,
+    verifiers: tuple[str, ...],
+    device: str,
+    cpu_clock: bool,
 ) -> None:
+    if cpu_clock:
+        time.perf_counter = time.process_time
     searcher = Searcher.from_preset(preset, verifiers=verifiers or None, device=device)
     wanted = requests(sentences, seed)
     print(f"{'limit':<14}{'strategy':<13}{'mean':>7}{'least':>7}{'most':>7}{'candidates':>12}{'cut off':>9}")

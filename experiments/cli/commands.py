@@ -24,12 +24,13 @@ COMMANDS = {
     "distil": "make training data of a sweep: what the search found, for SFT and preference training",
     "score": "judge audio files against a text, a voice or an emotion",
     "study": "what a sweep shows: tables, figures, a page with examples to listen to",
+    "rescore": "measure a sweep's candidates again: their beginnings, and how noisy the verifiers are",
     "predict": "which N a target needs, from the candidates of a sweep",
     "compare": "two sweeps or two runs, paired by text, with intervals",
     "models": "what is installed, where models would come from, their licences",
     "verifiers": "what can judge, what each needs, what can run here now",
     "doctor": "check versions, devices and weights: what works here, and what each preset lacks",
-    "narrate": "list a book's chapters, write the text that will be spoken",
+    "narrate": "a book: its chapters, the text that will be spoken, and the speaking of it",
     "completion": "print the script that completes commands and options in a shell",
 }
 MODULES = {"eval": "evaluate"}

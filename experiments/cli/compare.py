@@ -75,7 +75,7 @@ def show(found: Comparison, terminal: Terminal) -> None:
     from rich.table import Table
 
     from experiments.studies.power import statement
-    from experiments.studies.report_tables import UNIT, shown
+    from experiments.studies.report_cells import UNIT, shown
 
     alone = [
         f"{count} only in {side}"

@@ -66,9 +66,14 @@ def _minutes(chunks: Sequence[Chunk]) -> float:
 
 
 def warn(
-    given: TextFile, chunks: Sequence[Chunk], chosen: frozenset[int], lexicon: Sequence[Entry], preset: Preset
+    given: TextFile,
+    chunks: Sequence[Chunk],
+    chosen: frozenset[int],
+    lexicon: Sequence[Entry],
+    preset: Preset | None,
 ) -> None:
-    """What is wrong with what was given, a line each on stderr."""
+    """What is wrong with what was given, a line each on stderr. preset: whose letters are looked at, None if
+    that is done elsewhere."""
     for chapter in given.book.chapters:
         if not chapter.words:
             say(f"warning: chapter {chapter.number}, {chapter.title!r}, is empty", error=True)
@@ -77,7 +82,8 @@ def warn(
         if entry.key not in used:
             say(f"warning: {entry.place}: {entry.word!r} never matches in this book", error=True)
     try:
-        check_readable([chunk for chunk in chunks if chunk.chapter in chosen], alphabet_of(preset))
+        if preset is not None:
+            check_readable([chunk for chunk in chunks if chunk.chapter in chosen], alphabet_of(preset))
     except UserError as error:
         say(f"warning: {error}", error=True)
     if given.unchecked:

@@ -58,9 +58,11 @@ def command(
         check_outputs([Destination("--json", json)], {"SWEEP": folder})
 
     from experiments.studies import table
+    from experiments.studies.draws import widest
     from experiments.studies.measures import find
-    from experiments.studies.predict import predict, widest
-    from experiments.studies.report_tables import needed_sentence, shown
+    from experiments.studies.predict import predict
+    from experiments.studies.report_cells import shown
+    from experiments.studies.report_meters import needed_sentence
     from llasa_core.errors import UserError, nearest
 
     frame = table.read(folder)

@@ -51,7 +51,7 @@ def search() -> Decorator[Any]:
         is_eager=True,
         callback=_take_recipe,
     )
-    options = [*_search(), *_models(), *_sampling(), *ray_parameters()]
+    options = [*_search(), *model_options(), *sampling_options(), *ray_parameters()]
     return lambda function: recipe(bundled("search", _search_options, options)(function))
 
 
@@ -96,7 +96,7 @@ def _search() -> list[Decorator[Any]]:
     ]
 
 
-def _models() -> list[Decorator[Any]]:
+def model_options() -> list[Decorator[Any]]:
     models, source = partial(option, group="models"), TextType()
     memory = "for keys and values; candidates that do not fit wait for others (default: most of what is free)"
     return [
@@ -113,7 +113,7 @@ def _models() -> list[Decorator[Any]]:
     ]
 
 
-def _sampling() -> list[Decorator[Any]]:
+def sampling_options() -> list[Decorator[Any]]:
     sampling = partial(option, group="sampling")
     return [
         sampling("--temperature T", Decimal(0, 100), "default: the preset's"),

@@ -17,8 +17,8 @@ from experiments.terminal import Terminal, say
 
 if TYPE_CHECKING:
     from experiments.studies.analysis import Analysis
+    from experiments.studies.report_cells import Table
     from experiments.studies.report_examples import Decode
-    from experiments.studies.report_tables import Table
 
 EXAMPLES = """\
   its tables: quality, cost, equal compute, reward hacking, failures, diversity, predictions, noise floor:
@@ -26,6 +26,8 @@ EXAMPLES = """\
   the same, all figures as PNG and SVG, and one page that plays examples:
     llasa-search study sweep --figures figures --report study.html
 """
+WIDEST = 120
+"""Columns of what is not printed to a terminal."""
 NOTES = """\
 Means are over utterances with 95 % intervals; seeds of one utterance are averaged first. Best-of-N of every
 N comes from the candidates of the widest run. A held-out judge is one that the search did not use: where the
@@ -50,17 +52,19 @@ def command(folder: Path, figures: Path | None, report: Path | None, device: str
         outputs.append(Destination("--figures", figures, re.compile(r"[\w-]+\.(png|svg)")))
     check_outputs(outputs, {"SWEEP": folder, "the table": folder / "candidates.parquet"})
 
-    from experiments.studies import figures as drawing
-    from experiments.studies import plots, report_tables, table
+    from experiments.studies import plots, report_tables
     from experiments.studies.analysis import Analysis
+    from experiments.studies.figures import figures as drawn
     from experiments.studies.report import write_report
 
-    found = Analysis(table.read(folder))
+    found = Analysis.read(folder)
     terminal = Terminal()
+    if not terminal.is_terminal:
+        terminal.width = WIDEST
     for one in report_tables.tables(found):
         print_table(one, terminal)
     if figures is not None:
-        paths = plots.save(drawing.figures(found), figures)
+        paths = plots.save(drawn(found), figures)
         say(f"{len(paths)} files in {figures}")
     if report is not None:
         write_report(report, found, folder if folder.is_dir() else folder.parent, decoder(found, device))

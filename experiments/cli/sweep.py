@@ -67,7 +67,8 @@ def command(
 
     Exit codes: 0 all done; 1 some searches failed; 2 bad input or a full disk.
     """
-    from experiments.studies.sweep import SweepOptions, sweep
+    from experiments.studies.sweep import sweep
+    from experiments.studies.sweep_plan import SweepOptions
     from experiments.studies.sweep_table import conclude
 
     if table:

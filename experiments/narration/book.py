@@ -60,13 +60,15 @@ class LeftOut:
 class Paragraph:
     """sentences: as they are written, none empty. heading: of a chapter or a part of one. section: whether a
     section begins here (a line of asterisks, a rule). speaker, emotion: whose voice, and how; None: the
-    narrator's, as it comes."""
+    narrator's, as it comes. continues: whether it stands in one printed paragraph with what is before it,
+    which another speaker says, or the same one with another emotion."""
 
     sentences: tuple[str, ...]
     heading: bool = False
     section: bool = False
     speaker: str | None = None
     emotion: str | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 
 from experiments.narration.book import Book, Boundary, Chapter, Paragraph, join, letters
 from experiments.narration.lexicon import Entry, respelled
+from experiments.narration.sentences import ends_sentence
 from experiments.narration.splitting import split_near, split_sentence
 from llasa_core.text import spoken_form
 from llasa_core.text.length import predict_seconds
@@ -145,6 +146,9 @@ def _end(chapter: Chapter, number: int) -> Boundary:
     following = chapter.paragraphs[number + 1 : number + 2]
     if not following:
         return Boundary.CHAPTER
+    if following[0].continues:
+        last = chapter.paragraphs[number].sentences[-1]
+        return Boundary.SENTENCE if ends_sentence(last) else Boundary.CLAUSE
     return Boundary.SECTION if following[0].section else Boundary.PARAGRAPH
 
 

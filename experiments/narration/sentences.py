@@ -33,3 +33,8 @@ def sentences(text: str, language: str) -> list[str]:
     if len(found) > 1 and not any(map(str.isalnum, found[0])):
         found[:2] = [found[0] + found[1]]
     return [stripped for one in found if (stripped := one.strip())]
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the text ends as a sentence does, brackets and quotation marks behind the end aside."""
+    return text.rstrip(" \"'”’»」』)]").endswith((".", "!", "?", "…", "。", "！", "？"))

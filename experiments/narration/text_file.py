@@ -24,9 +24,11 @@ FIRST_LINE = "#! llasa-search narration text"
 _HELP = """\
 # One sentence a line, an empty line between paragraphs. Edit it, then give it as the BOOK.
 # "=== NAME" begins a chapter (the name is not spoken), "= " a heading, "* * *" a section.
+# "[Alice] " before a sentence: who says it and the rest of the paragraph; "[Alice, sad] ": and how.
 # Lines that begin with # are not spoken. "\\" before the first character of a line takes it as text."""
 _CHAPTER, _HEADING, _SECTION = "=== ", "= ", "* * *"
-_MARKS = ("#", "=", "\\", _SECTION)
+_MARKS = ("#", "=", "\\", "[", _SECTION)
+_SPEAKER = regex.compile(r"\[([^\[\],]*)(?:,([^\[\],]*))?\]\s*(.*)")
 _FIELD = regex.compile(r"# (source|sha256|language|title|chapters): (.*)")
 
 
@@ -73,16 +75,28 @@ def written(book: Book, numbers: frozenset[int], destination: Path, lexicon: Seq
 
 
 def _paragraph(paragraph: Paragraph, language: str, lexicon: Sequence[Entry]) -> Iterator[str]:
-    yield ""
+    if not paragraph.continues:
+        yield ""
     if paragraph.section:
         yield from (_SECTION, "")
-    for sentence in paragraph.sentences:
+    mark = _mark(paragraph)
+    for number, sentence in enumerate(paragraph.sentences):
         if paragraph.heading:
             yield f"{_HEADING}{sentence}"
+        elif mark and not number:
+            yield f"{mark} {sentence}"
         else:
             yield f"\\{sentence}" if sentence.startswith(_MARKS) else sentence
         if told := spoken_otherwise(sentence, language, lexicon):
             yield f"#   spoken: {told}"
+
+
+def _mark(paragraph: Paragraph) -> str:
+    """The speaker and the emotion, "[]" for the narrator behind another speaker, "" where there is nothing to
+    say."""
+    if paragraph.speaker is None and paragraph.emotion is None:
+        return "[]" if paragraph.continues else ""
+    return f"[{paragraph.speaker or ''}{f', {paragraph.emotion}' if paragraph.emotion else ''}]"
 
 
 def spoken_otherwise(sentence: str, language: str, lexicon: Sequence[Entry] = ()) -> str:
@@ -143,13 +157,16 @@ def _chapters(lines: Sequence[str], name: str) -> tuple[Chapter, ...]:
     titles: list[str] = []
     paragraphs: list[list[Paragraph]] = []
     sentences: list[str] = []
-    heading = section = False
+    heading = section = continues = False
+    speaker: str | None = None
+    emotion: str | None = None
 
     def end() -> None:
-        nonlocal sentences, heading, section
+        nonlocal sentences, heading, section, continues, speaker, emotion
         if sentences:
-            paragraphs[-1].append(Paragraph(tuple(sentences), heading=heading, section=section))
+            paragraphs[-1].append(Paragraph(tuple(sentences), heading, section, speaker, emotion, continues))
             sentences, heading, section = [], False, False
+        continues, speaker, emotion = False, None, None
 
     for number, line in enumerate((*lines, ""), 1):
         text = " ".join(line.split())
@@ -174,6 +191,12 @@ def _chapters(lines: Sequence[str], name: str) -> tuple[Chapter, ...]:
             if is_heading != heading:
                 end()
             heading = is_heading
+            if not is_heading and (mark := _SPEAKER.fullmatch(text)):
+                inside = bool(sentences)
+                end()
+                continues = inside
+                speaker, emotion = ((one or "").strip() or None for one in mark.groups()[:2])
+                text = mark[3]
             text = text[len(_HEADING) :] if is_heading else text.removeprefix("\\")
             if any(map(str.isalnum, text)):
                 sentences.append(text)

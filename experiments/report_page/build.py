@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from experiments.report_page.audio import AudioClips, Decode, record
+from experiments.report_page.environment import page_environment
 from experiments.report_page.judges import compare, judge_metrics
 from experiments.report_page.layout import lanes
 from experiments.report_page.tree import Node, Tree, read_tree
@@ -63,13 +64,7 @@ def render(
     result: SearchResult, steps: Sequence[Step], tree: Tree, clips: AudioClips, judges_note: str
 ) -> str:
     """The HTML. Whatever a user wrote is escaped, in the text by Jinja, in the data by `data_block`."""
-    environment = Environment(
-        loader=PackageLoader("experiments.report_page", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"number": number, "score": score_text, "brief": brief, "better": better}
     script = _source(environment, "page.js")
     candidates = sorted(result.candidates, key=lambda candidate: candidate.rank)

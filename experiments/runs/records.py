@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from experiments.documents import Schema, checked
-from experiments.files import LEFTOVER, Log, read_log, write_whole
+from experiments.files import Closing, Log, prepare_audio, read_log, write_whole
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
 from llasa_core.text import language
@@ -116,7 +115,7 @@ class Outcome:
     audio_sha256: str
 
 
-class Records:
+class Records(Closing):
     """records.jsonl, locked for this process until the block is left or the process ends, however it ends.
 
     Opening makes the folder, and reads what became of each id: `outcomes`. `wall` is the seconds that earlier
@@ -174,27 +173,10 @@ class Records:
 
     def prepare(self) -> None:
         """Makes the folder of the audio, and removes what a kill left half written. Raises UserError."""
-        audio = self.folder / AUDIO
-        try:
-            audio.mkdir(exist_ok=True)
-            for path in (*self.folder.iterdir(), *audio.iterdir()):
-                if LEFTOVER.fullmatch(path.name):
-                    path.unlink()
-        except OSError as error:
-            raise UserError(
-                f"cannot write {shown(audio)} ({error.strerror}): choose another folder"
-            ) from None
+        prepare_audio(self.folder / AUDIO)
 
     def close(self) -> None:
         self._log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _note(self, record: Mapping[str, Any]) -> None:
         asked = {**record["asked"], "language": _one_spelling(record["asked"]["language"])}

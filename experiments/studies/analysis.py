@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.studies.curves import EqualCompute, Line, Point, base_of, equal_compute, lines
@@ -13,6 +14,8 @@ from experiments.studies.hacking import Hacking, hacking
 from experiments.studies.measures import WORDS, Measure, measures, searched_by
 from experiments.studies.power import Spread, spread
 from experiments.studies.predict import Prediction, predict
+from experiments.studies.rescore.rescoring import Rescoring
+from experiments.studies.table import read
 from llasa_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,13 +23,23 @@ if TYPE_CHECKING:
 
 SWITCHED = "partial-prm"
 BEAM = "beam"
+PAPER_SECONDS = 2.0
+"""For which the paper prunes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """A table and all that is found in it, each part when it is first asked for."""
+    """A table and all that is found in it, each part when it is first asked for. rescoring: what was measured
+    again; None if nothing was."""
 
     frame: pandas.DataFrame
+    rescoring: Rescoring | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> Analysis:
+        """Of the folder of a sweep, or of its table alone. Raises UserError for what is neither."""
+        frame = read(folder)
+        return cls(frame, Rescoring.read(folder, frame))
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -54,9 +67,13 @@ class Analysis:
             rest = tuple(pair for pair in line.options if pair[0] != "seconds")
             families.setdefault((line.preset, line.strategy, rest), []).append(line)
         return [
-            max(own, key=lambda line: (len(line.points), line.option("seconds", "2") == "2"))
+            max(own, key=lambda line: (len(line.points), float(line.option("seconds", "2")) == PAPER_SECONDS))
             for own in families.values()
         ]
+
+    def name_of(self, series: str) -> str:
+        """Of its line."""
+        return next(line.name for line in self.lines if line.series == series)
 
     @cached_property
     def common_width(self) -> int:

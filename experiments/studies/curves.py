@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.studies.measures import Measure, measures, options
-from verifiers.stats import Interval, bootstrap_mean, paired_difference
+from experiments.studies.measures import RESAMPLES, WORDS, Measure, measures, options
+from verifiers.stats import Interval, bootstrap_mean, bootstrap_ratio, paired_difference
 
 if TYPE_CHECKING:
     import pandas
@@ -42,6 +42,14 @@ class Point:
     spec: str
     values: pandas.DataFrame
     sampled: bool = False
+
+    def has(self, measure: Measure) -> bool:
+        return bool(self.values[measure.column].notna().any())
+
+    def pooled(self, measure: Measure) -> Interval:
+        """All errors over all words, of a measure of WORDS."""
+        own = self.values[[measure.column, measure.words]].dropna().to_numpy()
+        return bootstrap_ratio(own[:, 0] * own[:, 1], own[:, 1], resamples=RESAMPLES)
 
     def interval(self, measure: Measure) -> Interval:
         return measure.interval(self.values[measure.column].dropna().to_numpy())
@@ -99,14 +107,18 @@ def _points(cells: Sequence[pandas.DataFrame], spec: str, wanted: Sequence[Measu
     widest = cells[-1]
     n = int(widest["n"].iloc[0])
     points = {int(cell["n"].iloc[0]): cell for cell in cells}
-    run = [Point(k, str(cell["spec"].iloc[0]), _by_utterance(cell, wanted)) for k, cell in points.items()]
+    words = _words(cells, wanted)
+    run = [
+        Point(k, str(cell["spec"].iloc[0]), _by_utterance(cell, wanted).join(words))
+        for k, cell in points.items()
+    ]
     subsets = spec.partition("?")[0] == BASE and ranks_subsets(spec)
     if not subsets or not all(np.isfinite(one.of(widest)).all() for one in wanted):
         return tuple(run)
     counted = {point.n: point.values[costs(widest)] for point in run}
     found = []
     for k in sorted({*widths(n), *points}):
-        values = _sampled(widest, wanted, k)
+        values = _sampled(widest, wanted, k).join(words)
         if k in counted:
             values[costs(widest)] = counted[k]
         found.append(Point(k, spec, values, sampled=k not in counted))
@@ -163,6 +175,16 @@ def _by_utterance(own: pandas.DataFrame, wanted: Sequence[Measure]) -> pandas.Da
     found = {one.column: one.of(winners) for one in wanted}
     found |= {column: winners[column].fillna(0.0).to_numpy(np.float64) for column in costs(own)}
     return pandas.DataFrame(found, index=winners["utterance"]).groupby(level=0).mean()
+
+
+def _words(cells: Sequence[pandas.DataFrame], wanted: Sequence[Measure]) -> pandas.DataFrame:
+    """By utterance, of how many words each recogniser counts the errors: the same for all candidates that it
+    could judge."""
+    import pandas
+
+    columns = [one.words for one in wanted if one.kind == WORDS and one.words in cells[-1].columns]
+    every = pandas.concat([cell[["utterance", *columns]] for cell in cells])
+    return every.groupby("utterance")[columns].max().astype(np.float64)
 
 
 def _sampled(own: pandas.DataFrame, wanted: Sequence[Measure], k: int) -> pandas.DataFrame:
@@ -225,6 +247,8 @@ def equal_compute(
             continue
         spent = np.array([point.values[cost].mean() for point in base.points])
         for point in line.points:
+            if point.n == 1:  # one sample, whatever the strategy
+                continue
             own = float(point.values[cost].mean())
             if not spent[0] * 0.999 <= own <= spent[-1] * 1.001 or own <= 0:
                 beyond.append(f"{line.name}, N={point.n}")

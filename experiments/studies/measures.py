@@ -61,6 +61,16 @@ class Measure:
         return f"{self.title} ({f'{unit}, ' if unit else ''}{better})"
 
     @property
+    def words(self) -> str:
+        """The column that says how many words, or characters, the errors are counted of."""
+        return f"words:{self.by}"
+
+    @property
+    def unit(self) -> str:
+        """What differences are in; "its own unit" where there is no name for it."""
+        return "share of utterances" if self.failures else UNITS.get(self.metric, "its own unit")
+
+    @property
     def name(self) -> str:
         """Of files: letters, digits and hyphens."""
         kind = "failures" if self.failures else "judge" if self.held_out else "search"

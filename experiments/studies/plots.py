@@ -14,7 +14,10 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from experiments.files import Outputs
+from verifiers.stats import Interval
 
 Panel: TypeAlias = Callable[[Any], None]
 """Draws one set of axes (`matplotlib.axes.Axes`)."""
@@ -27,18 +30,31 @@ DARK = ("#5AB4F0", "#FF8A4A", "#3FCF9F", "#E59AC8", "#F2BE42", "#A5DCFF", "#E9E8
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)), (0, (4, 2)), (0, (1, 1)), (0, (8, 2)))
 HATCHES = ("", "////", "....", "xx", "\\\\\\\\", "oo", "++", "--")
-LABEL, NAME = 46, 30
-"""Characters of a line of an axis label, and of a name beside a row."""
+LABEL, UPRIGHT, BESIDE, NAME, TITLE = 50, 42, 34, 30, 44
+"""Characters of a line: of a label below, one at the side, one below a panel with names of rows, such a name,
+and a title."""
+ROW = 0.19
+"""Inches of a line of names beside rows."""
+DODGE = 0.025
+"""By how much series stand apart at the same N, as a power of N's distance."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its files. title, caption: in words. panels: side by side in files, apart in a report."""
+    """name: of its files. title, caption: in words. panels: side by side in files, apart in a report.
+    names: beside the rows of a panel, which is as tall as they are."""
 
     name: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
+    names: Sequence[str] = ()
+
+    @property
+    def height(self) -> float:
+        """Of a panel, in inches."""
+        lines = sum(fill(name, NAME, break_on_hyphens=False).count("\n") + 1 for name in self.names)
+        return max(HEIGHT, 0.9 + ROW * (lines + 0.5 * len(self.names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +86,7 @@ def save(figures: Sequence[Figure], folder: Path) -> list[Path]:
     paths = []
     with Outputs() as outputs:
         for figure in figures:
-            with _drawn(figure.panels, dark=False) as drawn:
+            with _drawn(figure.panels, figure.height, dark=False) as drawn:
                 for kind in ("png", "svg"):
                     path = folder / f"{figure.name}.{kind}"
                     drawn.savefig(outputs.stage(path), format=kind, dpi=DPI, metadata=_metadata(kind))
@@ -79,9 +95,9 @@ def save(figures: Sequence[Figure], folder: Path) -> list[Path]:
     return paths
 
 
-def svg(panel: Panel, *, dark: bool) -> str:
+def svg(panel: Panel, height: float = HEIGHT, *, dark: bool) -> str:
     """One panel as SVG on transparent ground, its words as text, in the reader's fonts."""
-    with _drawn((panel,), dark=dark, fonts="none") as drawn:
+    with _drawn((panel,), height, dark=dark, fonts="none") as drawn:
         stream = io.StringIO()
         drawn.savefig(stream, format="svg", transparent=True, metadata=_metadata("svg"))
     text = stream.getvalue()
@@ -94,7 +110,7 @@ def _metadata(kind: str) -> dict[str, None]:
 
 
 @contextmanager
-def _drawn(panels: Sequence[Panel], *, dark: bool, fonts: str = "path") -> Iterator[Any]:
+def _drawn(panels: Sequence[Panel], height: float, *, dark: bool, fonts: str = "path") -> Iterator[Any]:
     """The panels in a grid, with one legend below for all of them."""
     import matplotlib
     from matplotlib.figure import Figure as Canvas
@@ -102,7 +118,7 @@ def _drawn(panels: Sequence[Panel], *, dark: bool, fonts: str = "path") -> Itera
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     with matplotlib.rc_context({**_style(dark), "svg.fonttype": fonts}):
-        drawn = Canvas(figsize=(WIDTH * columns, HEIGHT * rows + 0.3), layout="constrained")
+        drawn = Canvas(figsize=(WIDTH * columns, height * rows + 0.3), layout="constrained")
         axes = drawn.subplots(rows, columns, squeeze=False).ravel()
         for panel, own in zip(panels, axes, strict=False):
             panel(own)
@@ -161,9 +177,9 @@ def _style(dark: bool) -> dict[str, Any]:
 
 def wrapped(text: str, width: int = LABEL) -> str:
     """A label in lines of at most `width` characters; what is in brackets begins a line if it is too long."""
-    if len(text) > width and " (" in text:
-        head, _, tail = text.partition(" (")
-        return f"{wrapped(head, width)}\n{wrapped(f'({tail}', width + 8)}"
+    if len(text) > width and text.endswith(")") and " (" in text:
+        head, _, tail = text.rpartition(" (")
+        return f"{wrapped(head, width)}\n{wrapped(f'({tail}', width)}"
     return fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
@@ -178,6 +194,15 @@ def logarithmic(axis: Any, values: Sequence[float], *, base: int = 10) -> None:
     axis.set_major_locator(FixedLocator(sorted(set(values))) if base == 2 else LogLocator(subs=(1, 2, 5)))
 
 
+def series(own: Any, x: Any, intervals: Sequence[Interval], number: int, name: str) -> None:
+    """A line through the means with its marker and dash, and thin bars for the intervals."""
+    style = look(number)
+    y = np.array([one.mean for one in intervals])
+    bars = np.array([[one.mean - one.low, one.high - one.mean] for one in intervals]).T.clip(0)
+    own.errorbar(x, y, yerr=bars, fmt="none", ecolor=style.colour, elinewidth=0.9, capsize=2, alpha=0.7)
+    own.plot(x, y, color=style.colour, marker=style.marker, linestyle=style.dash, label=name)
+
+
 def few_ticks(axis: Any) -> None:
     """So few numbers that they do not touch, however long they are."""
     from matplotlib.ticker import MaxNLocator
@@ -187,6 +212,6 @@ def few_ticks(axis: Any) -> None:
 
 def rows(own: Any, names: Sequence[str]) -> None:
     """Names of rows at the left, the first on top."""
-    own.set_yticks(range(len(names)), [wrapped(name, NAME) for name in names])
+    own.set_yticks(range(len(names)), [fill(name, NAME, break_on_hyphens=False) for name in names])
     own.set_ylim(len(names) - 0.4, -0.6)
     own.grid(axis="y", visible=False)

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from experiments.files import Outputs
+from experiments.report_page.environment import page_environment
 from experiments.studies.analysis import Analysis
 from experiments.studies.figures import figures
 from experiments.studies.plots import Figure, svg
+from experiments.studies.report_cells import shown as interval
 from experiments.studies.report_examples import Decode, examples
-from experiments.studies.report_tables import shown as interval
 from experiments.studies.report_tables import tables
+from experiments.studies.rescore.beginnings import switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,7 @@ def write_report(file: Path, found: Analysis, folder: Path, decode: Decode | Non
 
 def render(found: Analysis, folder: Path, decode: Decode | None) -> str:
     """The HTML; whatever a user wrote is escaped."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("experiments.studies", "templates"),
-                PackageLoader("experiments.report_page", "templates"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("experiments.studies")
     chosen_by, listened = examples(found, folder, decode)
     made = figures(found)
     return environment.get_template("study.html.jinja").render(
@@ -74,6 +65,9 @@ def findings(found: Analysis) -> list[str]:
     """What the study shows, in sentences: whether the gain is real, and what more candidates would bring."""
     base = {line.name for line in found.lines if line.is_base}
     sentences = [one.sentence for one in found.hacking if one.line in base]
+    if found.rescoring is not None:
+        sentences += [one.sentence(found.name_of(one.series)) for one in found.rescoring.lucks]
+        sentences += [one.sentence for one in switches(found.rescoring.agreements)]
     for line in found.lines:
         rows = [(one, row) for one in found.qualities for row in found.equal[one][0] if row.line == line.name]
         own = []
@@ -93,7 +87,7 @@ def pictures(figure: Figure) -> list[Picture]:
     """The panels of a figure in both schemes."""
     found = []
     for number, panel in enumerate(figure.panels, start=1):
-        light, dark = (_encoded(svg(panel, dark=scheme)) for scheme in (False, True))
+        light, dark = (_encoded(svg(panel, figure.height, dark=scheme)) for scheme in (False, True))
         found.append(Picture(light, dark, f"{figure.title}, panel {number}"))
     return found
 

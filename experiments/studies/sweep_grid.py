@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 
 from experiments.config import SearchOptions, Settings, Wanted
 from experiments.documents import Schema, checked, read_yaml
+from experiments.studies.nano_eval import NAME as NANO_EVAL
 from llasa_core.errors import UserError, nearest
 from llasa_core.paths import shown, user_path
 from llasa_core.request import MAX_SEED
@@ -29,7 +30,6 @@ FOLDER = Path(__file__).with_name("grids")
 MOST_CELLS = 4096
 MOST_WIDE = 512
 """Candidates of one search: twice what the paper's largest has, and what one record can hold."""
-NANO_EVAL = "nano-eval"
 BEAMS = ("beam", "dvts", "partial-prm")
 """Strategies that are beams times continuations wide."""
 WIDTHS: dict[str, Callable[[int], dict[str, int]]] = {
@@ -50,7 +50,8 @@ what a grid may say; only strategies has to be there, and a list of several valu
   limit, language, voice, max_seconds    as the options of run
   presets: [nano]           seeds: [0, 1, 2]
   strategies: ["best-of-n?select=wer,sim", {name: beam, spec: "beam?prm=sim&select=sim"}]
-  n: [1, 2, 4, 8, 16]       how wide; a strategy that says it itself (n=, particles=, first=) is one cell
+  n: [1, 2, 4, 8, 16]       how wide; a strategy that says it itself (n=, particles=, first=) is one cell,
+                            and {name: ..., spec: ..., n: [4, 16]} has widths of its own
   beams: [4]                of the strategies that have them; default: the largest divisor of n up to its root
   seconds: [1, 2]           until partial-prm runs free        steps: [25, 50]  tokens between prunings
   temperature, top_p, top_k: [...]       verifiers, judges: [...]
@@ -66,14 +67,29 @@ def several(default: list[Any], *, least: int = 1) -> Any:
     return Field(default=default, min_length=least, max_length=64)
 
 
-class Entry(Schema):
-    """A strategy under a name of its own."""
+class Varied(Schema):
+    """Whose lists name each value once."""
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_twin(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            names = [getattr(one, "name", one) for one in value]
+            for place, name in enumerate(names):
+                if name in names[:place]:
+                    raise ValueError(f"each once: {name!r} is there twice")
+        return value
+
+
+class Entry(Varied):
+    """A strategy under a name of its own. n: its widths, in place of the grid's."""
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
     spec: Text
+    n: Annotated[list[Wide], SEVERAL] | None = None
 
 
-class Grid(Schema):
+class Grid(Varied):
     """What grid.yaml holds. Only `strategies` has to be there.
 
     texts: a list that `llasa-search run` reads, relative to the grid, or "nano-eval"; limit: its first texts
@@ -104,16 +120,6 @@ class Grid(Schema):
     keep: Literal["winners", "none"] = "none"
     max_seconds: Annotated[float, Field(gt=0, le=1000)] = MAX_SECONDS
     published: list[Text] = several([], least=0)
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _no_twin(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            names = [one.name if isinstance(one, Entry) else one for one in value]
-            for place, name in enumerate(names):
-                if name in names[:place]:
-                    raise ValueError(f"each once: {name!r} is there twice")
-        return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,10 +205,8 @@ def cells(grid: Grid, example: Wanted, device: str = "cpu", ray: RayOptions | No
                 if len(found) > MOST_CELLS:
                     raise UserError(f"the grid has more than {MOST_CELLS} cells: vary less at once")
             if len(found) == before:
-                spec = entry.spec if isinstance(entry, Entry) else entry
-                raise UserError(
-                    f"no n of the grid suits {spec}: its beams have to divide n, which is {grid.n}"
-                )
+                spec, n = (entry.spec, entry.n or grid.n) if isinstance(entry, Entry) else (entry, grid.n)
+                raise UserError(f"no n of the grid suits {spec}: its beams have to divide n, which is {n}")
     return list(found.values())
 
 
@@ -210,6 +214,8 @@ def _of_strategy(
     grid: Grid, entry: str | Entry, options: SearchOptions, example: Wanted, sampling: str
 ) -> Iterator[Cell]:
     spec = entry.spec if isinstance(entry, Entry) else entry
+    if isinstance(entry, Entry) and entry.n is not None:
+        grid = grid.model_copy(update={"n": entry.n})
     kind, given = read(spec)
     name = entry.name if isinstance(entry, Entry) else spec
     known = {one.name for one in own_fields(find(kind))}

@@ -203,12 +203,16 @@ def _drawn(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _scored(score: Score, cut_off: bool) -> dict[str, Any]:
-    evidence, failures = score.evidence, failures_of(score, cut_off=cut_off)
+def bare(score: Score) -> dict[str, Any]:
+    """What selections look at, without the evidence: the fields of `Scored`."""
     state = "" if score.usable else "dropped" if score.dropped else "short" if score.short else "bad"
     found: dict[str, Any] = {"value": score.value if math.isfinite(score.value) else None}
     found |= {"unusable": state} if state else {}
-    found |= {"logp": fine} if math.isfinite(fine := logp(score)) else {}
+    return found | ({"logp": fine} if math.isfinite(fine := logp(score)) else {})
+
+
+def _scored(score: Score, cut_off: bool) -> dict[str, Any]:
+    evidence, failures, found = score.evidence, failures_of(score, cut_off=cut_off), bare(score)
     if {"words", *ERRORS} <= evidence.keys():
         found |= {"words": int(evidence["words"]), "errors": sum(int(evidence[kind]) for kind in ERRORS)}
     if isinstance(evidence.get("transcript"), str):

@@ -23,11 +23,10 @@ def pad_to_hop(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(waveform, (0, hops * HOP - len(waveform)))
 
 
-def semantic_features(padded: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Normalised log filter banks of a waveform padded by :func:`pad_to_hop`.
+def log_filter_banks(padded: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log energies of a waveform padded by :func:`pad_to_hop`, in the range of 16-bit samples.
 
-    [hops * 320] in [-1, 1] at 16 kHz -> [hops, 160]: two 10 ms frames of 80 bins side by side, each bin with
-    zero mean and unit variance over the utterance.
+    [hops * 320] in [-1, 1] at 16 kHz -> [2 * hops, 80]: a frame for each 10 ms.
     """
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = SAMPLE_RATE
@@ -40,7 +39,16 @@ def semantic_features(padded: NDArray[np.float32]) -> NDArray[np.float32]:
     bank = kaldi_native_fbank.OnlineFbank(options)
     bank.accept_waveform(SAMPLE_RATE, (np.pad(padded, HOP // 2) * 32768.0).tolist())
     bank.input_finished()
-    frames = np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
+    return np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
+
+
+def semantic_features(padded: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Normalised log filter banks of a waveform padded by :func:`pad_to_hop`.
+
+    [hops * 320] in [-1, 1] at 16 kHz -> [hops, 160]: two 10 ms frames of 80 bins side by side, each bin with
+    zero mean and unit variance over the utterance.
+    """
+    frames = log_filter_banks(padded)
     frames = (frames - frames.mean(0)) / np.sqrt(frames.var(0, ddof=1) + 1e-7)
     features: NDArray[np.float32] = frames.reshape(-1, 2 * _BINS).astype(np.float32)
     return features

@@ -10,8 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeVar, cast
 
-import torch
-
 from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.features import HOP
@@ -24,7 +22,7 @@ from llasa_core.lm.warm_up import warm_up
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Branch, Extend, Measure, Start, branched_beams
 from search.backends.base import IN_FLIGHT, Progress, no_progress
-from search.backends.device import DeviceLost
+from search.backends.device import DeviceLost, use_own_stream
 from search.backends.futures import answered, then, wait_for_any
 from search.backends.likelihood import RequestLikelihood, prompt_ids
 from search.backends.scheduler import Root, Scheduler
@@ -184,15 +182,6 @@ class LocalBackend:
                 self._voices[key] = self.codec.encode(waveform)
             ledger.seconds_encoded += len(waveform) / SAMPLE_RATE
         return self._voices[key]
-
-
-def use_own_stream(device: torch.device) -> None:
-    """What this thread gives a GPU runs beside the work of other threads, not in line with it."""
-    if device.type == "cuda":
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        # weights may still be on their way
-        stream.wait_stream(torch.cuda.default_stream(device))
-        torch.cuda.set_stream(stream)
 
 
 @dataclass(frozen=True, slots=True)

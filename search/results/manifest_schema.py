@@ -12,6 +12,7 @@ from llasa_core.errors import UserError
 from llasa_core.request import MAX_SEED
 from search.bounds import shown
 from search.results.manifest import SCHEMA, identity, verifier_identity
+from verifiers import catalogue, registry
 from verifiers.spec import Spec
 
 
@@ -136,8 +137,9 @@ def check_sources(models: ModelsRecord, *, trust: bool = False) -> None:
     """Raises UserError, which names it, for a model that is not known to be the recorded one; loads and
     fetches nothing.
 
-    Known are a local folder or file of the recorded content, and a hub model that is in the local cache at
-    the recorded revision. With `trust` anything goes: sources are loaded, and fetched, as they are named.
+    Known are a local folder or file of the recorded content, a hub model that is in the local cache at the
+    recorded revision, and released weights that are on this machine and whose content their verifier knows,
+    such as whisper:tiny.en. With `trust` anything goes: sources are loaded, and fetched, as they are named.
     """
     if trust:
         return
@@ -159,11 +161,7 @@ def check_sources(models: ModelsRecord, *, trust: bool = False) -> None:
 def _difference(then: Identity, now: Mapping[str, str]) -> str:
     """Why what is there now is not known to be what was there then, "" if it is."""
     if then.sha256 is None and then.revision is None:
-        return (
-            ""
-            if "spec" in now and now.keys() == {"spec"} and not _has_source(now["spec"])
-            else "has no recorded content"
-        )
+        return "" if now.keys() == {"spec"} and _is_known(now["spec"]) else "has no recorded content"
     if then.sha256 is not None:
         if "sha256" not in now:
             return "is not on this machine"
@@ -180,8 +178,15 @@ def _difference(then: Identity, now: Mapping[str, str]) -> str:
     )
 
 
-def _has_source(spec: str) -> bool:
-    return Spec.parse(spec).source not in ("", "nano")
+def _is_known(spec: str) -> bool:
+    """Whether a spec without files of its own can name only one thing: a kind without a source, or released
+    weights that are here and that the verifier compares with what it knows."""
+    parsed = Spec.parse(spec)
+    if parsed.source in ("", "nano"):
+        return True
+    released = registry.find(parsed.kind).about.released
+    name = f"{parsed.kind}:{parsed.source}"
+    return "/" not in name and name in released and catalogue.release(name).here
 
 
 def _shown(value: Any) -> str:

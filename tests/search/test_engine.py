@@ -2,8 +2,10 @@
 
 import pytest
 
+from llasa_core.audio import read_audio
 from llasa_core.errors import UserError
 from llasa_core.request import Request
+from llasa_core.voices import find_voice
 from search.engine import Searcher
 
 TEXT = "The morning train is late."
@@ -35,3 +37,10 @@ def test_a_request_without_a_voice_is_told_what_to_add_or_drop(nano: Searcher) -
         "wavlm-sv:nano compares with a voice, and the request has none: give the request prompt_audio and "
         "prompt_text, or load the models without this verifier or judge"
     )
+
+
+def test_a_text_without_room_is_refused_before_it_is_spoken(nano: Searcher) -> None:
+    voice = find_voice(None)
+    long = Request("He saw a ship. " * 25, prompt_audio=read_audio(voice.path), prompt_text=voice.text)
+    with pytest.raises(UserError, match=r"takes about \d+\.\d s to say.*split it"):
+        nano.run(long, "best-of-n?n=2")

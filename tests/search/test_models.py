@@ -59,7 +59,7 @@ def test_searchers_share_their_verifiers_and_may_remember_scores(
             generator=str(tiny_generator),
             codec=str(tiny_codec),
             verifiers=("crossings", "level"),
-            max_seconds=1.0,
+            max_seconds=1.5,
             remember=remember,
         )
         return Searcher.load(replace(spec, judges=("crossings",)))

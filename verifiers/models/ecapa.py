@@ -61,7 +61,7 @@ class EcapaSpeaker(Similarity):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "EcapaSpeaker":
-        """`ecapa:SOURCE?batch=&name=&reference=&revision=`; SOURCE: a folder, or a hub id."""
+        """`ecapa:SOURCE?batch=&least=&name=&reference=&revision=`; SOURCE: a folder, or a hub id."""
         options, found = cls.read(spec), cls.locate(spec)
         revision = options.pop("revision", None)
         folder = found if isinstance(found, Path) else fetch(found, revision, (SETTINGS, WEIGHTS))

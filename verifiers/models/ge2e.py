@@ -84,8 +84,8 @@ class GE2ESpeaker(Similarity):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "GE2ESpeaker":
-        """`ge2e:FILE?batch=&name=&reference=`; FILE: a checkpoint of Resemblyzer; without a file that of the
-        package resemblyzer."""
+        """`ge2e:FILE?batch=&least=&name=&reference=`; FILE: a checkpoint of Resemblyzer; without a file that
+        of the package resemblyzer."""
         options, found = cls.read(spec), cls.locate(spec)
         with isolated():
             check_device(device)

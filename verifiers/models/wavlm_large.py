@@ -52,8 +52,8 @@ class WavLMLargeSpeaker(Similarity):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMLargeSpeaker":
-        """`wavlm-large-sv:SOURCE?batch=&name=&reference=`; SOURCE: the .pth file, or a folder that holds
-        it."""
+        """`wavlm-large-sv:SOURCE?batch=&least=&name=&reference=`; SOURCE: the .pth file, or a folder that
+        holds it."""
         options, file = cls.read(spec), cls.locate(spec)
         with isolated():
             check_device(device)

@@ -51,7 +51,7 @@ class WavLMSpeaker(Similarity):
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMSpeaker":
-        """`wavlm-sv:SOURCE?batch=&name=&reference=&revision=`; SOURCE: nano, a folder, or a hub id."""
+        """`wavlm-sv:SOURCE?batch=&least=&name=&reference=&revision=`; SOURCE: nano, a folder, or a hub id."""
         options, found = cls.read(spec), cls.locate(spec)
         revision = options.pop("revision", None)
         with isolated():

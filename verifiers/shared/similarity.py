@@ -20,7 +20,7 @@ from verifiers.shared.gate import refusal
 from verifiers.shared.isolation import isolated
 from verifiers.shared.verifier import BaseVerifier
 from verifiers.shared.windows import equal_lengths
-from verifiers.spec import Readers, Spec, one_of, positive_int, word
+from verifiers.spec import Readers, Spec, number_between, one_of, positive_int, word
 
 WORST = -1.0
 """The smallest cosine: the value of audio that cannot be judged."""
@@ -74,7 +74,11 @@ class Similarity(BaseVerifier):
     """
 
     worst = WORST
-    options: ClassVar[Readers] = {"batch": positive_int, "reference": one_of(*VOICES)}
+    options: ClassVar[Readers] = {
+        "batch": positive_int,
+        "least": number_between(0.0, 60.0),
+        "reference": one_of(*VOICES),
+    }
 
     def __init__(
         self,
@@ -82,9 +86,13 @@ class Similarity(BaseVerifier):
         spec: str,
         name: str = "sim",
         batch: int = DEFAULT_BATCH,
+        least: float = 0.0,
         reference: Reference = VOICES["original"],
     ) -> None:
+        """least: seconds; candidates that are shorter are too short to be judged, beside what the kind says
+        of itself."""
         super().__init__(spec=spec, name=name)
+        self._least = least
         self._reference = reference
         self._batch = batch
         self._references: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
@@ -109,6 +117,10 @@ class Similarity(BaseVerifier):
         return {**super().read(spec), "reference": cls.reference_of(spec)}
 
     @property
+    def min_seconds(self) -> float:
+        return max(self.about.min_seconds, self._least)
+
+    @property
     def needs(self) -> tuple[str, ...]:
         return (self._reference.field,)
 
@@ -121,12 +133,12 @@ class Similarity(BaseVerifier):
 
     def check_target(self, target: Target) -> None:
         """Embeds the reference here, so that its cost belongs to the voice, not to the first candidate."""
-        reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        reference = self._reference.waveform(target, self.about.min_seconds, self.max_seconds)
         with isolated():
             self._remembered(reference)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
-        reference = self._reference.waveform(target, self.min_seconds, self.max_seconds)
+        reference = self._reference.waveform(target, self.about.min_seconds, self.max_seconds)
         with isolated():
             wanted = self._remembered(reference)
             raw = self._embed(waveforms)

@@ -17,7 +17,11 @@ from experiments.nano.steps import check_steps, run_steps
 from experiments.programs import COUNT, Positive, guarded
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from experiments.nano.data.corpus import Corpus
+    from experiments.nano.second.codec import Banks
     from experiments.nano.second.corpus import Shards
 
 
@@ -40,8 +44,9 @@ class Options:
 
 
 PACKAGES = Path(__file__).resolve().parents[3]
-FIRST_HOURS = 2.0
-CODEC_STEPS, DECODER_STEPS, GENERATOR_STEPS = 5000, 6000, 6000
+FIRST_HOURS = 3.0
+ACOUSTIC_STEPS, ENCODER_STEPS, DECODER_STEPS, ADVERSARY_STEPS = 1500, 4000, 8000, 6000
+GENERATOR_STEPS = 6000
 SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
 RESYNTHESISED, RESYNTHESIS_SHARE = 6000, 0.4
 BUCKETS = (128, 192, 256, 352, 480, 640, 832, 1024)
@@ -60,23 +65,50 @@ def _first_shards(o: Options) -> Shards:
     return Shards(o.work / "corpus", shards_of(o.work / "corpus", min(FIRST_HOURS, o.hours)))
 
 
-def codec(o: Options) -> None:
+def _banks(o: Options) -> tuple[Shards, Banks]:
+    """The first shards, aligned, and their filter banks."""
     from experiments.nano.data.prepare import align
-    from experiments.nano.second.codec import train_codec
+    from experiments.nano.second.codec import Banks
 
     corpus = _first_shards(o)
     align([corpus], o.seed)
-    train_codec(corpus, o.work / "codec", o.steps(CODEC_STEPS), o.seed)
+    return corpus, Banks.of_corpus(corpus)
+
+
+def acoustic(o: Options) -> None:
+    from experiments.nano.second.acoustic import train_acoustic
+
+    train_acoustic(*_banks(o), o.work / "acoustic", o.steps(ACOUSTIC_STEPS), o.seed)
+
+
+def encoder(o: Options) -> None:
+    from experiments.nano.second.encoder import train_encoder
+
+    source, steps = o.work / "acoustic" / "model", o.steps(ENCODER_STEPS)
+    train_encoder(*_banks(o), source, o.work / "encoder", steps, o.seed)
+
+
+def _first_codes(o: Options) -> tuple[Shards, list[NDArray[np.int64]]]:
+    """The first shards and their codes."""
+    from experiments.nano.second.encode import encode_shards, shard_codes
+
+    corpus = _first_shards(o)
+    encode_shards(o.work / "corpus", o.work / "encoder" / "model", o.work / "codes", len(corpus.parts))
+    return corpus, shard_codes(corpus, o.work / "codes")
 
 
 def decoder(o: Options) -> None:
-    from experiments.nano.second.adversary import train_decoder
-    from experiments.nano.second.encode import encode_shards, shard_codes
+    from experiments.nano.second.decoder import train_decoder
 
-    corpus, source = _first_shards(o), o.work / "codec" / "model"
-    encode_shards(o.work / "corpus", source, o.work / "codes", len(corpus.parts))
-    codes, steps = shard_codes(corpus, o.work / "codes"), o.steps(DECODER_STEPS)
-    train_decoder(corpus, codes, source, o.work / "decoder", steps, o.seed)
+    source, steps = o.work / "encoder" / "model", o.steps(DECODER_STEPS)
+    train_decoder(*_first_codes(o), source, o.work / "decoder", steps, o.seed)
+
+
+def adversary(o: Options) -> None:
+    from experiments.nano.second.decoder import train_against
+
+    source, steps = o.work / "decoder" / "model", o.steps(ADVERSARY_STEPS)
+    train_against(*_first_codes(o), source, o.work / "adversary", steps, o.seed)
 
 
 def corpus(o: Options) -> None:
@@ -88,8 +120,7 @@ def corpus(o: Options) -> None:
 def encode(o: Options) -> None:
     from experiments.nano.second.encode import encode_shards
 
-    # the adversarial stage leaves the encoder alone, so the codes before it are the codes after it
-    encode_shards(o.work / "corpus", o.work / "codec" / "model", o.work / "codes")
+    encode_shards(o.work / "corpus", o.work / "encoder" / "model", o.work / "codes")
 
 
 def generator(o: Options) -> None:
@@ -122,7 +153,7 @@ def resynthesis(o: Options) -> None:
     from experiments.nano.second.encode import shard_codes
     from llasa_core.codec.codec import Codec
 
-    corpus, codec = Shards(o.work / "corpus"), Codec.from_source(str(o.work / "decoder" / "model"))
+    corpus, codec = Shards(o.work / "corpus"), Codec.from_source(str(o.work / "adversary" / "model"))
     codes = shard_codes(corpus, o.work / "codes")
     build_resynthesis(o.work / "resynthesis", corpus, codes, codec, RESYNTHESISED, o.seed)
 
@@ -165,12 +196,11 @@ def evaluate(o: Options) -> None:
     from experiments.nano.second.evaluate import evaluate_codec, evaluate_speaker
     from llasa_core.codec.codec import Codec
 
-    trained, speaker, corpus = (
-        o.work / "decoder" / "model",
-        o.work / "speaker" / "model",
-        Shards(o.work / "corpus"),
-    )
-    codec = Codec.from_source(str(trained if trained.exists() else o.work / "codec" / "model"))
+    speaker, corpus = o.work / "speaker" / "model", Shards(o.work / "corpus")
+    trained = [o.work / step / "model" for step in ("adversary", "decoder")]
+    source = next((path for path in trained if path.exists()), trained[-1])
+    codec = Codec.from_source(str(source))
+    print(f"the codec of the step {source.parent.name}\n")
     print(evaluate_codec(corpus, codec, o.count, o.ear, o.seed))
     if speaker.exists():
         print("", evaluate_speaker(corpus, codec, f"wavlm-sv:{speaker}", 4 * o.count, o.seed), sep="\n")
@@ -185,8 +215,10 @@ def ship(o: Options) -> None:
 Step = tuple[Callable[[Options], None], str]
 STEPS: dict[str, Step] = {
     "first": (first, "speak the first hours, from which the codec learns"),
-    "codec": (codec, "train the codec on them"),
-    "decoder": (decoder, "train its decoder against discriminators"),
+    "acoustic": (acoustic, "train the codec's acoustic encoder on them"),
+    "encoder": (encoder, "train its semantic encoder and its quantizer"),
+    "decoder": (decoder, "train its decoder by spectral losses"),
+    "adversary": (adversary, "train its decoder against discriminators"),
     "corpus": (corpus, "speak the rest of the corpus"),
     "encode": (encode, "codes of the whole corpus"),
     "generator": (generator, "align the whole corpus and train the language model"),

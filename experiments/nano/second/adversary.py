@@ -1,32 +1,17 @@
-"""The adversarial stage of the codec: its decoder learns, on frozen codes, to deceive discriminators.
+"""Discriminators, which the codec's decoder learns to deceive, and the losses of both.
 
-The discriminators are those of EnCodec (Defossez et al., arXiv 2210.13438) in small: two-dimensional
-convolutions over the complex spectrum at three resolutions. They are dropped afterwards. No encoder runs, so
-this stage sees several times the speech a second that the first one does.
+They are those of EnCodec (Defossez et al., arXiv 2210.13438) in small: two-dimensional convolutions over the
+complex spectrum at three resolutions. They are dropped after the training.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import nn
-from transformers import Xcodec2Model
 
-from experiments.nano.second.corpus import Shards
-from experiments.nano.train.codec import SpectralLoss, export_codec
-from experiments.nano.train.training import Schedule, rng, train
-from llasa_core.codec.features import HOP, pad_to_hop
-
-CROP, BATCH = 75, 6
-"""Codes of a crop (1.5 s: the decoder's group norms look at all of it), and crops of a batch."""
 RESOLUTIONS = ((256, 64), (512, 128), (1024, 256))
 CHANNELS = 16
-SPECTRAL, MATCHING = 5.0, 2.0
-"""Weights of the spectral loss and of feature matching; that of deceiving is 1."""
 
 
 class SpectrumDiscriminator(nn.Module):
@@ -90,43 +75,3 @@ def deceived(
         for a, b in zip(f[:-1], r[:-1], strict=True)
     ]
     return verdicts, torch.stack(distances).mean()
-
-
-def train_decoder(
-    corpus: Shards, codes: list[NDArray[np.int64]], source: Path, folder: Path, steps: int, seed: int
-) -> None:
-    """Train the decoder of ``source`` on frozen codes against discriminators; exports ``folder/model``."""
-    torch.manual_seed(seed)
-    model = Xcodec2Model.from_pretrained(source, dtype=torch.float32).train()
-    model.requires_grad_(False)
-    trained = [model.acoustic_decoder.requires_grad_(True), model.quantizer.project_out.requires_grad_(True)]
-    discriminators, spectral = Discriminators(), SpectralLoss()
-    indices = [i for i in corpus.split("train") if len(codes[i]) > CROP]
-
-    def losses(step: int) -> dict[str, torch.Tensor]:
-        generator = rng(seed, step)
-        picked, waves = [], []
-        for index in generator.choice(indices, BATCH):
-            start = int(generator.integers(len(codes[index]) - CROP))
-            picked.append(codes[index][start : start + CROP])
-            waves.append(pad_to_hop(corpus.samples(index))[start * HOP : (start + CROP) * HOP])
-        real = torch.from_numpy(np.stack(waves))
-        with torch.autocast("cpu", torch.bfloat16):
-            latents = model.quantizer.from_codes(torch.from_numpy(np.stack(picked))[..., None])
-            output = model.acoustic_decoder(latents)[:, 0].float()
-        distance, mel = spectral(output, real)
-        heard = discriminators(real)
-        apart = told_apart(heard, discriminators(output.detach()))
-        # the decoder's losses must not move the discriminators
-        frozen = {name: p.detach() for name, p in discriminators.named_parameters()}
-        fooled, matching = deceived(heard, torch.func.functional_call(discriminators, frozen, (output,)))
-        loss = SPECTRAL * distance + fooled + MATCHING * matching + apart
-        return {"loss": loss, "mel": mel, "apart": apart, "fooled": fooled, "matching": matching}
-
-    decoder = torch.optim.AdamW(
-        [p for module in trained for p in module.parameters()], lr=3e-4, betas=(0.8, 0.99), fused=True
-    )
-    critics = torch.optim.AdamW(discriminators.parameters(), lr=3e-4, betas=(0.8, 0.99), fused=True)
-    modules = {"model": model, "discriminators": discriminators}
-    train(folder, Schedule(steps), modules, [decoder, critics], losses, clip=20.0, save_every=100)
-    export_codec(model, folder / "model")

@@ -26,7 +26,7 @@ HEARD = 6
 """Readings without a word wrong that a speaker has of a style; the most natural is shipped."""
 MODELS = {
     "generator": "llasa_core/nano/generator",
-    "decoder": "llasa_core/nano/codec",
+    "adversary": "llasa_core/nano/codec",
     "speaker": "verifiers/nano/wavlm-sv",
     "whisper": "verifiers/nano/whisper",
     "emotion": "verifiers/nano/emotion2vec",

@@ -6,11 +6,10 @@ import lzma
 import zipfile
 import zlib
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lxml import etree
 
+from experiments.files import Closing
 from llasa_core.errors import UserError, one_line
 from llasa_core.paths import shown
 
@@ -36,7 +35,7 @@ _DAMAGES = (
 """What unpacking a broken member may raise."""
 
 
-class Archive:
+class Archive(Closing):
     """A ZIP file whose documents are read in bounds. what: names it in errors ("BOOK").
 
     Raises UserError for what is no ZIP file, has a password, or would unpack to far more than a book has.
@@ -65,12 +64,7 @@ class Archive:
                 )
         self.names = frozenset(one.filename for one in members)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._zip.close()
 
     def read(self, name: str) -> bytes:

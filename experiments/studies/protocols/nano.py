@@ -1,37 +1,26 @@
-"""`nano-eval`: the shipped list, so that every part of an evaluation can be tried without data and hub.
-
-The first 100 held-out sentences of the second nano family (experiments/nano/second/held_out.txt), with the
-shipped voices in turn.
-"""
+"""`nano-eval`: the shipped list, so that every part of an evaluation can be tried without data and hub."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 
+from experiments.studies.nano_eval import NAME, SENTENCES, nano_eval
 from experiments.studies.protocols.protocol import Protocol, Scoring, Utterance
-from llasa_core.voices import shipped_voices
-
-SENTENCES = 100
 
 
 def read(_: Path) -> Iterator[Utterance]:
-    """Sentence k is `nano-k`, spoken with the shipped voice k, from the first one again after the last."""
-    from experiments.nano.second.texts import held_out
-
-    for number, (text, voice) in enumerate(
-        zip(held_out()[:SENTENCES], cycle(shipped_voices()), strict=False)
-    ):
-        id = f"nano-{number:03d}"
+    """As sweeps speak them."""
+    for row in nano_eval():
+        assert row.prompt_audio is not None
         yield Utterance(
-            f"sentence {number} of nano-eval", id, text, "en", voice.path, voice.text, voice=voice.name
+            row.where, row.id, row.text, row.language, row.prompt_audio, row.prompt_text, voice=row.voice
         )
 
 
 PROTOCOLS = (
     Protocol(
-        "nano-eval",
+        NAME,
         "shipped: 100 held-out sentences with the shipped voices",
         "",
         read,

@@ -13,15 +13,17 @@ STATES = 9
 TEXTS = ("the old king saw a ship", "seven red apples", "yes", "please open the door now", "her dog slept")
 
 
-def build_corpus(folder: Path, count: int = 24, seed: int = 0) -> Corpus:
-    """`count` recordings of 0.6 to 1.6 s; every sixth belongs to the split test. State k is spoken in every
-    9th hop.
+def build_corpus(
+    folder: Path, count: int = 24, seed: int = 0, seconds: tuple[float, float] = (0.6, 1.6)
+) -> Corpus:
+    """`count` recordings of so many `seconds`; every sixth belongs to the split test. State k is spoken in
+    every 9th hop.
     """
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     pieces, lines, start = [], [], 0
     for k in range(count):
-        samples = int(generator.uniform(0.6, 1.6) * 16_000)
+        samples = int(generator.uniform(*seconds) * 16_000)
         phase = (
             2 * np.pi * np.cumsum(generator.uniform(90, 300) + 20 * np.sin(np.arange(samples) / 900)) / 16_000
         )

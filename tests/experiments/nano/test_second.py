@@ -10,9 +10,7 @@ from experiments.nano.data.corpus import Utterance
 from experiments.nano.data.extra import store
 from experiments.nano.second import texts, voices
 from experiments.nano.second.adversary import Discriminators, deceived, told_apart
-from experiments.nano.second.codec import Crops, Heads, config, encode
 from experiments.nano.second.corpus import Shards, hops, plan, shards_of
-from experiments.nano.train.codec import build
 
 RATE = 16_000
 
@@ -106,40 +104,6 @@ def test_the_pitch_of_a_buzz():
     heard = pitch.contour(wave, RATE, hops(len(wave)))
     assert len(heard) == hops(len(wave))
     assert np.median(heard[heard > 0]) == pytest.approx(125, rel=0.03)
-
-
-def test_the_numbers_that_are_quantised_are_pulled_to_where_all_codes_are_used():
-    model = build(0, config())
-    waves, features = torch.randn(2, 1, 16 * 320) * 0.1, torch.randn(2, 16, 160)
-    crops = Crops(waves, features, torch.zeros(2, 16), torch.zeros(2, 16))
-    with torch.no_grad():  # what a training without the pull ended in: one sign for every number
-        model.quantizer.project_in.bias.fill_(40.0)
-    optimizer = torch.optim.Adam(model.quantizer.project_in.parameters(), 1.0)
-    told = []
-    for _ in range(60):
-        optimizer.zero_grad()
-        latents, used, spread = encode(model, crops)
-        told.append((float(used), spread.item()))
-        spread.backward()
-        optimizer.step()
-    assert latents.shape == (2, 16, 512)
-    assert told[0][0] == 1 / 32 and told[0][1] > 1000
-    assert told[-1][0] > 0.2 and told[-1][1] < 5
-
-
-def test_heads_learn_to_read_pitch_off_the_codes():
-    torch.manual_seed(0)
-    heads = Heads(8, 5)
-    pitch = torch.tensor([[0.0, 100, 150, 300] * 8] * 2)
-    latents = torch.nn.functional.one_hot(torch.arange(4).repeat(2, 8), 8).float()
-    crops = Crops(torch.zeros(2, 1, 8), torch.zeros(2, 8, 160), torch.arange(4).repeat(2, 8), pitch)
-    optimizer = torch.optim.Adam(heads.parameters(), 1e-2)
-    for _ in range(150):
-        optimizer.zero_grad()
-        told = heads(latents, crops)
-        sum(told.values()).backward()
-        optimizer.step()
-    assert all(value < 0.1 for value in told.values())
 
 
 def test_the_decoders_losses_leave_the_discriminators_alone():

@@ -46,6 +46,24 @@ def test_a_line_has_every_width_with_seeds_averaged_within_utterances() -> None:
     np.testing.assert_allclose(one.values[failures.column], [0.0, 0.5])
 
 
+def test_pooled_rates_are_all_errors_over_all_words() -> None:
+    rows = search(utterance="a", wer=[0.4, 0.0], sim=[0, 0], judge=[0.1, 0.3])
+    rows += search(utterance="b", wer=[0.6, 0.1], sim=[0, 0], judge=[1.0, 0.0])
+    for row in rows[2:]:
+        row["words:wer"] = row["words:hubert-ctc:nano"] = 40
+    rows[1]["words:wer"] = None  # of speech that could not be judged
+    table = frame(rows)
+    (line,) = lines(table)
+    one, two = line.points
+    wer, judge = find(table, "wer"), find(table, "hubert-ctc:nano")
+    # one: each candidate in half of the subsets; two: the winners, of 0 of 10 and 4 of 40 words
+    assert one.pooled(wer).mean == pytest.approx((0.2 * 10 + 0.35 * 40) / 50)
+    assert two.pooled(wer).mean == pytest.approx(4 / 50)
+    assert two.pooled(judge).mean == pytest.approx(0.3 * 10 / 50)
+    assert two.interval(wer).mean == pytest.approx(0.05)
+    assert two.pooled(wer).low <= two.pooled(wer).mean <= two.pooled(wer).high
+
+
 def test_where_only_winners_were_judged_each_width_is_what_was_run() -> None:
     rows = []
     for n in (1, 2, 4):

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.cli import main as cli
 from experiments.studies import table
-from experiments.studies.sweep_texts import nano_eval
+from experiments.studies.nano_eval import nano_eval
 from llasa_core.codec.codec import Codec
 from llasa_core.loading import load_tokenizer
 from llasa_core.presets import find_preset, resolve_source

@@ -14,11 +14,13 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.image import imread
 
 from experiments.studies.analysis import Analysis
-from experiments.studies.figures import figures, undominated
+from experiments.studies.figures import figures
+from experiments.studies.figures.worth import undominated
 from experiments.studies.plots import DARK, LIGHT, save, svg
 from experiments.studies.report import findings, render
 from experiments.studies.report_examples import examples
-from experiments.studies.report_tables import needed_sentence, tables
+from experiments.studies.report_meters import needed_sentence
+from experiments.studies.report_tables import tables
 from llasa_core.audio import SAMPLE_RATE
 from tests.experiments.report_page.test_build import Page
 from tests.experiments.studies.tables import frame, search
@@ -207,7 +209,8 @@ def test_what_a_user_wrote_is_escaped(found: Analysis, tmp_path: Path) -> None:
 def test_tables_have_as_many_cells_as_headings(found: Analysis) -> None:
     made = {table.name: table for table in tables(found)}
     assert list(made) == [
-        "quality", "cost", "equal-compute", "hacking", "failures", "diversity", "prediction", "power"
+        "quality", "pooled", "cost", "equal-compute", "failures",
+        "hacking", "diversity", "prediction", "power",
     ]  # fmt: skip
     assert all(len(row) == len(table.headings) for table in made.values() for row in table.rows)
     first = made["quality"].rows[0]

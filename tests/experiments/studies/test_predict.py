@@ -6,18 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
+from experiments.studies.draws import Draws, draws, widest
+from experiments.studies.expected_best import all_exceed, expected_maximum, fit, fit_beta, fit_levels
 from experiments.studies.measures import find
-from experiments.studies.predict import (
-    Draws,
-    all_exceed,
-    draws,
-    expected_maximum,
-    fit,
-    fit_beta,
-    fit_levels,
-    predict,
-    widest,
-)
+from experiments.studies.predict import predict
 from llasa_core.errors import UserError
 from tests.experiments.studies.tables import correlated, frame, search, word_errors
 

@@ -8,8 +8,8 @@ import pytest
 
 from experiments.cli import main as cli
 from experiments.studies import table
+from experiments.studies.nano_eval import nano_eval
 from experiments.studies.subsample import subsample
-from experiments.studies.sweep_texts import nano_eval
 from llasa_core.audio import read_audio
 from search.engine import Searcher
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main as cli
-from experiments.studies.sweep import jobs_of
+from experiments.studies.nano_eval import nano_eval
 from experiments.studies.sweep_grid import FOLDER, Cell, cells, grid_path, read_grid, shipped, square
-from experiments.studies.sweep_texts import nano_eval
+from experiments.studies.sweep_plan import jobs_of
 
 ROW = nano_eval(1)[0]
 
@@ -81,11 +81,21 @@ def test_shipped_grids_can_be_read(name: str) -> None:
     assert grid.strategies and grid_path(name).parent == FOLDER
 
 
-def test_the_study_has_every_strategy_at_every_width() -> None:
+def test_the_study_runs_best_of_64_once_and_every_other_strategy_at_three_widths() -> None:
     found = cells(read_grid(grid_path("study")), ROW)
     kinds = {cell.spec.partition("?")[0] for cell in found}
     assert kinds == {"best-of-n", "beam", "partial-prm", "dvts", "particle", "adaptive", "repair"}
-    assert len(found) == 8 * 7 and {cell.n for cell in found} == {1, 2, 4, 8, 16, 32, 64}
+    best = [cell for cell in found if cell.spec.startswith("best-of-n")]
+    assert {cell.n for cell in best} == {1, 2, 4, 8, 16, 32, 64} and len(best) == 14
+    assert {cell.n for cell in found if cell not in best} == {4, 16, 64} and len(found) == 14 + 6 * 3
+    first, *others = jobs_of(found)
+    assert first.cell.n == 64 and len(first.answers) == 14 and len(others) == 18
+
+
+def test_a_strategy_may_have_widths_of_its_own(tmp_path: Path) -> None:
+    strategies = 'strategies: [{name: a, spec: "adaptive", n: [2, 8]}, {name: p, spec: "best-of-n"}]\n'
+    found = cells_of(tmp_path, f"n: [4]\n{strategies}")
+    assert [(cell.strategy, cell.n) for cell in found] == [("a", 2), ("a", 8), ("p", 4)]
 
 
 GOOD = "strategies: [adaptive]\n"
@@ -108,6 +118,7 @@ GOOD = "strategies: [adaptive]\n"
         (GOOD + "n: [513]\n", "n.0 is 513: give at most 512"),
         (GOOD + "n: ['4']\n", "give a whole number"),
         (GOOD + "n: [4, 4]\n", "4 is there twice"),
+        ("strategies: [{name: a, spec: adaptive, n: [2, 2]}]\n", "2 is there twice"),
         (GOOD + "seeds: [-1]\n", "seeds.0 is -1: give at least 0"),
         (GOOD + "presets: [nanno]\n", "unknown preset 'nanno': did you mean 'nano'?"),
         (GOOD + "budgets: ['token=5']\n", "no limit of 'token': did you mean 'tokens'?"),

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
@@ -96,6 +98,24 @@ def few_parts() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def rounding() -> Iterator[None]:
+    """The interpreter cuts float32 off to bfloat16; a GPU rounds to the nearest."""
+    from triton.runtime import interpreter
+
+    convert = interpreter._convert_float
+
+    def rounded(data: Any, given: Any, wanted: Any, mode: Any) -> Any:
+        if not (given.is_fp32() and wanted.is_bf16()):
+            return convert(data, given, wanted, mode)
+        values = torch.from_numpy(np.ascontiguousarray(data).view(np.float32))
+        return values.bfloat16().view(torch.int16).numpy().view(np.uint16)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpreter, "_convert_float", rounded)
+        yield
+
+
 def furthest(found: torch.Tensor, exact: torch.Tensor) -> float:
     return float((found.double() - exact).abs().max())
 
@@ -113,10 +133,10 @@ def test_in_bfloat16_they_are_as_near_as_plain_operations(scene: Scene) -> None:
     rounded = scene.cast(torch.bfloat16)
     exact, block = rounded.cast(torch.float64).by_torch()
     (plain, plainly_filled), (found, filled) = rounded.by_torch(), rounded.by_kernels()
-    # the interpreter cuts off what a GPU rounds, which is up to twice as far: one unit in the last place
+    # as far as plain operations, and half a unit in the last place: one rounding more
     for ours, theirs, right in ((found, plain, exact), (filled, plainly_filled, block)):
-        unit = 2**-7 * float(right.abs().max())
-        assert furthest(ours, right) <= 2 * furthest(theirs, right) + unit
+        unit = 2**-8 * float(right.abs().max())
+        assert furthest(ours, right) <= furthest(theirs, right) + unit
 
 
 def test_a_prefix_is_read_by_tiles_of_rows_and_the_rest_of_the_table_is_empty() -> None:

@@ -18,8 +18,8 @@ from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
-from search.backends.device import DeviceLost
-from search.backends.local import CONTEXT_CODES, Executor, LocalBackend, use_own_stream
+from search.backends.device import DeviceLost, use_own_stream
+from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
 from search.results.result import SearchResult

@@ -199,6 +199,14 @@ def test_a_budget_of_tokens_is_never_exceeded_and_buys_whole_candidates(
             assert [c.tokens for c in result.candidates] == [c.tokens for c in free.candidates][:count]
 
 
+def test_each_request_can_have_a_budget_of_its_own(searcher: Searcher, voice: Waveform) -> None:
+    two = requests(voice)[:2]
+    limits = {two[0].id: Budget(candidates=2), two[1].id: Budget(candidates=3)}
+    found = list(searcher.run_many(two, best_of(4), budget=lambda request: limits[request.id]))
+    counts = {one.request.id: len(one.candidates) for one in found if isinstance(one, SearchResult)}
+    assert counts == {two[0].id: 2, two[1].id: 3}
+
+
 def test_budgets_of_candidates_seconds_and_operations(searcher: Searcher, voice: Waveform) -> None:
     request = requests(voice)[2]
     few = searcher.run(request, best_of(6), budget=Budget(candidates=2))

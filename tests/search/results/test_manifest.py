@@ -17,6 +17,7 @@ from search.results.candidate import plain
 from search.results.manifest import content_hash, describe, identity, verifier_identity, versions
 from search.results.manifest_schema import check_sources, read_manifest
 from search.strategies.registry import build
+from verifiers import catalogue
 
 
 def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
@@ -197,6 +198,15 @@ def checked(place: str, value: Any, *, trust: bool = False) -> None:
 def test_models_as_they_were_are_taken() -> None:
     check_sources(read_manifest(manifest()).models)
     checked("models.verifiers.0", {"spec": "signal"})
+
+
+def test_released_weights_that_are_here_are_known_by_their_name() -> None:
+    here, fetched = {"spec": "whisper:tiny.en?window=auto"}, {"spec": "whisper:large-v3"}
+    if not catalogue.release("whisper:tiny.en").here:
+        pytest.skip(f"whisper:tiny.en is not here: {catalogue.release('whisper:tiny.en').state}")
+    checked("models.judges.0", here)
+    with pytest.raises(UserError, match="has no recorded content"):
+        checked("models.judges.0", fetched)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,15 @@ def test_sim_r_compares_with_the_resynthesis_alone(wavlm_folder: Path, speaker: 
         load("wavlm-sv?reference=codec")
 
 
+def test_what_is_shorter_than_asked_for_is_not_judged_and_the_metric_steps_back(
+    wavlm_folder: Path, speaker: WavLMSpeaker
+) -> None:
+    patient = load(f"wavlm-sv:{wavlm_folder}?least=1.2")
+    short, long = patient.score([speechlike(1.0), speechlike(1.4)], Target(reference=speechlike(1.0, seed=2)))
+    assert (short.usable, short.short, long.usable) == (False, True, True)
+    assert speaker.score([speechlike(1.0)], TARGET)[0].usable
+
+
 def test_an_embedding_that_is_not_finite_is_no_score(
     speaker: WavLMSpeaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,112 @@
+"""Who says what stands in quotation marks: the character that the words around the quotation name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import regex
+
+from experiments.narration.book import Book, Chapter, Paragraph, letters
+from experiments.narration.voices import NARRATOR, QUOTES
+
+_QUOTED = regex.compile(r"“[^“”]*”?|「[^「」]*」?|『[^『』]*』?|\"[^\"]*\"?")
+"""A quotation whose end is missing goes on to the end of its paragraph: it continues in the next one."""
+_VERBS = (
+    "said|says|asked|asks|answered|answers|replied|replies|cried|cries|called|calls|shouted|shouts|whispered"
+    "|whispers|murmured|murmurs|added|adds|continued|continues|began|begins|exclaimed|exclaims|muttered"
+    "|mutters|repeated|repeats|returned|returns|observed|remarked|told|went on|说|道|问|答|喊|叫"
+)
+
+
+def with_speakers(book: Book, names: Sequence[str]) -> Book:
+    """The book with its quotations spoken by the characters that are named beside a verb of speech in their
+    paragraph ("said Alice", "Alice replied"), and by `QUOTES` where that is among the names and nobody else
+    is found.
+
+    names: the entries of voices.yaml. Paragraphs that have a speaker, and headings, stay as they are. Every
+    word stays, in its order.
+    """
+    chapters = tuple(_chapter(chapter, names) for chapter in book.chapters)
+    return replace(book, chapters=chapters)
+
+
+def _chapter(chapter: Chapter, names: Sequence[str]) -> Chapter:
+    paragraphs: list[Paragraph] = []
+    for paragraph in chapter.paragraphs:
+        paragraphs += _split(paragraph, names)
+    return replace(chapter, paragraphs=tuple(paragraphs))
+
+
+def _split(paragraph: Paragraph, names: Sequence[str]) -> Iterator[Paragraph]:
+    """Runs of one speaker."""
+    runs = [] if paragraph.speaker or paragraph.heading else list(_runs(paragraph.sentences))
+    if not any(quoted for quoted, _ in runs):
+        yield paragraph
+        return
+    speaker = _named(" ".join(text for quoted, parts in runs if not quoted for text in parts), names)
+    speaker = speaker or (QUOTES if QUOTES in names else None)
+    if speaker is None:
+        yield paragraph
+        return
+    for number, (quoted, parts) in enumerate(runs):
+        yield replace(
+            paragraph,
+            sentences=tuple(parts),
+            speaker=speaker if quoted else None,
+            section=paragraph.section and not number,
+            continues=bool(number),
+        )
+
+
+def _runs(sentences: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
+    """Whether a run is quoted, and its sentences or parts of them. A part without a letter or digit stays
+    with what is before it, or behind it at the begin."""
+    found: list[tuple[bool, list[str]]] = []
+    open_mark = ""
+    for sentence in sentences:
+        for inside, part in _parts(sentence, open_mark):
+            if not letters(part) and found:
+                found[-1][1][-1] += part
+            elif found and found[-1][0] == inside and found[-1][1]:
+                found[-1][1].append(part)
+            else:
+                found.append((inside, [part]))
+        open_mark = _left_open(open_mark + sentence)
+    yield from found
+
+
+_PAIRS = {"“": "”", "「": "」", "『": "』", '"': '"'}
+
+
+def _left_open(text: str) -> str:
+    """The mark of a quotation that is not closed in the text."""
+    rest = [one[0] for one in _QUOTED.findall(text) if len(one) == 1 or one[-1] != _PAIRS[one[0]]]
+    return str(rest[-1]) if rest else ""
+
+
+def _parts(sentence: str, open_mark: str) -> Iterator[tuple[bool, str]]:
+    """Stretches in and out of quotation marks."""
+    text, place = open_mark + sentence, 0
+    for found in _QUOTED.finditer(text):
+        if before := text[place : found.start()].strip():
+            yield False, before
+        inside = found[0][len(open_mark) :] if found.start() == 0 else found[0]
+        if inside.strip():
+            yield True, inside.strip()
+        place = found.end()
+    if rest := text[place:].strip():
+        yield False, rest
+
+
+def _named(narration: str, names: Sequence[str]) -> str | None:
+    """The character whose name stands beside a verb of speech."""
+    for name in names:
+        if name.casefold() in (NARRATOR, QUOTES):
+            continue
+        own = regex.escape(name)
+        beside = rf"\b{own}\b\W{{0,2}}\s*(?:\w+ly\s+)?(?:{_VERBS})|(?:{_VERBS})\s+(?:\w+\s+){{0,2}}?{own}\b"
+        chinese = rf"{own}(?:{_VERBS})"
+        if regex.search(rf"{beside}|{chinese}", narration):
+            return name
+    return None
