@@ -87,7 +87,7 @@ def checks(device: str) -> list[Check]:
     Llasa-1B."""
     from experiments.bench.decoding import LLAMA_1B, ShapeTokenizer, random_llama
     from llasa_core.lm.runner import ModelRunner
-    from llasa_core.lm.self_check import Check, check_attention
+    from llasa_core.lm.self_check import Check, check_attention, check_sampler
     from llasa_core.lm.speech_lm import SpeechLM
     from llasa_core.lm.warm_up import warm_up
     from llasa_core.loading import default_dtype
@@ -96,7 +96,7 @@ def checks(device: str) -> list[Check]:
     model = random_llama(LLAMA_1B | small, default_dtype(device), device)
     runner = ModelRunner(SpeechLM(model, ShapeTokenizer(2000, 1024), device, max_seconds=1.0))
     if device == "cpu":
-        return [check_attention(runner.model.network)]
+        return [check_attention(runner.model.network), check_sampler(runner.model)]
     found = [] if runner.model.network.kernels else [Check("attention kernels", False, "no Triton here")]
     return found + warm_up(runner)
 

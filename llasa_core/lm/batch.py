@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from llasa_core.lm.cuda_graphs import StepState
-from llasa_core.lm.lineage import row_key, uniforms
+from llasa_core.lm.lineage import position_keys, row_key
 from llasa_core.lm.prefix import Group
 from llasa_core.lm.sequence import SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
@@ -39,7 +39,8 @@ def first_state(
     *,
     recorded: bool,
 ) -> StepState:
-    """On the host: what a batch of ``size`` rows begins with, and random numbers for so many steps.
+    """On the host: what a batch of ``size`` rows begins with, and the keys of its random numbers for so many
+    steps.
 
     Rows that are no sequence's slot are zero. ``recorded``: the shapes do not depend on the sequences.
     """
@@ -49,16 +50,16 @@ def first_state(
     keys = np.array([row_key(s.seed, s.request_id, s.lineage) for s in sequences], dtype=np.uint64)
     # filled by numpy, which takes a quarter of the time for so few numbers
     tokens, positions = np.zeros(size, dtype=np.int64), np.zeros((2, size), dtype=np.int64)
-    uniform, at_start = np.zeros((turns, size)), np.zeros(size, dtype=np.bool_)
+    noise, at_start = np.zeros((turns, size), dtype=np.int64), np.zeros(size, dtype=np.bool_)
     tokens[slots] = [s.token_ids[-1] for s in sequences]
     positions[1, slots] = columns = [len(s.token_ids) - 1 for s in sequences]
     positions[0, slots] = [len(s.prefix) + column for s, column in zip(sequences, columns, strict=True)]
-    uniform[:steps, slots] = uniforms(keys, starts, steps).T
+    noise[:steps, slots] = position_keys(keys, starts, steps).view(np.int64).T
     at_start[slots] = starts == 0
     return StepState(
         tokens=torch.from_numpy(tokens),
         positions=torch.from_numpy(positions),
-        uniform=torch.from_numpy(uniform),
+        noise=torch.from_numpy(noise),
         chosen=torch.zeros(turns, size, dtype=torch.long),
         turn=torch.zeros(1, dtype=torch.long),
         at_start=torch.from_numpy(at_start) if recorded or at_start.any() else None,

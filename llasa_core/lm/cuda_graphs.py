@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from llasa_core.lm.sampler import choose
+from llasa_core.lm.sampler import Race, choose
 from llasa_core.sampling import Sampling
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class StepState:
     """Input and output of a step; each step leaves the input of the next one in the same tensors.
 
     tokens: int64 [rows], model token ids to be run next. positions: int64 [2, rows], the position of each
-    token in its text and its column in the cache. uniform: float64 [turns, rows], random numbers in [0, 1).
+    token in its text and its column in the cache. noise: int64 [turns, rows], `position_keys` of the rows.
     chosen: int64 [turns, rows], the sampled tokens as indices of the cut output. turn: int64 [1], number of
     steps taken. at_start: bool [rows], rows that may not end yet; None if every row may. seen: bool [rows,
     outputs], outputs that the repetition penalty applies to; None without a penalty. tiles: int64 [rows, 4],
@@ -41,7 +41,7 @@ class StepState:
 
     tokens: Tensor
     positions: Tensor
-    uniform: Tensor
+    noise: Tensor
     chosen: Tensor
     turn: Tensor
     at_start: Tensor | None
@@ -60,7 +60,7 @@ class StepState:
 
     def _tensors(self) -> tuple[Tensor | None, ...]:
         return (
-            *(self.tokens, self.positions, self.uniform, self.chosen),
+            *(self.tokens, self.positions, self.noise, self.chosen),
             *(self.turn, self.at_start, self.seen, self.tiles),
         )
 
@@ -69,16 +69,17 @@ Logits = Callable[[StepState], Tensor]
 """Runs the model on the tokens of a state: float32 logits [rows, outputs]."""
 
 
-def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, state: StepState) -> None:
+def step(logits_of: Logits, token_ids: Tensor, sampling: Sampling, race: Race, state: StepState) -> None:
     """Sample one token of every row, without waiting for the device.
 
-    ``token_ids``: int64 [outputs], model token id of each output; the last output ends the speech.
+    ``token_ids``: int64 [outputs], model token id of each output; the last output ends the speech. ``race``:
+    as for the device.
     """
     logits = logits_of(state)
     if state.at_start is not None:
         # some sentences make the model end at once (p ~ 0.25): the end token is masked at the first position
         logits[:, -1].masked_fill_(state.at_start, -torch.inf)
-    picked = choose(logits, state.uniform.index_select(0, state.turn)[0], sampling, state.seen)
+    picked = choose(logits, state.noise.index_select(0, state.turn)[0], sampling, race, state.seen)
     state.chosen.index_copy_(0, state.turn, picked[None])
     if state.seen is not None:
         state.seen.scatter_(1, picked.clamp(min=0)[:, None], True)

@@ -35,10 +35,10 @@ def row_key(seed: int, request_id: str, lineage: Lineage) -> int:
     return int.from_bytes(hashlib.blake2b(b"".join(parts), digest_size=8).digest(), "big")
 
 
-def uniforms(
+def position_keys(
     keys: NDArray[np.uint64], starts: int | Sequence[int] | NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
-    """Numbers in [0, 1) at positions start .. start + count - 1 of each stream: [rows] -> [rows, count].
+) -> NDArray[np.uint64]:
+    """Hashes of positions start .. start + count - 1 of each stream: [rows] -> [rows, count].
 
     `starts` is one position for all rows or one for each. Counter-based: position p of a stream is output p
     of SplitMix64 (Steele, Lea, Flood 2014) seeded with the stream's key, computed directly.
@@ -50,5 +50,16 @@ def uniforms(
     state = (state ^ (state >> np.uint64(30))) * _MIX_1
     state = (state ^ (state >> np.uint64(27))) * _MIX_2
     state ^= state >> np.uint64(31)
+    return state
+
+
+def uniforms(
+    keys: NDArray[np.uint64], starts: int | Sequence[int] | NDArray[np.int64], count: int
+) -> NDArray[np.float64]:
+    """Numbers in [0, 1) at positions start .. start + count - 1 of each stream: [rows] -> [rows, count].
+
+    Arguments as for `position_keys`.
+    """
+    state = position_keys(keys, starts, count)
     drawn: NDArray[np.float64] = (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return drawn

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -79,7 +80,8 @@ class Network:
         """sqrt(hidden * epsilon) where norms are computed as L2 norms; None where rms_norm is one kernel."""
         self.compiled = _compiled_attention() if plain else None
         """Attention as one compiled function: for float32 on a CPU."""
-        self.kernels = _triton_attention() if self.device.type == "cuda" else None
+        on_gpu = self.device.type == "cuda"
+        self.kernels = _triton_attention() if on_gpu and may_use_kernels() else None
         """Attention as two kernels of Triton: on a GPU, if they can be had."""
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.weight_bytes = 0
@@ -298,14 +300,14 @@ def _compiled_attention() -> type[CompiledAttention]:
     return CompiledAttention
 
 
-def _triton_attention() -> type[TritonAttention] | None:
-    """None where Triton is not installed, or the variable says that it is not to be used."""
-    if os.environ.get(KERNELS, "1") == "0":
-        return None
-    try:
-        from llasa_core.lm.cuda.attention import TritonAttention
-    except ImportError:
-        return None
+def may_use_kernels() -> bool:
+    """Whether Triton is installed, and the variable does not say that it is not to be used."""
+    return os.environ.get(KERNELS, "1") != "0" and find_spec("triton") is not None
+
+
+def _triton_attention() -> type[TritonAttention]:
+    from llasa_core.lm.cuda.attention import TritonAttention
+
     return TritonAttention
 
 

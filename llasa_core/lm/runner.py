@@ -234,7 +234,7 @@ class ModelRunner:
                 groups, block, state.tokens, state.positions, columns, aligned, state.tiles
             )
 
-        return partial(step, logits_of, model.token_ids, sampling or self.sampling)
+        return partial(step, logits_of, model.token_ids, sampling or self.sampling, model.race)
 
     def accept(self, batch: Batch, chosen: Tensor) -> None:
         """Wait for the sampled tokens [steps, rows] and add them to the sequences, up to the end token.

@@ -2,81 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
+from llasa_core.lm.noise import exponentials
 from llasa_core.sampling import Sampling
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 NOT_A_NUMBER = -1
 """Sampled token of a row whose logits are not numbers."""
+TIES = 64
+"""Tokens as likely as the last one of the top-k that are looked at beside it."""
 
 
-def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Weights float64 [rows, V] proportional to probabilities; exactly 0 for tokens that are filtered out.
-
-    A logit of -inf is a masked token. A row with a logit that is not a number stays not a number.
-    """
-    import torch
-
-    weights = torch.softmax(logits / (sampling.temperature or 1.0), dim=-1, dtype=torch.float64)
-    if 0 < sampling.top_k < weights.shape[-1]:
-        threshold = weights.topk(int(sampling.top_k), dim=-1).values[:, -1:]
-        weights = weights.masked_fill(weights < threshold, 0.0)
-        weights = weights / weights.sum(dim=-1, keepdim=True)
-    if sampling.top_p < 1:
-        # tokens as likely as the last one of the nucleus stay too: how a device sorts makes no difference
-        coarse = weights.float()
-        weights.masked_fill_(coarse < _nucleus_threshold(coarse, sampling.top_p), 0.0)
-    if sampling.min_p > 0:
-        weights = weights.masked_fill(weights < sampling.min_p * weights.amax(dim=-1, keepdim=True), 0.0)
-    return weights
+Race = Callable[[Tensor, Tensor, Sampling], Tensor]
+"""`race`, or what does the same on some device."""
 
 
-def _nucleus_threshold(weights: Tensor, top_p: float) -> Tensor:
-    """Smallest weight of the nucleus (the fewest likeliest tokens that sum to top_p): [rows, V] -> [rows, 1].
+def choose(
+    logits: Tensor, keys: Tensor, sampling: Sampling, race: Race, seen: Tensor | None = None
+) -> Tensor:
+    """Sample one token of each row: float32 logits [rows, V], keys int64 [rows] -> int64 [rows].
 
-    In float32, which sorts twice as fast as float64.
-    """
-    import torch
-
-    rising = _sorted(weights)
-    sums = rising.cumsum(dim=-1, dtype=torch.float64)
-    beyond = torch.searchsorted(sums, sums[:, -1:] - top_p, right=True)
-    return rising.gather(-1, beyond.clamp_(max=weights.shape[-1] - 1))
-
-
-def _sorted(weights: Tensor) -> Tensor:
-    """Each row in ascending order. On a CPU numpy sorts eight times as fast as torch (with AVX-512)."""
-    import numpy as np
-    import torch
-
-    if weights.device.type == "cpu":
-        return torch.from_numpy(np.sort(weights.numpy(), axis=-1))
-    return weights.sort(dim=-1).values
-
-
-def choose(logits: Tensor, uniform: Tensor, sampling: Sampling, seen: Tensor | None = None) -> Tensor:
-    """Sample by the inverse of the cumulative distribution: [rows, V], [rows] in [0, 1) -> int64 [rows].
-
-    The distribution is summed in float64 in the order of token ids, so that the same number gives the same
-    token in any batch. ``seen``, bool [rows, V]: tokens that the repetition penalty applies to. A row whose
+    ``keys``: of row and position (`lineage.position_keys`). ``race``: as for the device. ``seen``, bool
+    [rows, V]: tokens that the repetition penalty applies to. A logit of -inf is a masked token. A row whose
     logits are not numbers gets NOT_A_NUMBER. The device is not waited for.
     """
-    import torch
-
     if seen is not None:
         penalty = sampling.repetition_penalty
         logits = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
-    weights = probabilities(logits, sampling)
     if sampling.greedy:
-        picked, total = weights.argmax(dim=-1), weights.sum(dim=-1)
-    else:
-        cumulative = weights.cumsum(dim=-1)
-        total = cumulative[:, -1]
-        # rounding may push the product up to the total; the last token with any probability is sampled then
-        target = torch.minimum(uniform.to(cumulative) * total, total * (1 - 2**-53))
-        picked = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
-    return torch.where(total > 0, picked, NOT_A_NUMBER)
+        return torch.where(logits.amax(-1).isfinite(), logits.argmax(-1), NOT_A_NUMBER)
+    return race(torch.softmax(logits / sampling.temperature, -1), keys, sampling)
+
+
+def race(weights: Tensor, keys: Tensor, sampling: Sampling) -> Tensor:
+    """The token, of those that the settings leave, whose weight over its exponential number is largest.
+
+    weights: float32 [rows, V], probabilities. Returns int64 [rows].
+    """
+    count = weights.shape[-1]
+    if sampling.top_k > 0 and sampling.top_k + TIES < count:
+        # in any order: a token's number is its own wherever it stands
+        found, tokens = weights.topk(sampling.top_k + TIES, -1)
+        picked = _winner(found, exponentials(keys, tokens), sampling)
+        return torch.where(picked < 0, picked, tokens.gather(-1, picked.clamp(min=0)[:, None])[:, 0])
+    return _winner(weights, exponentials(keys, torch.arange(count, device=weights.device)), sampling)
+
+
+def _winner(weights: Tensor, numbers: Tensor, sampling: Sampling) -> Tensor:
+    """Index of the largest quotient among the weights that are kept, int64 [rows]."""
+    left = kept(weights, sampling)
+    total = left.sum(-1)
+    return torch.where(total > 0, (left / numbers).argmax(-1), NOT_A_NUMBER)
+
+
+def kept(weights: Tensor, sampling: Sampling) -> Tensor:
+    """Probabilities [rows, n] with those that top-k, top-p and min-p filter out set to 0, not renormalised.
+
+    Tokens as likely as the last one that is kept are kept too. A row with a weight that is not a number stays
+    not a number.
+    """
+    if 0 < sampling.top_k < weights.shape[-1]:
+        last = weights.topk(sampling.top_k, -1).values[:, -1:]
+        weights = weights.masked_fill(weights < last, 0.0)
+    if sampling.top_p < 1:
+        ordered = weights.sort(-1, descending=True).values
+        sums = ordered.cumsum(-1, dtype=torch.float64)
+        fewest = (sums - ordered < sampling.top_p * sums[:, -1:]).sum(-1, keepdim=True)
+        weights = weights.masked_fill(weights < ordered.gather(-1, (fewest - 1).clamp_(min=0)), 0.0)
+    if sampling.min_p > 0:
+        weights = weights.masked_fill(weights < sampling.min_p * weights.amax(-1, keepdim=True), 0.0)
+    return weights

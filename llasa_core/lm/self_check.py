@@ -15,8 +15,10 @@ from llasa_core.lm.attention import TorchAttention
 from llasa_core.lm.network import KERNELS, Network
 from llasa_core.lm.prefix import Group, Prefix
 from llasa_core.lm.runner import ModelRunner
+from llasa_core.lm.sampler import race
 from llasa_core.lm.sequence import SpeechSequence
-from llasa_core.sampling import Sampling
+from llasa_core.lm.speech_lm import SpeechLM
+from llasa_core.sampling import MODEL_CARD, Sampling
 
 TOKENS = (70, 9)
 """Of the two prefixes."""
@@ -30,6 +32,11 @@ FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-8, torch.float16: 2**-10}
 STEPS, SAME = 4, 0.75
 """Steps that are recorded, and the share of their tokens that has to be that of plain steps: products may be
 computed in another way while they are recorded, so that the likeliest of two equal tokens differs."""
+
+
+ROWS, SETTINGS = 64, (MODEL_CARD, Sampling(0.9, 0.95), Sampling(1.0, 1.0))
+SAME_DRAWS = 0.95
+"""Share of draws that have to be the same: sums round differently, at the edge of what top-p keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,26 @@ def _errors_of_attention(network: Network) -> tuple[float, float]:
 
 def _furthest(found: tuple[Tensor, Tensor], exact: tuple[Tensor, Tensor]) -> float:
     return max(float((a.double() - b).abs().max()) for a, b in zip(found, exact, strict=True))
+
+
+def check_sampler(model: SpeechLM) -> Check:
+    """The sampler of the model's device against plain operations: random distributions, several settings."""
+    name = "sampler"
+    began = time.perf_counter()
+    random = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(ROWS, model.n_codes + 1, generator=random)
+    keys = torch.randint(-(2**63), 2**63 - 1, (ROWS,), generator=random).to(model.device)
+    try:
+        weights = torch.softmax(logits.to(model.device), -1)
+        same = [
+            float((model.race(weights, keys, some) == race(weights, keys, some)).float().mean())
+            for some in SETTINGS
+        ]
+    except Exception as error:  # noqa: BLE001 (as above)
+        return _failed(name, error, model.device)
+    seconds = time.perf_counter() - began
+    passed = min(same) >= SAME_DRAWS
+    return Check(name, passed, f"{min(same):.0%} of the tokens are the same; {1e3 * seconds:.0f} ms")
 
 
 def check_recording(runner: ModelRunner) -> Check:

@@ -12,7 +12,8 @@ from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.errors import UserError
 from llasa_core.lm.cuda_graphs import NewRecord, cuda_graphs
 from llasa_core.lm.kv_cache import COLUMNS
-from llasa_core.lm.network import Network
+from llasa_core.lm.network import Network, may_use_kernels
+from llasa_core.lm.sampler import Race, race
 from llasa_core.loading import default_dtype, load_model, load_tokenizer
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary
 from llasa_core.sampling import Sampling
@@ -66,6 +67,8 @@ class SpeechLM:
         on_gpu = self.device.type == "cuda"
         self.new_record: NewRecord | None = partial(cuda_graphs, self.device) if on_gpu and graphs else None
         """How decoding steps are recorded as CUDA graphs; None where they are not recorded."""
+        self.race = race_of(self.device)
+        """How a token is sampled on this device."""
         self.max_tokens = max(1, round(max_seconds * CODES_PER_SECOND))
         kept = [
             *range(self.vocabulary.first_id, self.vocabulary.first_id + self.n_codes),
@@ -113,3 +116,16 @@ class SpeechLM:
     def on_device(self) -> AbstractContextManager[Any]:
         """Work inside is given to the model's own GPU, whichever is the current one of the thread."""
         return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
+
+
+def race_of(device: torch.device) -> Race:
+    """The sampler of a device: compiled, or a kernel of Triton if that may be used, else plain operations."""
+    if device.type == "cpu":
+        from llasa_core.lm.cpu.sampler import race as compiled
+
+        return compiled
+    if device.type == "cuda" and may_use_kernels():
+        from llasa_core.lm.cuda.race import race as kernel
+
+        return kernel
+    return race

@@ -7,7 +7,8 @@ import logging
 from llasa_core.lm.batch import STEPS_AHEAD, first_state
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.runner import BATCH_SIZES, ModelRunner
-from llasa_core.lm.self_check import Check, check_attention, check_recording
+from llasa_core.lm.sampler import race
+from llasa_core.lm.self_check import Check, check_attention, check_recording, check_sampler
 
 LOG = logging.getLogger(__name__)
 RESERVED = 64
@@ -20,12 +21,17 @@ def warm_up(runner: ModelRunner) -> list[Check]:
 
     Returns what was compared: nothing on a CPU. Raises UserError if the device does not survive it.
     """
-    network, cache, checks = runner.model.network, runner.cache, list[Check]()
+    model, cache, checks = runner.model, runner.cache, list[Check]()
+    network = model.network
     with runner.alone():
         if network.kernels is not None:
             checks.append(check_attention(network))
             if not checks[-1].passed:
                 network.kernels = None
+        if model.device.type == "cuda" and model.race is not race:
+            checks.append(check_sampler(model))
+            if not checks[-1].passed:
+                model.race = race
         if cache.graphs is not None:
             checks.append(check_recording(runner))
             if not checks[-1].passed:

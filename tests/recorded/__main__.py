@@ -1,5 +1,4 @@
-"""`python -m tests.recorded compare`: do ten searches over all strategies give what they gave at commit
-3d1668f?
+"""`python -m tests.recorded compare`: do ten searches over all strategies still give what was recorded?
 
 `record` runs the searches by the command line of whatever version is on the path and writes searches.json;
 `compare` runs them again and names every difference in tokens, scores, winners, samples and traces. `--ray 2`
@@ -23,7 +22,7 @@ RECORDED = Path(__file__).parent / "searches.json"
 TOLERANCE = 1e-5
 """Of scores: verifiers sum in another order when batches differ."""
 BENCHMARK = "normalizer=seed-tts-eval&name=wer"
-"""The comparison of words of that commit, which searches used without being asked to."""
+"""A comparison of words that does not change with the text pipeline."""
 HEARD, VOICE = ["--verifier", f"whisper:nano?{BENCHMARK}"], ["--verifier", "wavlm-sv:nano"]
 EARS = [*HEARD, *VOICE, "--judge", f"hubert-ctc:nano?{BENCHMARK}"]
 TRAIN = "The morning train is late again."

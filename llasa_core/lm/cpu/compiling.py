@@ -50,16 +50,30 @@ def use_threads_of_torch() -> None:
 
 def compiled(function: Function) -> Function:
     """Decorator: compile when first called, for several threads if possible, and keep the result on disk."""
+    return _compiled(function, fastmath=FASTMATH)
+
+
+def _compiled(function: Function, fastmath: set[str] | bool) -> Function:
     if not OPENMP:
         # a name of its own on disk: code for several threads is not code for one
         function.__qualname__ += "_alone"
-    dispatcher: Any = numba.njit(fastmath=FASTMATH, nogil=True, parallel=OPENMP)(function)
+    dispatcher: Any = numba.njit(fastmath=fastmath, nogil=True, parallel=OPENMP)(function)
     files = find_files(function)
     if files is not None:
         dispatcher._cache = files
     return dispatcher  # type: ignore[no-any-return]
 
 
+def compiled_exactly(function: Function) -> Function:
+    """As `compiled`, with every operation rounded as it is written."""
+    return _compiled(function, fastmath=False)
+
+
 def inlined(function: Function) -> Function:
     """Decorator: a part of compiled functions in the same file, whose changes recompile them."""
     return numba.njit(fastmath=FASTMATH, nogil=True, inline="always")(function)  # type: ignore[no-any-return]
+
+
+def inlined_exactly(function: Function) -> Function:
+    """As `inlined`, for functions that are compiled exactly."""
+    return numba.njit(nogil=True, inline="always")(function)  # type: ignore[no-any-return]

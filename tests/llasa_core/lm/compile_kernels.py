@@ -11,7 +11,7 @@ import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from llasa_core.lm.cuda import kernels
+from llasa_core.lm.cuda import kernels, race
 
 SHAPES = [
     # type, queries of a head of keys, dimensions: Llasa-1B, 3B, 8B, and the nano model
@@ -24,10 +24,12 @@ SHARED_MEMORY = 99 * 1024
 """Bytes that a block may have on the smallest of these GPUs (compute capability 8.6 and 8.9)."""
 
 
-def compile_for(capability: int, kernel: Any, types: dict[str, str], constants: dict[str, Any]) -> None:
+def compile_for(
+    capability: int, kernel: Any, types: dict[str, str], constants: dict[str, Any], **options: Any
+) -> None:
     signature = types | dict.fromkeys(constants, "constexpr")
     target = GPUTarget("cuda", capability, 32)
-    found = triton.compile(ASTSource(kernel, signature, constants), target=target)
+    found = triton.compile(ASTSource(kernel, signature, constants), target=target, options=options)
     assert found.asm["cubin"]
     assert found.metadata.shared <= SHARED_MEMORY, found.metadata.shared
 
@@ -62,6 +64,14 @@ def main() -> None:
                 | rows,
                 shared | {"PADDED": 16, "PARTS": 8},
             )
+        compile_for(
+            capability,
+            race.race_rows,
+            {"weights": "*fp32", "keys": "*i64", "picked": "*i64", "count": "i32", "top_k": "i32"}
+            | dict.fromkeys(("top_p", "min_p"), "fp32"),
+            {"BY_COUNT": True, "BY_MASS": True, "BLOCK": race.BLOCK},
+            enable_fp_fusion=False,
+        )
     print("compiled")
 
 

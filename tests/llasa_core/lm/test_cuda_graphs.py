@@ -21,7 +21,7 @@ def state(rows: int = 2) -> StepState:
     return StepState(
         tokens=torch.zeros(rows, dtype=torch.long),
         positions=torch.zeros(2, rows, dtype=torch.long),
-        uniform=torch.zeros(3, rows, dtype=torch.float64),
+        noise=torch.zeros(3, rows, dtype=torch.long),
         chosen=torch.zeros(3, rows, dtype=torch.long),
         turn=torch.zeros(1, dtype=torch.long),
         at_start=None,

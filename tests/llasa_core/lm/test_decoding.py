@@ -152,7 +152,7 @@ def test_a_copy_leaves_the_sequence_alone(generator, prompts):
 
 
 def test_finished_rows_are_not_run(tokenizer, prompts, monkeypatch):
-    generator = with_end_bias(tokenizer, 6.0)
+    generator = with_end_bias(tokenizer, 5.0)
     rows_run = []
     step = generator.network.step
     monkeypatch.setattr(

@@ -15,8 +15,11 @@ from llasa_core.errors import UserError
 from llasa_core.lm import warm_up as warming
 from llasa_core.lm.cuda import attention as cuda_attention
 from llasa_core.lm.cuda.attention import TritonAttention
+from llasa_core.lm.cuda.race import race as race_by_kernel
 from llasa_core.lm.kv_cache import COLUMNS
 from llasa_core.lm.runner import ModelRunner
+from llasa_core.lm.sampler import race
+from llasa_core.lm.self_check import check_sampler
 from llasa_core.lm.sequence import Prompt
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.lm.warm_up import warm_up
@@ -37,6 +40,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SpeechLM:
     found = SpeechLM(build_llama(len(TOKENIZER), layers=1), TOKENIZER, sampling=FREE, max_seconds=1.0)
     found.network.compiled = None
     found.network.kernels = TritonAttention
+    found.race = race  # in operations that the recorder can repeat
     found.new_record = lambda: record
     monkeypatch.setattr(cuda_attention, "launch", launch)
     monkeypatch.setattr(warming, "RESERVED", 4)
@@ -126,6 +130,13 @@ def test_recordings_that_do_nothing_are_left_out(model: SpeechLM, caplog: pytest
     assert first.passed and not second.passed
     assert runner.cache.graphs is None and len(caplog.messages) == 1
     assert generate(runner) == expected()
+
+
+def test_a_sampler_that_draws_otherwise_is_found(model: SpeechLM) -> None:
+    model.race = race_by_kernel
+    assert check_sampler(model).passed
+    model.race = lambda weights, keys, sampling: weights.argmax(-1)
+    assert not check_sampler(model).passed
 
 
 def test_a_device_that_does_not_survive_the_check_is_told_with_its_cure(

@@ -96,6 +96,8 @@ def test_no_is_said_as_no(tmp_path: Path) -> None:
         "No.",
         "-n",
         "8",
+        "--seed",
+        "4",
         "-o",
         str(tmp_path / "no.wav"),
         "--json",
