@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,7 +51,8 @@ def read_book(path: Path, language: str | None = None, what: str = "BOOK") -> Bo
     name = f"{what} {shown(file)}"
     check_nothing_lost(list(reading.blocks), reading.written, name)
     code = _language(reading.language) if language is None else canonical(language)
-    front, chapters = _chapters(_cut(reading), code, name, reading.title or file.stem)
+    title = reading.title or _only_top_heading(reading.blocks) or file.stem
+    front, chapters = _chapters(_cut(reading), code, name, title)
     if not any(chapter.words for chapter in chapters):
         raise UserError(f"{name} holds no words to speak: give a book with text")
     unspoken = (*reading.aside, *(one for block in reading.blocks for one in block.left_out))
@@ -59,7 +60,7 @@ def read_book(path: Path, language: str | None = None, what: str = "BOOK") -> Bo
         count_words(one.text) for one in unspoken
     )
     return Book(
-        title=reading.title or file.stem,
+        title=title,
         language=code,
         chapters=chapters,
         source=Source(file, file_hash(file), words),
@@ -124,6 +125,14 @@ def _chapter_level(blocks: Sequence[Block]) -> int:
     """The highest level of which there are two headings; a single one above them is the book's title."""
     levels = Counter(block.level for block in blocks if block.level and block.text)
     return next((level for level in sorted(levels) if levels[level] > 1), max(levels, default=0))
+
+
+def _only_top_heading(blocks: Iterable[Block]) -> str:
+    """The title of a book whose file names none: its first heading, if no other is as high."""
+    headings = [block for block in blocks if block.level and block.text]
+    if not headings or any(other.level <= headings[0].level for other in headings[1:]):
+        return ""
+    return headings[0].text
 
 
 def _chapters(

@@ -153,3 +153,20 @@ def test_a_sentence_is_no_heading(tmp_path: Path, line: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text(f"Chapter 1\n\nYes.\n\n{line}\n\nChapter 2\n\nNo.\n", encoding="utf-8")
     assert len(read_book(path).chapters) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# The Clock\n\nIt stood.\n", "The Clock"),
+        ("# The Clock\n\n## One\n\nIt stood.\n\n## Two\n\nIt ran.\n", "The Clock"),
+        ("---\ntitle: Harbour\n---\n\n# The Clock\n\nIt stood.\n", "Harbour"),
+        ("# One\n\nIt stood.\n\n# Two\n\nIt ran.\n", "story"),
+        ("## One\n\nIt stood.\n\n# Late\n\nIt ran.\n", "story"),
+        ("It stood.\n", "story"),
+    ],
+)
+def test_the_title_of_a_book_is_its_only_top_heading(tmp_path: Path, text: str, title: str) -> None:
+    file = tmp_path / "story.md"
+    file.write_text(text)
+    assert read_book(file).title == title
