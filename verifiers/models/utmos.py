@@ -62,7 +62,7 @@ class UTMOS(BaseVerifier):
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "UTMOS":
         """`utmos:SOURCE?batch=&name=&revision=`; SOURCE: utmos.jit, the folder that it is in, or a hub id."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         revision = options.pop("revision", None)
         file = found if isinstance(found, Path) else fetch(found, revision, (FILE,)) / FILE
         with isolated():
