@@ -46,7 +46,8 @@ GROUPS = {
     "attention": ("attend_to",),
     "products": ("gemm", "cutlass", "cublas", "gemv", "splitk", "nvjet"),
     "norms": ("norm",),
-    "sampling": ("topk", "sort", "softmax", "cumsum", "scan", "argmax", "gather", "scatter"),
+    "activation": ("silu",),
+    "sampling": ("race", "topk", "sort", "softmax", "cumsum", "scan", "argmax", "gather", "scatter"),
     "copies": ("copy", "memcpy", "memset"),
 }
 """By what a kernel's name has in it; the first that fits."""

@@ -61,7 +61,8 @@ def _mixed(state: Tensor) -> Tensor:
 
 def _shifted(state: Tensor, by: int) -> Tensor:
     """Shifted to the right, zeros from the left."""
-    return (state >> by) & (2 ** (64 - by) - 1)
+    shifted: Tensor = (state >> by) & (2 ** (64 - by) - 1)
+    return shifted
 
 
 def _signed(number: int) -> int:
