@@ -6,6 +6,7 @@ the released file.
 """
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -236,7 +237,10 @@ class SpeakerModel(nn.Module):
         frames = self.wavlm._get_feat_extract_output_lengths(lengths).tolist()
         normed = [F.layer_norm(waveform, waveform.shape) for waveform in waveforms]
         mask = torch.arange(int(lengths.max())) < lengths[:, None]
-        states = self._states(pad_sequence(normed, batch_first=True), mask.to(waveforms[0].device))
+        with warnings.catch_warnings():
+            # of torch, about the types of the masks that transformers gives it
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
+            states = self._states(pad_sequence(normed, batch_first=True), mask.to(waveforms[0].device))
         rows = [self._head(_over_time(own[None, :count])) for own, count in zip(states, frames, strict=True)]
         return torch.cat(rows)
 

@@ -19,7 +19,7 @@ from verifiers.errors import VerifierError
 from verifiers.shared.gate import refusal
 from verifiers.shared.isolation import isolated
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.shared.windows import equal_lengths
+from verifiers.shared.windows import equal_lengths, in_parts
 from verifiers.spec import Readers, Spec, number_between, one_of, positive_int, word
 
 WORST = -1.0
@@ -163,11 +163,14 @@ class Similarity(BaseVerifier):
     def _embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
         import torch
 
+        def vectors_of(rows: list[int]) -> NDArray[np.float64]:
+            return self._vectors([waveforms[row] for row in rows])
+
         found: dict[int, NDArray[np.float64]] = {}
         with isolated(), torch.inference_mode():
-            for rows in self._batches(waveforms):
-                vectors = self._vectors([waveforms[row] for row in rows])
-                found.update(zip(rows, vectors, strict=True))
+            for batch in self._batches(waveforms):
+                for rows, vectors in in_parts(batch, vectors_of):
+                    found.update(zip(rows, vectors, strict=True))
         return np.stack([found[row] for row in range(len(waveforms))])
 
     def _score(

@@ -1,12 +1,13 @@
 """Audio longer than a recogniser's window, cut where it is quietest; and batches of similar lengths."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from llasa_core.audio import Waveform
 
+T = TypeVar("T")
 _FRAME = 400
 """Samples over which loudness is measured: 25 ms."""
 
@@ -64,6 +65,26 @@ def similar_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[
     order = sorted(range(len(waveforms)), key=lambda index: len(waveforms[index]))
     for first in range(0, len(order), batch):
         yield order[first : first + batch]
+
+
+def in_parts(rows: list[int], work: Callable[[list[int]], T]) -> Iterator[tuple[list[int], T]]:
+    """What `work` makes of the rows of a batch, or of halves of them where a GPU has no memory for all.
+
+    Raises torch.OutOfMemoryError where it has none for a single one.
+    """
+    import torch
+
+    try:
+        found = work(rows)
+    except torch.OutOfMemoryError:
+        if len(rows) == 1:
+            raise
+    else:
+        yield rows, found
+        return
+    half = len(rows) // 2
+    yield from in_parts(rows[:half], work)
+    yield from in_parts(rows[half:], work)
 
 
 def pad_on(device: str, config: Any) -> bool:

@@ -79,6 +79,35 @@ def test_wavlm_large_embeds_in_a_padded_batch_as_alone(tmp_path: Path, seed: int
         assert ours.value == pytest.approx(theirs.value, abs=2e-5)
 
 
+@pytest.mark.parametrize("fits", [3, 0])
+def test_a_batch_that_memory_does_not_hold_is_halved(
+    hubert_folder: Path, wavlm_folder: Path, fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waves = [speechlike(0.8, seed) for seed in range(8)]
+    for spec in (f"hubert-ctc:{hubert_folder}", f"wavlm-sv:{wavlm_folder}"):
+        verifier: Any = load(spec)
+        expected = verifier.score(waves, TARGET)
+        sizes: list[int] = []
+        real = verifier._model.forward
+
+        def forward(input_values: Any, real: Any = real, sizes: list[int] = sizes, **more: Any) -> Any:
+            sizes.append(len(input_values))
+            if len(input_values) > fits:
+                raise torch.OutOfMemoryError("no room")
+            return real(input_values, **more)
+
+        monkeypatch.setattr(verifier._model, "forward", forward)
+        if not fits:
+            with pytest.raises(torch.OutOfMemoryError):
+                verifier.score(waves, TARGET)
+            continue
+        found = verifier.score(waves, TARGET)
+        assert sizes == [8, 4, 2, 2, 4, 2, 2]
+        assert [score.value for score in found] == pytest.approx(
+            [score.value for score in expected], abs=1e-5
+        )
+
+
 def test_a_batch_holds_neighbours_in_length() -> None:
     waves = [np.zeros(n, np.float32) for n in (5, 900, 7, 800, 6, 5, 1000)]
     assert list(similar_lengths(waves, 3)) == [[0, 5, 4], [2, 3, 1], [6]]
