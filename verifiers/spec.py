@@ -62,6 +62,10 @@ class Spec:
         return values
 
 
+BATCH_ON_GPU = 64
+"""The option `batch` of verifiers on a GPU; on a CPU each kind has its own."""
+
+
 def positive_int(text: str) -> int:
     """An option that counts something."""
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:

@@ -16,6 +16,7 @@ import click
 import torch
 
 from experiments.bench import decoding as bench_decoding
+from experiments.bench.shapes import SHAPES
 from experiments.bench.timing import Ratio, tell, timed
 from experiments.programs import COUNT, THREADS, guarded, numbers
 from llasa_core.audio import SAMPLE_RATE, read_audio
@@ -32,7 +33,6 @@ from verifiers.base import Target
 
 TEXT = "the morning train is late again"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-SHAPES = {"llama-1b": bench_decoding.LLAMA_1B}
 ROWS = "1,4,16,64,256"
 PARTS = 3
 """How often codec and verifiers are timed."""

@@ -25,27 +25,6 @@ from llasa_core.sampling import Sampling
 
 COPIED = 1 << 28
 FORKED_ROWS, FORKED_TOKENS, STEP = 16, 500, 25
-LLAMA_1B: dict[str, Any] = {
-    "hidden_size": 2048,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 16,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "head_dim": 64,
-    "vocab_size": 193_800,
-    "max_position_embeddings": 131_072,
-    "tie_word_embeddings": True,
-    "rms_norm_eps": 1e-5,
-    "rope_parameters": {
-        "rope_type": "llama3",
-        "rope_theta": 500_000.0,
-        "factor": 32.0,
-        "low_freq_factor": 1.0,
-        "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 8192,
-    },
-}
-"""The shape of HKUSTAudio/Llasa-1B."""
 
 
 @dataclass(frozen=True)

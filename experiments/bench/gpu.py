@@ -20,6 +20,7 @@ import click
 import torch
 
 from experiments.bench import decoding
+from experiments.bench.shapes import LLAMA_1B
 from experiments.files import Destination, check_outputs, write_whole
 from experiments.programs import COUNT, guarded, numbers
 from llasa_core.audio import SAMPLE_RATE, read_audio
@@ -38,13 +39,15 @@ from verifiers.base import Target, Verifier
 from verifiers.models.wavlm_sv import WavLMSpeaker
 from verifiers.models.whisper import WhisperASR
 from verifiers.models.whisper_model import on_device
+from verifiers.spec import Spec
 
 TEXT = "The old king saw a ship on the river, and the morning train was late again."
 GROUPS = {
     "attention": ("attend_to",),
     "products": ("gemm", "cutlass", "cublas", "gemv", "splitk", "nvjet"),
     "norms": ("norm",),
-    "sampling": ("topk", "sort", "softmax", "cumsum", "scan", "argmax", "gather", "scatter"),
+    "activation": ("silu",),
+    "sampling": ("race", "topk", "sort", "softmax", "cumsum", "scan", "argmax", "gather", "scatter"),
     "copies": ("copy", "memcpy", "memset"),
 }
 """By what a kernel's name has in it; the first that fits."""
@@ -54,7 +57,7 @@ GROUPS = {
 class Sizes:
     """Of the models: keyword arguments of their configurations."""
 
-    llama: dict[str, Any] = field(default_factory=lambda: decoding.LLAMA_1B)
+    llama: dict[str, Any] = field(default_factory=lambda: LLAMA_1B)
     codes: int = 65_536
     codec: dict[str, Any] = field(default_factory=dict)
     whisper: dict[str, int] = field(
@@ -153,7 +156,8 @@ def whisper(sizes: Sizes, device: str) -> Verifier:
 
     torch.manual_seed(0)
     model = Whisper(ModelDimensions(**sizes.whisper)).requires_grad_(False)
-    return WhisperASR(on_device(model, device), spec="whisper:large-v3")
+    spec = Spec.parse("whisper:large-v3")
+    return WhisperASR(on_device(model, device), spec=str(spec), **WhisperASR.read(spec, device))
 
 
 def wavlm(sizes: Sizes, device: str) -> Verifier:
@@ -161,9 +165,9 @@ def wavlm(sizes: Sizes, device: str) -> Verifier:
 
     torch.manual_seed(0)
     model = WavLMForXVector(WavLMConfig(**sizes.wavlm)).eval().requires_grad_(False).to(device)
-    return WavLMSpeaker(
-        model, Wav2Vec2FeatureExtractor(do_normalize=True), spec="wavlm-sv:microsoft/wavlm-base-plus-sv"
-    )
+    spec = Spec.parse("wavlm-sv:microsoft/wavlm-base-plus-sv")
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
+    return WavLMSpeaker(model, extractor, spec=str(spec), **WavLMSpeaker.read(spec, device))
 
 
 def loading(lm: SpeechLM) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def devices() -> Iterator[str]:
 def checks(device: str) -> list[Check]:
     """What a model does when it is loaded on the device, with a small random one whose heads are those of
     Llasa-1B."""
-    from experiments.bench.decoding import LLAMA_1B, ShapeTokenizer, random_llama
+    from experiments.bench.decoding import ShapeTokenizer, random_llama
+    from experiments.bench.shapes import LLAMA_1B
     from llasa_core.lm.runner import ModelRunner
     from llasa_core.lm.self_check import Check, check_attention, check_sampler
     from llasa_core.lm.speech_lm import SpeechLM

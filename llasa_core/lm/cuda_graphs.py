@@ -1,7 +1,8 @@
-"""Decoding steps over tensors that keep their addresses, so that a GPU can record a step as a CUDA graph.
+"""Decoding steps over tensors that keep their addresses, so that a GPU can record them as a CUDA graph.
 
 A step launches some hundred small kernels; from Python that takes longer than a GPU needs to run them. A CUDA
-graph launches all of them at once. There is one for each batch size, number of columns and set of prefixes.
+graph launches those of several steps at once. With the kernels of `llasa_core.lm.cuda` there is one for each
+batch size; else one of a single step for each batch size, number of columns and set of prefixes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Record = Callable[[Work], Work]
 NewRecord = Callable[[], Record]
 """Begins a set of recordings, which share memory and are dropped together."""
 MAX_GRAPHS = 16
-"""Recorded steps of one cache; when there would be more, all are dropped."""
+"""Recordings of one cache; when there would be more, all are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,14 @@ class CudaGraphs:
         state: StepState,
         device: torch.device,
         work: Callable[[StepState], None],
-        turns: int,
+        times: int,
         kept: object,
     ) -> Tensor:
-        """Take ``turns`` steps from ``state``: the sampled tokens, int64 [turns, rows].
+        """Do ``work`` so many times, from ``state`` on: the sampled tokens, int64 [turns, rows].
 
-        ``work`` takes one step. For each new ``key`` it runs once without a graph, is then recorded, and the
-        graph is replayed from then on. ``kept``: objects whose memory the step reads; they live as long as
-        it. Where memory runs out while a step is recorded, the step runs without a graph.
+        ``work`` takes some steps. For each new ``key`` it runs once without a graph, is then recorded, and
+        the graph is replayed from then on. ``kept``: objects whose memory the steps read; they live as long
+        as it. Where memory runs out while they are recorded, they run without a graph.
         """
         if key in self._steps:
             static, repeat, _ = self._steps[key]
@@ -122,10 +123,10 @@ class CudaGraphs:
             static = state.to(device)
             once = partial(work, static)
             once()
-            turns -= 1
+            times -= 1
             repeat = self._recorded(once)
             self._steps[key] = static, repeat, kept
-        for _ in range(turns):
+        for _ in range(times):
             repeat()
         return static.chosen
 
@@ -141,7 +142,7 @@ class CudaGraphs:
         # used again
         self.clear()
         LOG.warning(
-            "no memory is left to record a decoding step as a CUDA graph: it runs without one, slower"
+            "no memory is left to record decoding steps as a CUDA graph: they run without one, slower"
         )
         return work
 

@@ -83,6 +83,8 @@ class Network:
         on_gpu = self.device.type == "cuda"
         self.kernels = _triton_attention() if on_gpu and may_use_kernels() else None
         """Attention as two kernels of Triton: on a GPU, if they can be had."""
+        self.gated: Callable[[Tensor], Tensor] = silu_mul if self.kernels is None else _triton_silu_mul()
+        """The activation of a layer, as `silu_mul`."""
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.weight_bytes = 0
         """Bytes of weights that a step reads for any number of rows: all but the embedding."""
@@ -238,8 +240,7 @@ class Network:
     def _finish(self, hidden: Tensor, mixed: Tensor, layer: Layer) -> Tensor:
         """The rest of a layer, from its input [rows, hidden] and its attention [rows, heads * dim]."""
         hidden = layer.o(mixed, hidden)
-        gate, up = layer.gate_up(self._normed(hidden)).chunk(2, -1)
-        return layer.down(F.silu(gate).mul_(up), hidden)
+        return layer.down(self.gated(layer.gate_up(self._normed(hidden))), hidden)
 
     def _layer(self, layer: Any) -> Layer:
         attention, mlp = layer.self_attn, layer.mlp
@@ -293,6 +294,12 @@ class Network:
         return partial(_residual_linear, weight)
 
 
+def silu_mul(gate_up: Tensor) -> Tensor:
+    """silu(gate) * up of the two halves of each row: [rows, 2 * width] -> [rows, width]."""
+    gate, up = gate_up.chunk(2, -1)
+    return F.silu(gate).mul_(up)
+
+
 def _compiled_attention() -> type[CompiledAttention]:
     # imported only where it is needed: a GPU does without the compiler
     from llasa_core.lm.cpu.attention import CompiledAttention
@@ -309,6 +316,12 @@ def _triton_attention() -> type[TritonAttention]:
     from llasa_core.lm.cuda.attention import TritonAttention
 
     return TritonAttention
+
+
+def _triton_silu_mul() -> Callable[[Tensor], Tensor]:
+    from llasa_core.lm.cuda.gate import silu_mul as kernel
+
+    return kernel
 
 
 def _linear(weight: Tensor, x: Tensor) -> Tensor:

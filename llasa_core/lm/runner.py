@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import cast
 
 import torch
@@ -28,6 +27,10 @@ from llasa_core.sampling import Sampling
 
 STEPS_PER_SYNC = {"cpu": 5, "cuda": 25}
 """Steps after which the sampled tokens are read from the device and finished sequences leave the batch."""
+STEPS_TOGETHER = 5
+"""Steps of one CUDA graph. Between two graphs this thread waits for Python's lock, which those of codec
+and verifiers may hold for 5 ms, longer than a GPU needs for a step: five steps give it enough to do
+meanwhile. More would hide no more, while the memory of a graph and the time to record it grow with them."""
 BATCH_SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
 """Numbers of rows for which CUDA graphs are recorded; above the last one, its multiples."""
 
@@ -37,7 +40,8 @@ class ModelRunner:
     for each other.
 
     The tokens of a sequence do not depend on the sequences beside it, on the memory limit, or on how many
-    calls of `extend` they take.
+    calls of `extend` they take: on a CPU in float32 to the last one, on a GPU as far as sums are rounded
+    alike in batches of different sizes (`llasa_core.lm.noise`).
     """
 
     def __init__(self, model: SpeechLM, sampling: Sampling | None = None) -> None:
@@ -47,6 +51,7 @@ class ModelRunner:
         self.cache = KVCache(model.network, model.new_record)
         self.column_multiple = 1 if model.device.type == "cpu" else COLUMNS
         """Attention reads a multiple of this many cache columns, so that a GPU sees few different shapes."""
+        self.steps_together = STEPS_TOGETHER
         self._lock = threading.RLock()
 
     @contextmanager
@@ -185,8 +190,9 @@ class ModelRunner:
         """A batch of ``size`` rows with keys and values in the cache, and random numbers for so many
         steps.
         """
-        groups = self.cache.make_resident(sequences, size, steps, pinned)
         recorded = self.cache.graphs is not None
+        room = self._recordings(steps) * self.steps_together if recorded else steps
+        groups = self.cache.make_resident(sequences, size, room, pinned)
         state = first_state(self.model, self.sampling, sequences, groups, size, steps, recorded=recorded)
         # a recorded step copies the values into the tensors that it was recorded on
         return Batch(sequences, groups, state if recorded else state.to(self.model.device))
@@ -204,29 +210,36 @@ class ModelRunner:
             columns = self._columns(width + steps - 1)
             groups = tuple((g.first, g.last, id(g.prefix)) for g in batch.groups)
             key = len(batch.state.tokens), self.sampling, columns, groups
-            work = self.step_of(batch.groups, columns)
+            work = self.steps_of(batch.groups, columns)
             return cache.graphs.run(key, batch.state, model.device, work, steps, kept=batch.groups)
         same_length = all(len(s.token_ids) == width for s in batch.sequences)
         for now in range(width, width + steps):
             columns = self._columns(now)
-            self.step_of(batch.groups, columns, aligned=same_length and columns == now)(batch.state)
+            self.steps_of(batch.groups, columns, aligned=same_length and columns == now)(batch.state)
         return batch.state.chosen
 
     def repeat(self, state: StepState, steps: int) -> Tensor:
         """As `launch`, by the one recording for this number of rows: whatever else differs from batch to
-        batch is read on the device."""
+        batch is read on the device. Whole recordings are repeated, so that a few steps more may be taken."""
         key = len(state.tokens), self.sampling
         graphs = cast(CudaGraphs, self.cache.graphs)
-        return graphs.run(key, state, self.model.device, self.step_of((), 0), steps, kept=None)
+        work = self.steps_of((), 0, self.steps_together)
+        return graphs.run(key, state, self.model.device, work, self._recordings(steps), kept=None)
 
-    def step_of(
+    def _recordings(self, steps: int) -> int:
+        """How many recordings have so many steps at least."""
+        return -(-steps // self.steps_together)
+
+    def steps_of(
         self,
         groups: Sequence[Group],
         columns: int,
+        count: int = 1,
+        *,
         aligned: bool = False,
         sampling: Sampling | None = None,
     ) -> Callable[[StepState], None]:
-        """One step of a batch, from and to its state."""
+        """So many steps of a batch, from and to its state."""
         model, block = self.model, self.cache.block
 
         def logits_of(state: StepState) -> Tensor:
@@ -234,7 +247,11 @@ class ModelRunner:
                 groups, block, state.tokens, state.positions, columns, aligned, state.tiles
             )
 
-        return partial(step, logits_of, model.token_ids, sampling or self.sampling, model.race)
+        def work(state: StepState) -> None:
+            for _ in range(count):
+                step(logits_of, model.token_ids, sampling or self.sampling, model.race, state)
+
+        return work
 
     def accept(self, batch: Batch, chosen: Tensor) -> None:
         """Wait for the sampled tokens [steps, rows] and add them to the sequences, up to the end token.

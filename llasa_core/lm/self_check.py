@@ -4,7 +4,8 @@ data, when a model is loaded and by `llasa-search doctor`."""
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from llasa_core.device import device_failed
 from llasa_core.errors import UserError, first_line
 from llasa_core.lm.attention import TorchAttention
-from llasa_core.lm.network import KERNELS, Network
+from llasa_core.lm.network import KERNELS, Network, silu_mul
 from llasa_core.lm.prefix import Group, Prefix
 from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampler import race
@@ -25,13 +26,16 @@ TOKENS = (70, 9)
 COLUMNS = (0, 3, 64, 17, 1, 40)
 """Of six rows, four of which share the first prefix."""
 ROOM = 128
+COPIES = 4
+"""Sequences whose steps are recorded."""
 WORSE = 4.0
 """Times the error of plain operations that a kernel's may be: they sum in another order."""
 FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-8, torch.float16: 2**-10}
 """Errors that are of no account."""
-STEPS, SAME = 4, 0.75
-"""Steps that are recorded, and the share of their tokens that has to be that of plain steps: products may be
-computed in another way while they are recorded, so that the likeliest of two equal tokens differs."""
+SAME = 0.75
+"""Share of the tokens that has to be the same: products may be computed in another way while they are
+recorded, so that a sequence takes the other one of two tokens that are equally likely, and differs from
+there on."""
 
 
 ROWS, SETTINGS = 64, (MODEL_CARD, Sampling(0.9, 0.95), Sampling(1.0, 1.0))
@@ -52,9 +56,20 @@ def check_attention(network: Network) -> Check:
     """The kernels or the compiled function of `network`, on its device and in its precision, against
     float64."""
     name = "attention kernels" if network.compiled is None else "compiled attention"
+    return _against_float64(name, network, _errors_of_attention)
+
+
+def check_activation(network: Network) -> Check:
+    """As `check_attention`: the activation of a layer."""
+    return _against_float64("activation kernel", network, _errors_of_activation)
+
+
+def _against_float64(
+    name: str, network: Network, errors_of: Callable[[Network], tuple[float, float]]
+) -> Check:
     began = time.perf_counter()
     try:
-        ours, plain = _errors_of_attention(network)
+        ours, plain = errors_of(network)
     except Exception as error:  # noqa: BLE001 (a compiler may raise anything: then it is not relied on)
         return _failed(name, error, network.device)
     seconds = time.perf_counter() - began
@@ -72,6 +87,15 @@ def _failed(name: str, error: Exception, device: torch.device) -> Check:
             "or --device cpu"
         ) from error
     return Check(name, False, f"{type(error).__name__}: {first_line(error)}")
+
+
+def _errors_of_activation(network: Network) -> tuple[float, float]:
+    """As `_errors_of_attention`, for rows that are no whole blocks."""
+    random = torch.Generator().manual_seed(0)
+    states = (3 * torch.randn(ROWS, 2500, generator=random)).to(network.device, network.dtype)
+    exact = silu_mul(states.double())
+    ours, plain = (one(states).double() - exact for one in (network.gated, silu_mul))
+    return float(ours.abs().max()), float(plain.abs().max())
 
 
 def _errors_of_attention(network: Network) -> tuple[float, float]:
@@ -145,7 +169,7 @@ def check_recording(runner: ModelRunner) -> Check:
         prefix = runner.model.network.prefix(
             vocabulary.ids([k % vocabulary.n_codes for k in range(TOKENS[0])])
         )
-        root = SpeechSequence("check", 0, prefix, [vocabulary.start_id], STEPS + 1)
+        root = SpeechSequence("check", 0, prefix, [vocabulary.start_id], 3 * runner.steps_together)
         same = float((_tokens(runner, root, recorded=True) == _tokens(runner, root)).float().mean())
     except Exception as error:  # noqa: BLE001 (as above)
         return _failed(name, error, runner.model.device)
@@ -156,14 +180,18 @@ def check_recording(runner: ModelRunner) -> Check:
 
 
 def _tokens(runner: ModelRunner, root: SpeechSequence, *, recorded: bool = False) -> Tensor:
-    """The likeliest tokens of the first steps of some sequences: int64 [STEPS, rows]."""
-    rows = [replace(root, token_ids=list(root.token_ids)) for _ in range(4)]
-    batch = runner.prepare(rows, STEPS, len(rows))
-    work = runner.step_of(batch.groups, runner.column_multiple, sampling=Sampling(temperature=0))
+    """The likeliest tokens of the first steps of some sequences: int64 [steps, rows]. If they are recorded,
+    the second half is a recording."""
+    together = runner.steps_together
+    rows = [runner.resume(root, (code,)) for code in range(COPIES)]
+    batch = runner.prepare(rows, 2 * together, len(rows))
+    work = runner.steps_of(batch.groups, runner.column_multiple, together, sampling=Sampling(temperature=0))
     device, graphs = runner.model.device, runner.cache.graphs
     if recorded and graphs is not None:
-        return graphs.run("check", batch.state, device, work, STEPS, kept=batch.groups)[:STEPS].cpu()
-    state = batch.state.to(device)
-    for _ in range(STEPS):
+        found = graphs.run("check", batch.state, device, work, 2, kept=batch.groups)
+    else:
+        state = batch.state.to(device)
         work(state)
-    return state.chosen[:STEPS].cpu()
+        work(state)
+        found = state.chosen
+    return found[: 2 * together].cpu()

@@ -6,9 +6,16 @@ import logging
 
 from llasa_core.lm.batch import STEPS_AHEAD, first_state
 from llasa_core.lm.kv_cache import COLUMNS
+from llasa_core.lm.network import silu_mul
 from llasa_core.lm.runner import BATCH_SIZES, ModelRunner
 from llasa_core.lm.sampler import race
-from llasa_core.lm.self_check import Check, check_attention, check_recording, check_sampler
+from llasa_core.lm.self_check import (
+    Check,
+    check_activation,
+    check_attention,
+    check_recording,
+    check_sampler,
+)
 
 LOG = logging.getLogger(__name__)
 RESERVED = 64
@@ -28,6 +35,10 @@ def warm_up(runner: ModelRunner) -> list[Check]:
             checks.append(check_attention(network))
             if not checks[-1].passed:
                 network.kernels = None
+        if network.gated is not silu_mul:
+            checks.append(check_activation(network))
+            if not checks[-1].passed:
+                network.gated = silu_mul
         if model.device.type == "cuda" and model.race is not race:
             checks.append(check_sampler(model))
             if not checks[-1].passed:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Xcodec2Config, Xcodec2Model
 
-from experiments.bench.decoding import LLAMA_1B
+from experiments.bench.shapes import LLAMA_1B, SHAPES
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import load_tokenizer
 from llasa_core.prompt import DATE, SpeechVocabulary, build_prompt, check_room
@@ -137,9 +137,24 @@ def test_the_codec_of_transformers_has_the_tensors_of_the_released_file() -> Non
 
 def test_a_llama_of_the_shape_of_llasa_3b_has_the_bytes_of_its_files() -> None:
     """8.02 GB on the hub: only with an output matrix of its own."""
-    changed = {"hidden_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 24, "head_dim": 128}
     with torch.device("meta"):
-        model = LlamaForCausalLM(LlamaConfig(**LLAMA_1B | changed | {"tie_word_embeddings": False}))
+        model = LlamaForCausalLM(LlamaConfig(**SHAPES["llama-3b"]))
     own = dict(model.named_parameters())
     assert len(own) == 255
     assert sum(p.numel() for p in own.values()) * 2 / 1e9 == pytest.approx(8.02, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tied", "parameters"),
+    [
+        ("llama-1b", True, 1_235_814_400),
+        ("llama-3b", True, 3_212_749_824),
+        ("llama-8b", False, 8_030_261_248),
+    ],
+)
+def test_the_shapes_have_as_many_parameters_as_llama(shape: str, tied: bool, parameters: int) -> None:
+    """With Llama's own vocabulary, tied as there: the numbers on the cards of Llama-3.2 and Llama-3.1."""
+    own = {"vocab_size": 128_256, "tie_word_embeddings": tied}
+    with torch.device("meta"):
+        model = LlamaForCausalLM(LlamaConfig(**SHAPES[shape] | own))
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters

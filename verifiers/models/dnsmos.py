@@ -86,9 +86,11 @@ class DNSMOS(BaseVerifier):
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "DNSMOS":
         """`dnsmos:FILE?batch=&name=`; FILE: sig_bak_ovr.onnx, or the folder that it is in; without a file
         that of the package speechmos."""
-        options, found = cls.read(spec), cls.locate(spec)
+        found = cls.locate(spec)
         with isolated():
             session = open_session(found, device)
+        on_gpu = session.get_providers()[0].startswith("CUDA")
+        options = cls.read(spec, device if on_gpu else "cpu")
         return cls(session, spec=str(without_source(spec)), **options)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:

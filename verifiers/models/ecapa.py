@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from llasa_core.audio import SAMPLE_RATE
+from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.errors import first_line
 from llasa_core.loading import check_device
 from verifiers.base import About
@@ -62,7 +62,7 @@ class EcapaSpeaker(Similarity):
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "EcapaSpeaker":
         """`ecapa:SOURCE?batch=&least=&name=&reference=&revision=`; SOURCE: a folder, or a hub id."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         revision = options.pop("revision", None)
         folder = found if isinstance(found, Path) else fetch(found, revision, (SETTINGS, WEIGHTS))
         _locate(str(folder))
@@ -71,10 +71,10 @@ class EcapaSpeaker(Similarity):
             model = load_model(folder, device)
         return cls(model, spec=str(spec), **options)
 
-    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
         import torch
 
-        vectors = self._model.embed(torch.from_numpy(waveforms))
+        vectors = self._model.embed(torch.from_numpy(np.stack(waveforms)))
         found: NDArray[np.float64] = vectors.double().cpu().numpy()
         return found
 

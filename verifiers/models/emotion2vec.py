@@ -117,7 +117,7 @@ class Emotion2vec(Similarity):
 
         SOURCE: nano, a folder, or an id on the hub (modelscope unless `hub=hf`).
         """
-        options = cls.read(spec)
+        options = cls.read(spec, device)
         folder = fetch_funasr(cls.locate(spec), options.pop("hub", "ms"), options.pop("revision", None))
         with isolated():
             loaded = load_funasr("emotion2vec", folder, device, CLASSES, unused=UNUSED)
@@ -166,11 +166,11 @@ class Emotion2vec(Similarity):
             found["label"] = max(probabilities, key=lambda name: probabilities[name])
         return evidence
 
-    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
         """Mean features: what `Emotion2vec.inference` of funasr computes one by one."""
         import torch
 
-        stack = torch.from_numpy(waveforms).to(next(self._model.parameters()).device)
+        stack = torch.from_numpy(np.stack(waveforms)).to(next(self._model.parameters()).device)
         if self._model.cfg.normalize:
             stack = torch.nn.functional.layer_norm(stack, stack.shape[1:])
         pooled = self._model.extract_features(stack, padding_mask=None)["x"].mean(dim=1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llasa_core.audio import SAMPLE_RATE
+from llasa_core.audio import SAMPLE_RATE, Waveform
 from llasa_core.loading import check_device
 from llasa_core.paths import user_path
 from verifiers.base import About
@@ -86,14 +86,14 @@ class GE2ESpeaker(Similarity):
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "GE2ESpeaker":
         """`ge2e:FILE?batch=&least=&name=&reference=`; FILE: a checkpoint of Resemblyzer; without a file that
         of the package resemblyzer."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         with isolated():
             check_device(device)
             model = load_model(found, device)
         return cls(model, spec=str(without_source(spec)), **options)
 
-    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        return self._model.embed(waveforms)
+    def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
+        return self._model.embed(np.stack(waveforms))
 
 
 class GE2EModel:

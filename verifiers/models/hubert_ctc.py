@@ -1,6 +1,6 @@
 """Word error rate by HuBERT with a CTC head (transformers): a recogniser that cannot invent sentences."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import check_sample_rate, from_hub, from_pretrained, locate_transformers
 from verifiers.shared.recogniser import LOWEST_LOGP, MIN_SECONDS, Recogniser, Transcribed, text_of
 from verifiers.shared.wer import seed_tts_eval
+from verifiers.shared.windows import equal_lengths, pad_on, similar_lengths
 from verifiers.spec import Readers, Spec, word
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Letters:
 class HubertCTC(Recogniser):
     """What HuBERT-CTC hears against the text of the target.
 
-    Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says;
-    batches hold equal lengths only, because padding changes what is heard.
+    Greedy CTC without a language model. Audio is normalised as the model's preprocessor_config.json says.
+    Batches hold equal lengths; on a GPU similar ones, with a mask, of models that give the same then.
 
     Evidence beside the alignment (`verifiers.shared.wer`): heard_at, [word, start, end] in seconds; and logp:
     the CTC log-likelihood of the text (over all alignments) for each of its characters.
@@ -96,11 +97,13 @@ class HubertCTC(Recogniser):
         *,
         spec: str = "hubert-ctc:nano",
         language: str = "en",
+        padded: bool = False,
         **settings: Any,
     ) -> None:
-        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training. settings:
-        of `Recogniser`."""
+        """model: HubertForCTC. extractor: its Wav2Vec2FeatureExtractor. language: of its training. padded:
+        whether batches hold similar lengths. settings: of `Recogniser`."""
         super().__init__(spec=spec, **settings)
+        self._padded = padded
         self._model = model
         self._extractor = extractor
         self._letters = letters
@@ -115,7 +118,7 @@ class HubertCTC(Recogniser):
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "HubertCTC":
         """`hubert-ctc:SOURCE?batch=&language=&name=&normalizer=&revision=&unit=`; SOURCE: nano, folder, hub
         id."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         revision = options.pop("revision", None)
         with isolated():
             from transformers import HubertForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
@@ -126,16 +129,16 @@ class HubertCTC(Recogniser):
             model = from_pretrained(HubertForCTC, found, revision=revision).to(device)
         check_sample_rate(extractor, str(found))
         letters = Letters.from_tokenizer(tokenizer, model.config.vocab_size, model.config.pad_token_id)
-        return cls(model, extractor, letters, spec=str(spec), **options)
+        padded = pad_on(device, model.config)
+        return cls(model, extractor, letters, spec=str(spec), padded=padded, **options)
 
     @property
     def languages(self) -> Collection[str]:
         return (self._language,)
 
     def transcribe(self, waveforms: list[Waveform], target: Target) -> Transcribed:
-        inputs = self._extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_values
-        logp = self._model(inputs.to(self._model.device)).logits.float().log_softmax(-1).cpu()
-        spelled = [self._letters.spell(path, self._frame_seconds) for path in logp.argmax(-1).tolist()]
+        logp = self._log_probabilities(waveforms)
+        spelled = [self._letters.spell(own.argmax(-1).tolist(), self._frame_seconds) for own in logp]
         return Transcribed(
             [" ".join(text for text, _, _ in words) for words in spelled],
             [
@@ -144,6 +147,24 @@ class HubertCTC(Recogniser):
             ],
             logp,
         )
+
+    def batches(self, waveforms: list[Waveform]) -> Iterator[list[int]]:
+        return (similar_lengths if self._padded else equal_lengths)(waveforms, self._batch)
+
+    def _log_probabilities(self, waveforms: list[Waveform]) -> "list[Tensor]":
+        """[frames, outputs] of each waveform, on the CPU."""
+        inputs = self._extractor(
+            waveforms,
+            sampling_rate=SAMPLE_RATE,
+            return_tensors="pt",
+            padding=self._padded,
+            return_attention_mask=self._padded,
+        ).to(self._model.device)
+        logp = self._model(**inputs).logits.float().log_softmax(-1).cpu()
+        if not self._padded:
+            return list(logp)
+        frames = self._model._get_feat_extract_output_lengths(inputs.attention_mask.sum(-1)).tolist()
+        return [own[:count] for own, count in zip(logp, frames, strict=True)]
 
     def likelihoods(
         self, heard: Transcribed, target: Target, reached: Sequence[int | None]

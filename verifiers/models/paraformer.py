@@ -99,7 +99,7 @@ class Paraformer(Recogniser):
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "Paraformer":
         """`paraformer:SOURCE?batch=&hub=ms|hf&language=&name=&normalizer=&revision=&unit=`; SOURCE: a folder,
         a hub id, or funasr's `paraformer-zh`, `paraformer`, `paraformer-en`."""
-        options = cls.read(spec)
+        options = cls.read(spec, device)
         folder = fetch_funasr(cls.locate(spec), options.pop("hub", "ms"), options.pop("revision", None))
         with isolated():
             loaded = load_funasr("paraformer", folder, device, CLASSES, needed=NEEDED)

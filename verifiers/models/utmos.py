@@ -15,7 +15,7 @@ from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import check_cached, fetch
 from verifiers.shared.torchscript import load_torchscript
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.shared.windows import equal_lengths
+from verifiers.shared.windows import equal_lengths, in_parts
 from verifiers.spec import Readers, Spec, positive_int, word
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class UTMOS(BaseVerifier):
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "UTMOS":
         """`utmos:SOURCE?batch=&name=&revision=`; SOURCE: utmos.jit, the folder that it is in, or a hub id."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         revision = options.pop("revision", None)
         file = found if isinstance(found, Path) else fetch(found, revision, (FILE,)) / FILE
         with isolated():
@@ -73,13 +73,16 @@ class UTMOS(BaseVerifier):
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         import torch
 
+        def values_of(rows: list[int]) -> list[float]:
+            values: list[float] = _run(self._model, [waveforms[row] for row in rows], self._device).tolist()
+            return values
+
         scores: dict[int, Score] = {}
         with isolated(), torch.inference_mode():
-            for rows in equal_lengths(waveforms, self._batch):
-                some = [waveforms[row] for row in rows]
-                values = _run(self._model, some, self._device).tolist()
-                for row, waveform, value in zip(rows, some, values, strict=True):
-                    scores[row] = Score(value, {"seconds": seconds(waveform)})
+            for batch in equal_lengths(waveforms, self._batch):
+                for rows, values in in_parts(batch, values_of):
+                    for row, value in zip(rows, values, strict=True):
+                        scores[row] = Score(value, {"seconds": seconds(waveforms[row])})
         return [scores[row] for row in range(len(waveforms))]
 
 

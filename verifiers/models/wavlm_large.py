@@ -5,13 +5,14 @@ is written anew here, `verifiers.models.wavlm_large_model`. The file holds backb
 is needed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llasa_core.audio import Waveform
 from llasa_core.loading import quiet_transformers
 from llasa_core.paths import user_path
 from verifiers.base import About
@@ -19,6 +20,7 @@ from verifiers.errors import VerifierError
 from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import check_device, check_shapes, read_checkpoint, refuse_differences
 from verifiers.shared.similarity import Similarity
+from verifiers.shared.windows import equal_lengths, pad_on, similar_lengths
 from verifiers.spec import Spec
 
 FILE = "wavlm_large_finetune.pth"
@@ -31,7 +33,8 @@ class WavLMLargeSpeaker(Similarity):
     """Metric "sim": the cosine, in [-1, 1], of embeddings of a candidate and of the target's whole reference.
 
     Published figures call this SIM or SIM-o (SIM-r with `reference=resynthesis`). Unreliable under 1.5 to 2
-    s, refused under 0.5 s. Compare candidates of similar length only.
+    s, refused under 0.5 s. Compare candidates of similar length only. On a GPU batches hold similar lengths,
+    with a mask.
     """
 
     about = About(
@@ -41,9 +44,11 @@ class WavLMLargeSpeaker(Similarity):
         min_seconds=0.5,
     )
 
-    def __init__(self, model: Any, *, spec: str, **settings: Any) -> None:
-        """model: `verifiers.models.wavlm_large_model.SpeakerModel`. settings: of `Similarity`."""
+    def __init__(self, model: Any, *, spec: str, padded: bool = False, **settings: Any) -> None:
+        """model: `verifiers.models.wavlm_large_model.SpeakerModel`. padded: whether batches hold similar
+        lengths. settings: of `Similarity`."""
         super().__init__(spec=spec, **settings)
+        self._padded = padded
         self._model = model
 
     @classmethod
@@ -54,16 +59,23 @@ class WavLMLargeSpeaker(Similarity):
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMLargeSpeaker":
         """`wavlm-large-sv:SOURCE?batch=&least=&name=&reference=`; SOURCE: the .pth file, or a folder that
         holds it."""
-        options, file = cls.read(spec), cls.locate(spec)
+        options, file = cls.read(spec, device), cls.locate(spec)
         with isolated():
             check_device(device)
             model = load_model(file).to(device)
-        return cls(model, spec=str(spec), **options)
+        return cls(model, spec=str(spec), padded=pad_on(device, model.wavlm.config), **options)
 
-    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _batches(self, waveforms: Sequence[Waveform]) -> Iterator[list[int]]:
+        return (similar_lengths if self._padded else equal_lengths)(waveforms, self._batch)
+
+    def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
         import torch
 
-        vectors = self._model(torch.from_numpy(waveforms).to(self._model.feature_weight.device))
+        device = self._model.feature_weight.device
+        if self._padded:
+            vectors = self._model.padded([torch.from_numpy(waveform).to(device) for waveform in waveforms])
+        else:
+            vectors = self._model(torch.from_numpy(np.stack(waveforms)).to(device))
         found: NDArray[np.float64] = vectors.double().cpu().numpy()
         return found
 

@@ -6,6 +6,7 @@ the released file.
 """
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 BACKBONE = "feature_extract.model."
 """Prefix of WavLM's weights in the file."""
@@ -212,21 +214,46 @@ class SpeakerModel(nn.Module):
 
     def features(self, waveforms: Tensor) -> Tensor:
         """[rows, width, frames]: WavLM's states, weighted by layer, each channel normalised over time."""
-        normed = F.layer_norm(waveforms, waveforms.shape[-1:])
-        output = self.wavlm(normed, output_hidden_states=True)
+        return _over_time(self._states(F.layer_norm(waveforms, waveforms.shape[-1:])))
+
+    def _states(self, normed: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[rows, frames, width], of waveforms [rows, samples] with a mask of the samples that are audio."""
+        output = self.wavlm(normed, attention_mask=mask, output_hidden_states=True)
         # The last hidden state comes before the final layer norm, the one that was trained on behind it.
         states = (*output.hidden_states[:-1], output.last_hidden_state)
         weights = self.feature_weight.softmax(-1)
         mixed = torch.zeros_like(states[0])
         for weight, state in zip(weights, states, strict=True):
             mixed = mixed + weight * state
-        return F.instance_norm(mixed.transpose(1, 2) + 1e-6)
+        return mixed
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        first = self.layer1(self.features(waveforms))
+        return self._head(self.features(waveforms))
+
+    def padded(self, waveforms: Sequence[Tensor]) -> Tensor:
+        """As `forward`, of waveforms [samples] of any lengths: the backbone takes them padded, with a mask,
+        the head, which would hear the padding, one by one."""
+        lengths = torch.tensor([len(waveform) for waveform in waveforms])
+        frames = self.wavlm._get_feat_extract_output_lengths(lengths).tolist()
+        normed = [F.layer_norm(waveform, waveform.shape) for waveform in waveforms]
+        mask = torch.arange(int(lengths.max())) < lengths[:, None]
+        with warnings.catch_warnings():
+            # of torch, about the types of the masks that transformers gives it
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
+            states = self._states(pad_sequence(normed, batch_first=True), mask.to(waveforms[0].device))
+        rows = [self._head(_over_time(own[None, :count])) for own, count in zip(states, frames, strict=True)]
+        return torch.cat(rows)
+
+    def _head(self, features: Tensor) -> Tensor:
+        first = self.layer1(features)
         second = self.layer2(first)
         third = self.layer3(second)
         fourth = self.layer4(third)
         wide = self.conv(torch.cat([second, third, fourth], dim=1)).relu()
         embedding: Tensor = self.linear(self.bn(self.pooling(wide)))
         return embedding
+
+
+def _over_time(states: Tensor) -> Tensor:
+    """[rows, width, frames] of [rows, frames, width]: each channel normalised over all frames."""
+    return F.instance_norm(states.transpose(1, 2) + 1e-6)

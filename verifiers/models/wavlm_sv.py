@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from llasa_core.audio import SAMPLE_RATE
+from llasa_core.audio import SAMPLE_RATE, Waveform
 from verifiers.base import About
 from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import (
@@ -52,7 +52,7 @@ class WavLMSpeaker(Similarity):
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WavLMSpeaker":
         """`wavlm-sv:SOURCE?batch=&least=&name=&reference=&revision=`; SOURCE: nano, a folder, or a hub id."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         revision = options.pop("revision", None)
         with isolated():
             from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
@@ -63,9 +63,8 @@ class WavLMSpeaker(Similarity):
         check_sample_rate(extractor, str(found))
         return cls(model, extractor, spec=str(spec), **options)
 
-    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        raw = list(waveforms)
-        inputs = self._extractor(raw, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_values
+    def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
+        inputs = self._extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_values
         vectors = self._model(inputs.to(self._model.device)).embeddings
         found: NDArray[np.float64] = vectors.double().cpu().numpy()
         return found

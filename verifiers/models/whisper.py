@@ -137,10 +137,12 @@ class WhisperASR(Recogniser):
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "WhisperASR":
         """`whisper:SOURCE?batch=&name=&normalizer=&unit=&window=`; SOURCE: nano, folder, .pt file, official
         name."""
-        options, found = cls.read(spec), cls.locate(spec)
+        options, found = cls.read(spec, device), cls.locate(spec)
         with isolated():
             check_device(device)
             model = whisper_model.load(found, device)
+        if device.startswith("cuda") and "batch" not in spec.options:
+            options["batch"] = min(options["batch"], whisper_model.windows_that_fit(model.dims, device))
         return cls(model, spec=str(spec), orthography=whisper_model.orthography(found), **options)
 
     @property

@@ -33,6 +33,8 @@ SMALLEST_VOCABULARY = 51_864
 """Of the English-only tokenizer; the multilingual ones are larger."""
 MEL_BANDS = (80, 128)
 FILES = ("config.json", "model.safetensors")
+HALF = 2
+"""Bytes of a number in half precision."""
 
 
 def find(source: str) -> Path | str | Wheel:
@@ -137,6 +139,15 @@ def halved(model: Any) -> Any:
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Embedding):
             module.half()
     return model
+
+
+def windows_that_fit(dims: Any, device: str) -> int:
+    """How many windows' keys and values of the audio take a quarter of the GPU: 246 MB each of large-v3."""
+    import torch
+
+    _, total = torch.cuda.mem_get_info(device)
+    values: int = dims.n_text_layer * 2 * dims.n_audio_ctx * dims.n_text_state
+    return max(1, total // 4 // (HALF * values))
 
 
 @contextlib.contextmanager

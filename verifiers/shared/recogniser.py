@@ -25,7 +25,7 @@ from verifiers.shared.wer import (
     whisper_english,
     word_errors,
 )
-from verifiers.shared.windows import equal_lengths
+from verifiers.shared.windows import equal_lengths, in_parts
 from verifiers.spec import Readers, Spec, one_of, positive_int
 
 MIN_SECONDS = 0.2
@@ -136,11 +136,14 @@ class Recogniser(BaseVerifier):
         """value: WER, of the best prefix of the text if `partial`."""
         import torch
 
+        def score_rows(rows: list[int]) -> list[Score]:
+            return list(self._score_batch([waveforms[row] for row in rows], target, partial))
+
         scores: dict[int, Score] = {}
         with isolated(), torch.inference_mode():
-            for rows in self.batches(waveforms):
-                found = self._score_batch([waveforms[row] for row in rows], target, partial)
-                scores.update(zip(rows, found, strict=True))
+            for batch in self.batches(waveforms):
+                for rows, found in in_parts(batch, score_rows):
+                    scores.update(zip(rows, found, strict=True))
         return [scores[row] for row in range(len(waveforms))]
 
     def _score_batch(self, waveforms: list[Waveform], target: Target, partial: bool) -> Iterator[Score]:

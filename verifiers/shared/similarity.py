@@ -6,7 +6,7 @@ A verifier of voices or of emotions says only how a model is loaded and how it e
 import hashlib
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from verifiers.errors import VerifierError
 from verifiers.shared.gate import refusal
 from verifiers.shared.isolation import isolated
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.shared.windows import equal_lengths
+from verifiers.shared.windows import equal_lengths, in_parts
 from verifiers.spec import Readers, Spec, number_between, one_of, positive_int, word
 
 WORST = -1.0
@@ -68,9 +68,9 @@ VOICES = {
 class Similarity(BaseVerifier):
     """A verifier whose value is the cosine, in [-1, 1], with the embedding of a recording of the target.
 
-    As it is, of voices. Batches hold equal lengths only, since padding shifts embeddings; a reference is
-    embedded once for as long as it is among the last ones used. A part of an utterance is judged like a whole
-    one. Evidence: the seconds of the candidate and of the reference, and the embedding, of unit length.
+    As it is, of voices. Batches hold equal lengths unless a kind says otherwise; a reference is embedded once
+    for as long as it is among the last ones used. A part of an utterance is judged like a whole one.
+    Evidence: the seconds of the candidate and of the reference, and the embedding, of unit length.
     """
 
     worst = WORST
@@ -113,8 +113,8 @@ class Similarity(BaseVerifier):
         return (cls.reference_of(spec).field,)
 
     @classmethod
-    def read(cls, spec: Spec) -> dict[str, Any]:
-        return {**super().read(spec), "reference": cls.reference_of(spec)}
+    def read(cls, spec: Spec, device: str = "cpu") -> dict[str, Any]:
+        return {**super().read(spec, device), "reference": cls.reference_of(spec)}
 
     @property
     def min_seconds(self) -> float:
@@ -124,9 +124,13 @@ class Similarity(BaseVerifier):
     def needs(self) -> tuple[str, ...]:
         return (self._reference.field,)
 
+    def _batches(self, waveforms: Sequence[Waveform]) -> Iterator[list[int]]:
+        """Indices of waveforms that are embedded together."""
+        return equal_lengths(waveforms, self._batch)
+
     @abstractmethod
-    def _vectors(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Embeddings [rows, size], of any lengths, of [rows, samples].
+    def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
+        """Embeddings [rows, size], not of unit length, of a batch of `_batches`.
 
         Called with the caller's state put aside (`isolated`) and without gradients; each row as if alone.
         """
@@ -159,11 +163,14 @@ class Similarity(BaseVerifier):
     def _embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
         import torch
 
+        def vectors_of(rows: list[int]) -> NDArray[np.float64]:
+            return self._vectors([waveforms[row] for row in rows])
+
         found: dict[int, NDArray[np.float64]] = {}
         with isolated(), torch.inference_mode():
-            for rows in equal_lengths(waveforms, self._batch):
-                vectors = self._vectors(np.stack([waveforms[row] for row in rows]))
-                found.update(zip(rows, vectors, strict=True))
+            for batch in self._batches(waveforms):
+                for rows, vectors in in_parts(batch, vectors_of):
+                    found.update(zip(rows, vectors, strict=True))
         return np.stack([found[row] for row in range(len(waveforms))])
 
     def _score(

@@ -11,7 +11,7 @@ from verifiers.errors import VerifierError
 from verifiers.shared.gate import gated
 from verifiers.shared.loading import NANO, require
 from verifiers.shared.wheels import Wheel
-from verifiers.spec import Readers, Spec, word
+from verifiers.spec import BATCH_ON_GPU, Readers, Spec, word
 
 
 class BaseVerifier:
@@ -97,9 +97,11 @@ class BaseVerifier:
         return cls.about.needs
 
     @classmethod
-    def read(cls, spec: Spec) -> dict[str, Any]:
-        """The values of the options, and the name of the metric. Raises VerifierError."""
-        return {**spec.values({**cls.options, "name": word}), "name": cls.metric(spec)[0]}
+    def read(cls, spec: Spec, device: str = "cpu") -> dict[str, Any]:
+        """The values of the options, and the name of the metric; on a GPU always a batch size, of kinds that
+        have one. Raises VerifierError."""
+        on_gpu = {"batch": BATCH_ON_GPU} if device.startswith("cuda") and "batch" in cls.options else {}
+        return {**on_gpu, **spec.values({**cls.options, "name": word}), "name": cls.metric(spec)[0]}
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str = "cpu") -> "BaseVerifier":

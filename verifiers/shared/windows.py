@@ -1,11 +1,13 @@
-"""Audio longer than a recogniser's window, cut where it is quietest; and batches of equal length."""
+"""Audio longer than a recogniser's window, cut where it is quietest; and batches of similar lengths."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from llasa_core.audio import Waveform
 
+T = TypeVar("T")
 _FRAME = 400
 """Samples over which loudness is measured: 25 ms."""
 
@@ -38,16 +40,12 @@ def _quietest(window: Waveform, start: int) -> int:
 def equal_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[int]]:
     """Indices of waveforms of one length, at most `batch` at a time: for models that padding would mislead.
 
-    Beams in lockstep have one length. Complete candidates seldom have, so they mostly go one by one, and
-    padding them together is no remedy that holds for all models:
+    Beams in lockstep have one length; complete candidates seldom have. What hears padding, mask or no:
 
-    - Feature encoders with a group norm over time (the base models of WavLM and HuBERT) hear the padding
-      whatever a mask says.
-    - Those with layer norm (the large and the nano models) give the same in a masked batch as alone (tried:
-      5e-8 on embeddings, 4e-5 on log-probabilities). But transformers' pooling of x-vectors takes padded
-      frames for speech, because it forgets the dilation of the layers before (4e-2 on embeddings), so rows
-      would have to be pooled one by one. On a CPU that buys nothing: 0.8 to 1.06 times the speed with the
-      nano models and 32 candidates of 1.5 to 4.5 s. Whether it does on a GPU has not been measured.
+    - a group norm over time in the feature encoder: the base models of WavLM and HuBERT, UTMOS (of Wav2Vec2);
+    - convolutions behind other layers, since a mask empties what the first layer reads alone: the positions
+      of emotion2vec, Paraformer's predictor, ECAPA (which also reflects the end of the audio), and the
+      x-vectors of transformers, whose pooling takes padded frames for speech.
     """
     by_length: dict[int, list[int]] = {}
     for index, waveform in enumerate(waveforms):
@@ -55,3 +53,40 @@ def equal_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[in
     for indices in by_length.values():
         for first in range(0, len(indices), batch):
             yield indices[first : first + batch]
+
+
+def similar_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[int]]:
+    """Indices of waveforms from the shortest to the longest, at most `batch` at a time: for models that give
+    the same in a padded batch with a mask as alone.
+
+    Those are the ones with layer norms in the feature encoder: HuBERT-large and WavLM-large. On a GPU alone:
+    on a CPU it bought nothing (0.8 to 1.06 times the speed, 32 candidates of 1.5 to 4.5 s).
+    """
+    order = sorted(range(len(waveforms)), key=lambda index: len(waveforms[index]))
+    for first in range(0, len(order), batch):
+        yield order[first : first + batch]
+
+
+def in_parts(rows: list[int], work: Callable[[list[int]], T]) -> Iterator[tuple[list[int], T]]:
+    """What `work` makes of the rows of a batch, or of halves of them where a GPU has no memory for all.
+
+    Raises torch.OutOfMemoryError where it has none for a single one.
+    """
+    import torch
+
+    try:
+        found = work(rows)
+    except torch.OutOfMemoryError:
+        if len(rows) == 1:
+            raise
+    else:
+        yield rows, found
+        return
+    half = len(rows) // 2
+    yield from in_parts(rows[:half], work)
+    yield from in_parts(rows[half:], work)
+
+
+def pad_on(device: str, config: Any) -> bool:
+    """Whether a model of transformers of Wav2Vec2's kin gets padded batches on a device."""
+    return device.startswith("cuda") and bool(config.feat_extract_norm == "layer")

@@ -32,7 +32,9 @@ def race(weights: Tensor, keys: Tensor, sampling: Sampling) -> Tensor:
     use_threads_of_torch()
     picked = np.empty(len(weights), np.int64)
     streams = keys.numpy().view(np.uint64)
-    _race(weights.numpy(), streams, sampling.top_k, sampling.top_p, np.float32(sampling.min_p), picked)
+    # types that are always the same, since it is compiled for each combination of them
+    top_k, top_p, min_p = int(sampling.top_k), float(sampling.top_p), np.float32(sampling.min_p)
+    _race(weights.numpy(), streams, top_k, top_p, min_p, picked)
     return torch.from_numpy(picked)
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from experiments.bench import gpu
-from experiments.bench.decoding import LLAMA_1B
+from experiments.bench.shapes import LLAMA_1B
 from tests.verifiers.tiny_verifiers import CONVOLUTIONS, DIMS
 
 TINY = gpu.Sizes(

@@ -11,7 +11,7 @@ import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from llasa_core.lm.cuda import kernels, race
+from llasa_core.lm.cuda import gate, kernels, race
 
 SHAPES = [
     # type, queries of a head of keys, dimensions: Llasa-1B, 3B, 8B, and the nano model
@@ -64,14 +64,19 @@ def main() -> None:
                 | rows,
                 shared | {"PADDED": 16, "PARTS": 8},
             )
-        compile_for(
-            capability,
-            race.race_rows,
-            {"weights": "*fp32", "keys": "*i64", "picked": "*i64", "count": "i32", "top_k": "i32"}
-            | dict.fromkeys(("top_p", "min_p"), "fp32"),
-            {"BY_COUNT": True, "BY_MASS": True, "BLOCK": race.BLOCK},
-            enable_fp_fusion=False,
-        )
+        for kept in ("bf16", "fp32"):
+            types = {"gate_up": f"*{kept}", "out": f"*{kept}", "width": "i32"}
+            compile_for(capability, gate.silu_mul_rows, types, {"BLOCK": gate.BLOCK})
+        for listed in (False, True):
+            compile_for(
+                capability,
+                race.race_rows,
+                {"weights": "*fp32", "tokens": "*i64", "keys": "*i64", "picked": "*i64"}
+                | {"count": "i32", "top_k": "i32", "top_p": "fp32", "min_p": "fp32"},
+                {"LISTED": listed, "BY_COUNT": True, "BY_MASS": True, "BLOCK": 128 if listed else race.BLOCK},
+                num_warps=4 if listed else race.WARPS,
+                enable_fp_fusion=False,
+            )
     print("compiled")
 
 

@@ -21,8 +21,11 @@ pytest.importorskip("triton", reason="Triton is not installed: it comes with tor
 
 from llasa_core.lm.cuda import attention as cuda_attention
 from llasa_core.lm.cuda.attention import TritonAttention, rows_of_a_tile, tile_table
+from llasa_core.lm.cuda.gate import silu_mul
+from llasa_core.lm.network import silu_mul as plain_silu_mul
 
 LAYERS, CONTEXT = 2, 400
+TOLERANCES = {torch.float32: 1e-6, torch.bfloat16: 2**-8}
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,6 +171,18 @@ def test_many_parts_of_a_prefix_are_one(monkeypatch: pytest.MonkeyPatch) -> None
         found.append(scene.by_kernels()[0])
     for other in found[1:]:
         torch.testing.assert_close(other, found[0], atol=2e-6, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp")
+@settings(max_examples=15, phases=[Phase.generate])
+@given(st.integers(1, 5), st.integers(1, 2600), st.floats(0.1, 30), st.sampled_from(list(TOLERANCES)))
+def test_the_activation_is_that_of_float64(rows: int, width: int, spread: float, dtype: torch.dtype) -> None:
+    """Rounded once, when it is stored. Also of gates so negative that their exponential overflows."""
+    states = torch.randn(rows, 2 * width, generator=torch.Generator().manual_seed(width)) * spread
+    states[0, 0], states[0, -1] = -150, 7
+    found, exact = silu_mul(states.to(dtype)), plain_silu_mul(states.to(dtype).double())
+    assert found.dtype == dtype and found.shape == (rows, width)
+    torch.testing.assert_close(found.double(), exact, rtol=TOLERANCES[dtype], atol=1e-30)
 
 
 @pytest.mark.processes

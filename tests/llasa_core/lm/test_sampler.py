@@ -17,6 +17,7 @@ from llasa_core.lm.cuda.race import race as race_by_kernel
 from llasa_core.lm.lineage import position_keys
 from llasa_core.lm.noise import exponentials
 from llasa_core.lm.sampler import NOT_A_NUMBER, kept, race
+from llasa_core.lm.speech_lm import race_of
 from llasa_core.sampling import Sampling
 
 FORMS = [pytest.param(race, id="torch"), pytest.param(race_on_cpu, id="compiled")]
@@ -138,6 +139,16 @@ def test_all_forms_sample_the_same_tokens(sampling, spread):
     picked = race(weights, keys_of(400), sampling)
     assert torch.equal(race_on_cpu(weights, keys_of(400), sampling), picked)
     assert torch.equal(race_by_kernel(weights[:12], keys_of(400)[:12], sampling), picked[:12])
+
+
+def test_it_is_compiled_once_when_a_model_is_loaded():
+    """Whatever numbers the settings are made of."""
+    assert race_of(torch.device("cpu")) is race_on_cpu
+    signatures = list(compiled._race.signatures)
+    assert len(signatures) == 1
+    for sampling in (Sampling(1, 1), Sampling(0.9, 0.95, 50), Sampling(1, 0.5, min_p=0)):
+        race_on_cpu(torch.full((3, 200), 1 / 200), keys_of(3), sampling)
+    assert compiled._race.signatures == signatures
 
 
 def test_a_row_does_not_depend_on_its_batch():

@@ -12,11 +12,14 @@ import torch
 pytest.importorskip("triton", reason="Triton is not installed: it comes with torch for CUDA")
 
 from llasa_core.errors import UserError
+from llasa_core.lm import runner as running
 from llasa_core.lm import warm_up as warming
 from llasa_core.lm.cuda import attention as cuda_attention
 from llasa_core.lm.cuda.attention import TritonAttention
+from llasa_core.lm.cuda.gate import silu_mul as silu_mul_by_kernel
 from llasa_core.lm.cuda.race import race as race_by_kernel
 from llasa_core.lm.kv_cache import COLUMNS
+from llasa_core.lm.network import silu_mul
 from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampler import race
 from llasa_core.lm.self_check import check_sampler
@@ -39,12 +42,14 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SpeechLM:
     """As on a GPU: kernels, and steps that are recorded."""
     found = SpeechLM(build_llama(len(TOKENIZER), layers=1), TOKENIZER, sampling=FREE, max_seconds=1.0)
     found.network.compiled = None
-    found.network.kernels = TritonAttention
+    found.network.kernels, found.network.gated = TritonAttention, silu_mul_by_kernel
     found.race = race  # in operations that the recorder can repeat
     found.new_record = lambda: record
     monkeypatch.setattr(cuda_attention, "launch", launch)
     monkeypatch.setattr(warming, "RESERVED", 4)
-    monkeypatch.setattr(cuda_attention, "MOST_PARTS", 1)  # the interpreter takes milliseconds a program
+    # the interpreter takes milliseconds a program
+    monkeypatch.setattr(cuda_attention, "MOST_PARTS", 1)
+    monkeypatch.setattr(running, "STEPS_TOGETHER", 2)
     return found
 
 
@@ -72,6 +77,7 @@ def test_what_agrees_is_used_and_one_recording_serves_all_prompts(
     checks = warm_up(runner)
     assert [(check.name, check.passed) for check in checks] == [
         ("attention kernels", True),
+        ("activation kernel", True),
         ("recorded steps", True),
     ]
     assert not caplog.records
@@ -83,6 +89,30 @@ def test_what_agrees_is_used_and_one_recording_serves_all_prompts(
     assert len(recorded) == 5
     assert generate(runner) == expected()
     assert len(recorded) == 6 and runner.cache.block is not block  # four rows, again on the block that grew
+
+
+def test_a_recording_takes_several_steps_and_its_surplus_is_no_token(model: SpeechLM) -> None:
+    """Also where each step changes what the next one reads: the first position, codes that were seen."""
+    replays: list[int] = []
+
+    def counting(work: Callable[[], None]) -> Callable[[], None]:
+        repeat = record(work)
+        return lambda: (replays.append(1), repeat())[1]
+
+    model.new_record = lambda: counting
+    plain = SpeechLM(build_llama(len(TOKENIZER), layers=1), TOKENIZER, max_seconds=1.0)
+    sampling = Sampling(1.0, top_p=1.0, repetition_penalty=1.5)
+    found = []
+    for lm in (model, plain):
+        runner = ModelRunner(lm, sampling)
+        root = runner.prefill(Prompt(build_prompt(TOKENIZER, TEXTS[1]), "", 3))
+        row = runner.resume(root, n_tokens=11)
+        for count in (5, 1, 5):  # in twos, the first of which is done to record it: 2 + 1 + 3 replays
+            runner.extend([row], count)
+            assert len(row.codes) in (5, 6, 11) and not row.ended
+        found.append(row.codes)
+    assert len(replays) == 2 + 1 + 3
+    assert found[0] == found[1]
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -114,6 +144,7 @@ def test_kernels_that_fail_are_left_out_in_one_line(
     monkeypatch.setattr(cuda_attention, "launch", broken)
     runner = ModelRunner(model)
     runner.column_multiple = COLUMNS
+    model.network.gated = silu_mul
     first, second = warm_up(runner)
     assert not first.passed and says in first.detail and second.passed
     assert model.network.kernels is None and runner.cache.graphs is not None
@@ -126,10 +157,20 @@ def test_recordings_that_do_nothing_are_left_out(model: SpeechLM, caplog: pytest
     """As steps were that had been recorded on another GPU than the model's."""
     model.new_record = lambda: lambda work: lambda: None
     runner = ModelRunner(model)
+    model.network.gated = silu_mul
     first, second = warm_up(runner)
     assert first.passed and not second.passed
     assert runner.cache.graphs is None and len(caplog.messages) == 1
     assert generate(runner) == expected()
+
+
+def test_an_activation_that_is_another_is_left_out(model: SpeechLM, caplog: pytest.LogCaptureFixture) -> None:
+    """With attention by kernels all the same."""
+    model.new_record = None
+    model.network.gated = lambda gate_up: silu_mul(gate_up) * 1.01
+    first, second = warm_up(ModelRunner(model))
+    assert first.passed and not second.passed and len(caplog.messages) == 1
+    assert model.network.gated is silu_mul and model.network.kernels is TritonAttention
 
 
 def test_a_sampler_that_draws_otherwise_is_found(model: SpeechLM) -> None:
