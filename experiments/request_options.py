@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.terminal import say
 from llasa_core.audio import AudioError, read_audio
+from llasa_core.emotion import Emotion, read_strength
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
@@ -27,8 +28,9 @@ MOST_WORDS = 20
 @dataclass(frozen=True)
 class RequestOptions:
     """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
-    language: code of the text. as_written: numbers and signs are not read as words. emotion: a label.
-    emotion_audio: speech with the emotion."""
+    language: code of the text. as_written: numbers and signs are not read as words. emotion: as
+    `llasa_core.emotion` writes it. emotion_audio: speech with the emotion. emotion_strength: a probability or
+    "max", of labels that have none of their own."""
 
     language: str = "en"
     prompt_audio: Path | None = None
@@ -37,8 +39,21 @@ class RequestOptions:
     no_prompt: bool = False
     emotion: str | None = None
     emotion_audio: Path | None = None
+    emotion_strength: str | None = None
     seed: int = 0
     as_written: bool = False
+
+
+def emotion_text(emotion: str | None, options: RequestOptions) -> str | None:
+    """An emotion in its canonical form, with the strength of the options.
+
+    Raises UserError, also for an emotion that has a strength of its own or cannot have one.
+    """
+    strength = options.emotion_strength
+    if emotion is None:
+        return None
+    found = Emotion.parse(emotion)
+    return str(found if strength is None else found.with_strength(read_strength(strength)))
 
 
 def choose_voice(options: RequestOptions) -> VoicePrompt | None:
@@ -68,7 +83,10 @@ def inputs_of(options: RequestOptions) -> dict[str, str | None]:
 
 
 def build_request(options: RequestOptions, text: str) -> Request:
-    """The request with its voice: the caller's, a shipped one, or none."""
+    """The request with its voice: the caller's, a shipped one, or none. Raises UserError, also for a strength
+    without an emotion."""
+    if options.emotion is None and options.emotion_strength is not None:
+        raise UserError("--emotion-strength without --emotion: add the emotion whose strength it is")
     voice = choose_voice(options)
     try:
         waveform = None if voice is None else read_audio(voice.path)
@@ -81,10 +99,17 @@ def build_request(options: RequestOptions, text: str) -> Request:
         prompt_audio=waveform,
         prompt_text="" if voice is None else voice.text,
         seed=options.seed,
-        emotion=options.emotion,
+        emotion=emotion_text(options.emotion, options),
         emotion_audio=emotion,
         as_written=options.as_written,
     )
+
+
+def build_common(options: RequestOptions) -> Request:
+    """A request of one letter: what the options say for all rows of a list, of which some may have emotions
+    of their own. Raises UserError."""
+    own = options if options.emotion is not None else replace(options, emotion_strength=None)
+    return build_request(own, "a")
 
 
 def announce_spoken(request: Request) -> None:

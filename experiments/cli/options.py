@@ -69,7 +69,13 @@ def voices() -> Iterable[str]:
 
 # Options of several groups, each of which heads them by a name of its own.
 language = partial(option, "--language CODE", TextType(), "of the text (default en)", default="en")
-emotion = partial(option, "--emotion LABEL", TextType(), "what emotion is judged against: happy ...")
+emotion = partial(
+    option,
+    "--emotion EMOTION",
+    TextType(),
+    "how it should sound: sad, or a mix happy=0.6,surprised=0.4, or arousal=0.8,valence=0.3; labels in "
+    "English or Chinese",
+)
 emotion_audio = partial(option, "--emotion-audio WAV", FileType(), "a recording of the emotion, in any voice")
 device = partial(option, "--device NAME", DeviceType(), "cpu, cuda, cuda:1 ... (default cpu)", default="cpu")
 verifier = partial(option, "--verifier SPEC", TextType(kinds), into="verifiers", multiple=True)
@@ -94,6 +100,13 @@ def request() -> Decorator[Any]:
         option("--as-written", None, "numbers, signs and abbreviations are not read as words", group="voice"),
         emotion(group="emotion"),
         recorded_emotion,
+        option(
+            "--emotion-strength P|max",
+            TextType(),
+            "the probability that a label should have, 0.7 or so (default max: as likely as words and voice "
+            "allow)",
+            group="emotion",
+        ),
         option(
             "--seed N", Whole(0, MAX_SEED), "same seed, same speech (default 0)", group="search", default=0
         ),

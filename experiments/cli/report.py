@@ -12,7 +12,7 @@ from rich.table import Table
 from experiments.files import Outputs
 from experiments.terminal import STDOUT, Terminal, print_json
 from search.backends.base import Progress as Report
-from search.results.ends import ENDS, UNMET
+from search.results.ends import ENDS, NOT_REACHED, UNMET
 from search.results.result import SearchResult
 from verifiers.base import Score
 
@@ -66,9 +66,7 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
     if result.stopped:
         terminal.say(f"stopped: {result.stopped}")
     for end in result.ends:
-        terminal.say(
-            "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
-        )
+        terminal.say(_told(end, result))
     for name, failures in winner.failures.items():
         if failures:
             terminal.say(f"catastrophic by {name}: {', '.join(failures)}")
@@ -77,6 +75,12 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
             f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
         )
     terminal.say(cost_line(result))
+
+
+def _told(end: str, result: SearchResult) -> str:
+    if end == UNMET:
+        return "no candidate met all constraints: this one misses them least"
+    return f"not reached: {result.missed_emotion}" if end == NOT_REACHED else ENDS[end]
 
 
 def candidate_table(result: SearchResult) -> Table:

@@ -51,7 +51,8 @@ def command(
     """Speak a text: the strategy draws candidates, the verifiers choose the best.
 
     Exit codes: 0 spoken; 2 bad input; 3 spoken, but no candidate meets the bounds that were asked for
-    (--select or select= with one, such as "wer<=0,sim", or a recipe with one).
+    (--select or select= with one, such as "wer<=0,sim", or a recipe with one), or the winner does not have
+    the emotion that was asked for.
     """
     spoken = build_request(request, read_text(text))
     for warning in spoken.warnings:
@@ -68,7 +69,8 @@ def command(
     if unread := unread_letters(settings.generator_source, [spoken.spoken.spoken]):
         say(f"warning: {unread}", error=True)
     result = speak(settings, spoken, files, inputs_of(request))
-    return EXIT_UNMET if settings.bounds and not result.satisfied else 0
+    unmet = settings.bounds and not result.constraints_met
+    return EXIT_UNMET if unmet or result.missed_emotion else 0
 
 
 def read_text(given: str) -> str:

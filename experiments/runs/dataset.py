@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import file_hash
-from experiments.request_options import RequestOptions, choose_voice
+from experiments.request_options import RequestOptions, choose_voice, emotion_text
 from experiments.runs.tables import COLUMNS, Cells, ColumnMapping, Table
 from experiments.terminal import say
 from llasa_core.audio import AudioError, Waveform, read_audio
@@ -230,7 +230,7 @@ def _row(
         language=found.get("language") or options.language,
         seed=options.seed if found.get("seed") is None else _seed(found["seed"]),
         id=id,
-        emotion=found.get("emotion") or options.emotion,
+        emotion=emotion_text(found.get("emotion") or options.emotion, options),
         as_written=options.as_written,
     )
     emotion_audio = found.get("emotion_audio")

@@ -65,7 +65,7 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     threads = torch.get_num_threads()
     asked = plain(settings.describe(threads))
     del asked["models"]["threads"]  # it stands among the surroundings
-    options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "seed")
+    options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "emotion_strength", "seed")
     return {
         "schema": SCHEMA,
         "input": {"file": str(source.absolute()), "texts": count},

@@ -75,7 +75,7 @@ class Record(Schema):
 class Done(Record):
     """A text that was spoken. audio: the file, relative to the folder; the hash is of its content.
 
-    ends: as `SearchResult.ends`; records of before have none.
+    ends, missed_emotion: as those of `SearchResult`; records of before have none.
     """
 
     status: Literal["done"]
@@ -88,6 +88,7 @@ class Done(Record):
     stopped: str
     cut_off: bool
     ends: list[str] | None = None
+    missed_emotion: str = ""
     stepped_back: list[str] = Field(default_factory=list)
     tokens: Count
     candidates: Count

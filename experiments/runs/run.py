@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import interrupts
-from experiments.config import SearchOptions, Settings, check_emotion, choose_metrics
+from experiments.config import SearchOptions, Settings, choose_metrics
 from experiments.files import check_folder, write_whole
 from experiments.request_options import (
     RequestOptions,
     announce_untrained_words,
-    build_request,
+    build_common,
     warn_of_prompts,
 )
 from experiments.runs.actor_log import ActorLog
@@ -34,9 +34,10 @@ from experiments.terminal import Terminal, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
+from search.emotion import check_emotion
 from search.preflight import check_prompt, unread_letters
 from search.results.candidate import score_as_dict
-from search.results.ends import CUT_OFF, ENDS, NOTHING_COMPLETE, SHORTENED, UNMET
+from search.results.ends import CUT_OFF, ENDS, NOT_REACHED, NOTHING_COMPLETE, SHORTENED, UNMET
 from search.results.result import SearchResult
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def run(
     before any model is loaded, for whatever cannot work; and for a disk that is full.
     """
     check_options(options)
-    build_request(request, "a")  # what the options say for all rows
+    build_common(request)
     columns = ColumnMapping(options.text_column, options.id_column)
     rows = read_rows(source, request, options.limit, columns)
     return run_rows(rows, source, options, request, search, recipe=recipe)
@@ -138,7 +139,7 @@ def check_run(
         except UserError as error:
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
-    check_prompt(settings.generator_source, build_request(request, "a"))
+    check_prompt(settings.generator_source, build_common(request))
     check_texts(rows, settings.generator_source, settings.models.max_seconds)
     recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
     check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
@@ -243,6 +244,7 @@ class Run:
                 "scores": {name: score_as_dict(score) for name, score in winner.scores.items()},
                 "judged": {spec: score_as_dict(score) for spec, score in winner.judged.items()},
                 "satisfied": result.satisfied,
+                "missed_emotion": result.missed_emotion,
                 "stopped": result.stopped,
                 "cut_off": winner.cut_off,
                 "ends": list(result.ends),
@@ -319,7 +321,8 @@ def conclude(
         terminal.say("--resume --retry-failed tries them again")
     if failed:
         return EXIT_FAILED
-    return EXIT_UNMET if settings.bounds and summary.ends[UNMET] else 0
+    unmet = summary.ends[UNMET] if settings.bounds else 0
+    return EXIT_UNMET if unmet or summary.ends[NOT_REACHED] else 0
 
 
 def counted_ends(ends: Mapping[str, int], bounds: Sequence[str]) -> list[str]:
@@ -330,5 +333,6 @@ def counted_ends(ends: Mapping[str, int], bounds: Sequence[str]) -> list[str]:
         NOTHING_COMPLETE: "stopped before anything was complete",
         SHORTENED: "without the end of the text",
         UNMET: unmet,
+        NOT_REACHED: "without the emotion that was asked for",
     }
     return [f"{ends[name]} {words[name]}" for name in ENDS if ends[name]]

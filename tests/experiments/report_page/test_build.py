@@ -285,7 +285,7 @@ def test_constraints_are_shown_where_there_were_some(
 ) -> None:
     strategy = {**search[1].manifest["strategy"], "select": rule}
     manifest = {**search[1].manifest, "strategy": strategy}
-    result = dataclasses.replace(search[1], satisfied=satisfied, manifest=manifest)
+    result = dataclasses.replace(search[1], constraints_met=satisfied, manifest=manifest)
     _, page = written(tmp_path / "page.html", search[0], result)
     assert shown in page.text
     assert ("constraints met" in page.text) == shown.startswith("constraints met")

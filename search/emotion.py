@@ -1,0 +1,85 @@
+"""What an emotion adds to a search: the verifier that searches by it, and the judges that are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from llasa_core.emotion import Emotion
+from llasa_core.errors import UserError
+from verifiers import registry
+from verifiers.shared.emotions import canonical
+from verifiers.spec import Spec
+
+SEARCHING: Mapping[str, str] = {
+    "emotion": "emotion2vec?measure=label",
+    "emotion_reference": "emotion2vec",
+    "dimensions": "dimensional",
+}
+"""By the field of a verifier's target: what searches by it, with the source of the preset."""
+
+
+EMOTION_FIELDS = frozenset(SEARCHING)
+
+
+class Asked(Protocol):
+    """A `Request`, or a row of a list with recordings not read yet."""
+
+    @property
+    def emotion(self) -> str | None: ...
+    @property
+    def emotion_audio(self) -> object | None: ...
+
+
+def emotion_of(wanted: Emotion | None) -> dict[str, Any]:
+    """The fields of a verifier's target that an emotion gives; None for what it does not say."""
+    given = wanted is not None
+    return {
+        "emotion": wanted.label or None if given else None,
+        "strength": wanted.strength if given else None,
+        "mix": dict(wanted.weights) if given and wanted.is_mix else None,
+        "dimensions": wanted.dimensions if given else None,
+    }
+
+
+def fields_of(request: Asked) -> dict[str, tuple[str, bool]]:
+    """By the field of a verifier's target about emotions, the option that gives it and whether it does."""
+    wanted = None if request.emotion is None else Emotion.parse(request.emotion)
+    found = emotion_of(wanted)
+    return {
+        "emotion": ("--emotion LABEL", found["emotion"] is not None),
+        "dimensions": ("--emotion arousal=0.8,valence=0.3", found["dimensions"] is not None),
+        "emotion_reference": ("--emotion-audio WAV", request.emotion_audio is not None),
+    }
+
+
+def searching(request: Asked) -> tuple[str, ...]:
+    """Specs of what searches by the emotion that is asked for, without sources."""
+    return tuple(SEARCHING[field] for field, (_, given) in fields_of(request).items() if given)
+
+
+def judges_emotion(spec: str) -> bool:
+    """Whether the spec's verifier judges against an emotion."""
+    return not EMOTION_FIELDS.isdisjoint(registry.needs(spec))
+
+
+def check_emotion(specs: Iterable[str], request: Asked) -> None:
+    """Raises UserError for a verifier that lacks its emotion, for an emotion that nothing judges, and
+    VerifierError for a label that a verifier does not know, as far as that is known without loading it."""
+    specs = tuple(specs)
+    needed = {field: spec for spec in specs for field in registry.needs(spec)}
+    for field, (option, given) in fields_of(request).items():
+        if not given and field in needed:
+            raise UserError(f"{needed[field]} judges the emotion: give {option}")
+        if given and field not in needed:
+            raise UserError(
+                f"{option.split()[0]} is given and no verifier judges by it: "
+                f"add --verifier '{SEARCHING[field]}'"
+            )
+    if request.emotion is not None:
+        labels = Emotion.parse(request.emotion).weights
+        for spec in specs:
+            kind = registry.built_in(Spec.parse(spec).kind)
+            known = kind.emotions_of(Spec.parse(spec)) if kind is not None else ()
+            for label in labels if known else ():
+                canonical(label, known)
