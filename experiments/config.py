@@ -196,13 +196,14 @@ def _pair(part: str) -> tuple[str, str]:
 def choose_judges(
     options: SearchOptions, preset: Preset, verifiers: Sequence[str], request: Wanted
 ) -> tuple[str, ...]:
-    """The caller's held-out judges, or none, or those of the preset that can judge this request and have not
-    the weights of a verifier."""
+    """The caller's held-out judges, or none, or those of the preset that can judge this request and those of
+    the emotion that it asks for, as far as they have not the weights of a verifier."""
     if options.no_judge and options.judges:
         raise UserError("--no-judge contradicts --judge: leave one out")
     if options.judges or options.no_judge:
         return tuple(with_source(spec, preset, judge=True) for spec in options.judges)
-    return suited(apart(roles(preset.name).judges, verifiers), request)
+    own = (*roles(preset.name).judges, *emotion.judging(request))
+    return suited(apart(own, verifiers), request)
 
 
 def choose_verifiers(given: Sequence[str], preset: Preset, request: Wanted) -> tuple[str, ...]:

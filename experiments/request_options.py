@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.terminal import say
-from llasa_core.audio import AudioError, read_audio
+from llasa_core.audio import AudioError, Waveform, read_audio
 from llasa_core.emotion import Emotion, read_strength
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
-from llasa_core.voices import VoicePrompt, find_voice
+from llasa_core.voices import VoicePrompt, find_voice, neutral_of, styles_of
+from verifiers.shared.emotions import meaning
 
 if TYPE_CHECKING:
     from search.engine import Searcher
@@ -102,7 +103,26 @@ def build_request(options: RequestOptions, text: str) -> Request:
         emotion=emotion_text(options.emotion, options),
         emotion_audio=emotion,
         as_written=options.as_written,
+        neutral_audio=neutral_audio(voice),
     )
+
+
+def neutral_audio(voice: VoicePrompt | None) -> Waveform | None:
+    """float32 [samples], mono 16 kHz: how a shipped voice with a style sounds without it."""
+    neutral = None if voice is None else neutral_of(voice)
+    return None if neutral is None else read_audio(neutral.path)
+
+
+def suggest_style(options: RequestOptions) -> str:
+    """One line on a shipped recording of the chosen voice in the style that is asked for; "" without one."""
+    voice = choose_voice(options)
+    if voice is None or not voice.name or options.emotion is None:
+        return ""
+    label = Emotion.parse(options.emotion).label
+    for one in styles_of(voice):
+        if label and one.name != voice.name and one.style == meaning(label) != voice.style:
+            return f"the voice {voice.voice} has a recording that is {one.style}: try --voice {one.name}"
+    return ""
 
 
 def build_common(options: RequestOptions) -> Request:

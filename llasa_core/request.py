@@ -37,9 +37,10 @@ class Request:
 
     prompt_audio: float32 [samples], mono 16 kHz. emotion: as `llasa_core.emotion` writes it ("happy",
     "happy@0.7", "happy=0.6,surprised=0.4", "arousal=0.8"), kept in its canonical form. emotion_audio: speech
-    with that emotion in any voice, float32 [samples], mono 16 kHz; emotion verifiers compare with it. seed
-    and id decide the randomness; nothing else does. as_written: numbers, signs and abbreviations of both
-    texts go to the model as they are, not as words.
+    with that emotion in any voice, float32 [samples], mono 16 kHz; emotion verifiers compare with it.
+    neutral_audio: neutral speech of the prompt's speaker, where the prompt itself has a style, float32
+    [samples], mono 16 kHz; verifiers alone use it. seed and id decide the randomness; nothing else does.
+    as_written: numbers, signs and abbreviations of both texts go to the model as they are, not as words.
 
     Raises UserError for anything that cannot be spoken. The texts are kept with normalised white space, the
     language in its one spelling (`en-GB`), and the prompt audio with at most 0.3 s of silence at either end.
@@ -54,6 +55,7 @@ class Request:
     emotion: str | None = None
     emotion_audio: Waveform | None = None
     as_written: bool = False
+    neutral_audio: Waveform | None = None
     _silence_cut: tuple[float, float] = field(default=(0.0, 0.0), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +71,10 @@ class Request:
             bounds = (MIN_EMOTION_SECONDS, MAX_EMOTION_SECONDS)
             checked = _check_audio("emotion", self.emotion_audio, *bounds, "speech with the emotion")
             object.__setattr__(self, "emotion_audio", checked)
+        if self.neutral_audio is not None:
+            bounds = (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS)
+            checked = _check_audio("neutral", self.neutral_audio, *bounds, "neutral speech of the voice")
+            object.__setattr__(self, "neutral_audio", checked)
         if self.prompt_audio is None:
             if self.prompt_text.strip():
                 raise UserError("there is a prompt text but no prompt audio: give both or neither")

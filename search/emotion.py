@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
+from search.roles import here
 from verifiers import registry
 from verifiers.shared.emotions import canonical
 from verifiers.spec import Spec
@@ -19,6 +20,13 @@ SEARCHING: Mapping[str, str] = {
 """By the field of a verifier's target: what searches by it, with the source of the preset."""
 
 
+HELD_OUT: Mapping[str, tuple[str, ...]] = {
+    "emotion": ("prosody",),
+    "emotion_reference": ("ge2e?reference=emotion",),
+    "dimensions": (),
+}
+"""By the field: what judges it, of another family than what searches, and for the leak check the likeness to
+the speaker of a recording of the emotion."""
 EMOTION_FIELDS = frozenset(SEARCHING)
 
 
@@ -58,9 +66,25 @@ def searching(request: Asked) -> tuple[str, ...]:
     return tuple(SEARCHING[field] for field, (_, given) in fields_of(request).items() if given)
 
 
+def judging(request: Asked) -> tuple[str, ...]:
+    """Specs of the judges of the emotion that is asked for, and of the leak check, that are on this
+    machine."""
+    given = [field for field, (_, is_given) in fields_of(request).items() if is_given]
+    return tuple(spec for field in given for spec in HELD_OUT[field] if here(spec))
+
+
+def role_of_voice(spec: str) -> str:
+    """The field of the target with whose speaker the spec's verifier compares; "" if it judges no voice."""
+    if Spec.parse(spec).options.get("reference") == "emotion":
+        return "emotion_reference"
+    needs = registry.needs(spec)
+    voices = (field for field in ("reference", "resynthesis") if field in needs)
+    return "" if EMOTION_FIELDS & set(needs) else next(voices, "")
+
+
 def judges_emotion(spec: str) -> bool:
-    """Whether the spec's verifier judges against an emotion."""
-    return not EMOTION_FIELDS.isdisjoint(registry.needs(spec))
+    """Whether the spec's verifier judges an emotion, not only the voice of its recording."""
+    return bool(EMOTION_FIELDS & set(registry.needs(spec))) and not role_of_voice(spec)
 
 
 def check_emotion(specs: Iterable[str], request: Asked) -> None:

@@ -27,7 +27,10 @@ class Target:
     emotion: the name of the emotion it should have, such as "happy"; of a mix the heaviest.
     strength: the wanted probability of `emotion`; None: as likely as possible.
     mix: the wanted share of several emotions by name, 1 together at most; what is left of 1 is neutral.
-    dimensions: wanted values in [0, 1] by name: "arousal", "valence", "dominance".
+    dimensions: where the emotion is wanted on the axes "arousal", "dominance" and "valence", of which some
+        may be left out; each from 0 to 1 (`verifiers.shared.emotions`).
+    neutral: float32 [samples], mono 16 kHz: neutral speech of the reference's speaker, where the reference
+        itself has a style.
     emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
     written: the text before numbers and signs were spelled out, from which all right readings are known.
     """
@@ -42,6 +45,7 @@ class Target:
     strength: float | None = None
     mix: Mapping[str, float] | None = None
     dimensions: Mapping[str, float] | None = None
+    neutral: Waveform | None = None
 
 
 @dataclass(frozen=True, slots=True)

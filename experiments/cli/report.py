@@ -13,6 +13,7 @@ from experiments.files import Outputs
 from experiments.terminal import STDOUT, Terminal, print_json
 from search.backends.base import Progress as Report
 from search.results.ends import ENDS, NOT_REACHED, UNMET
+from search.results.leak import Leak
 from search.results.result import SearchResult
 from verifiers.base import Score
 
@@ -74,6 +75,10 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
         terminal.say(
             f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
         )
+    if result.leak is not None:
+        terminal.print(leak_table(result.leak))
+        if result.leak.sentence:
+            terminal.say(result.leak.sentence)
     terminal.say(cost_line(result))
 
 
@@ -105,6 +110,16 @@ def candidate_table(result: SearchResult) -> Table:
             str(len(candidate.tokens)),
             style="bold" if candidate.rank == 0 else "",
         )
+    return table
+
+
+def leak_table(leak: Leak) -> Table:
+    """What the emotion was bought with."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("leak check", "by", "winner", "mean", "gain"):
+        table.add_column(heading, justify="left" if heading in ("leak check", "by") else "right")
+    for line in leak.lines:
+        table.add_row(line.role, line.by, f"{line.winner:.3f}", f"{line.mean:.3f}", f"{line.gain:+.3f}")
     return table
 
 

@@ -21,6 +21,7 @@ from experiments.request_options import (
     announce_untrained_words,
     build_request,
     inputs_of,
+    suggest_style,
 )
 from experiments.terminal import say
 from llasa_core.errors import UserError
@@ -60,6 +61,8 @@ def command(
     settings = Settings.from_options(search, spoken)
     if settings.note:
         say(f"note: {settings.note}", error=True)
+    if suggestion := suggest_style(request):
+        say(f"note: {suggestion}", error=True)
     files.check({**options.recordings(request), "--recipe": recipe_path(recipe) if recipe else None})
     check_surroundings()
     announce_spoken(spoken)

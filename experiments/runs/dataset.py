@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import file_hash
-from experiments.request_options import RequestOptions, choose_voice, emotion_text
+from experiments.request_options import RequestOptions, choose_voice, emotion_text, neutral_audio
 from experiments.runs.tables import COLUMNS, Cells, ColumnMapping, Table
 from experiments.terminal import say
 from llasa_core.audio import AudioError, Waveform, read_audio
@@ -105,6 +105,7 @@ class Row:
             emotion=self.emotion,
             emotion_audio=_recording(self.emotion_audio),
             as_written=self.as_written,
+            neutral_audio=neutral_audio(find_voice(self.voice)) if self.voice else None,
         )
 
     @property

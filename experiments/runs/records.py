@@ -54,6 +54,26 @@ class Score(Schema):
     evidence: Evidence
 
 
+class LeakLine(Schema):
+    """As `search.results.leak.Line`."""
+
+    role: str
+    by: str
+    higher_is_better: bool
+    winner: float
+    mean: float
+    spread: float
+    candidates: Count
+    gain: float
+
+
+class Leak(Schema):
+    """As `search.results.leak.Leak`."""
+
+    lines: list[LeakLine]
+    sentence: str
+
+
 class Ledger(Schema):
     """What the table counts of a ledger, in which there is more."""
 
@@ -75,7 +95,7 @@ class Record(Schema):
 class Done(Record):
     """A text that was spoken. audio: the file, relative to the folder; the hash is of its content.
 
-    ends, missed_emotion: as those of `SearchResult`; records of before have none.
+    ends, missed_emotion, leak: as those of `SearchResult`; records of before have none.
     """
 
     status: Literal["done"]
@@ -89,6 +109,7 @@ class Done(Record):
     cut_off: bool
     ends: list[str] | None = None
     missed_emotion: str = ""
+    leak: Leak | None = None
     stepped_back: list[str] = Field(default_factory=list)
     tokens: Count
     candidates: Count

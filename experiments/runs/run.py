@@ -245,6 +245,7 @@ class Run:
                 "judged": {spec: score_as_dict(score) for spec, score in winner.judged.items()},
                 "satisfied": result.satisfied,
                 "missed_emotion": result.missed_emotion,
+                **({"leak": found["leak"]} if "leak" in found else {}),
                 "stopped": result.stopped,
                 "cut_off": winner.cut_off,
                 "ends": list(result.ends),

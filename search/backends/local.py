@@ -227,6 +227,7 @@ class LocalSession:
                 audio,
                 emotion_reference=request.emotion_audio,
                 written=request.text,
+                neutral=request.neutral_audio,
                 **emotion_of(request.wanted),
             ),
         )

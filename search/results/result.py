@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -15,6 +16,7 @@ from search.cost.ledger import Ledger
 from search.results.candidate import Candidate, plain, shown_scores
 from search.results.display import ears, html
 from search.results.ends import ENDS, NOT_REACHED, UNMET, ends_of, missed_emotion
+from search.results.leak import Leak, leak_of
 from search.results.manifest import SCHEMA
 from search.results.trace import Step
 from verifiers.base import Score
@@ -99,6 +101,11 @@ class SearchResult:
         it is reached, or none was asked for."""
         return missed_emotion(self.winner.scores)
 
+    @cached_property
+    def leak(self) -> Leak | None:
+        """What was bought with the emotion that was asked for; None if nothing judged one."""
+        return leak_of(self.candidates, self.manifest.get("models", {}), self.directions)
+
     @property
     def ears(self) -> str:
         """Which verifiers searched and which judges did not, by spec."""
@@ -140,6 +147,7 @@ class SearchResult:
             "ends": list(self.ends),
             "stepped_back": list(self.stepped_back),
             "waveform_sha256": hashlib.sha256(self.waveform.tobytes()).hexdigest(),
+            **({} if self.leak is None else {"leak": self.leak.as_dict()}),
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "directions": dict(self.directions),
             "ledger": self.ledger.as_dict(),

@@ -49,6 +49,11 @@ def canonical(name: str, known: Sequence[str], error: type[LlasaError] = UserErr
     raise error(f"unknown emotion {name.strip()[:40]!r}{nearest(name.strip(), offered or known)}")
 
 
+def meaning(name: str) -> str:
+    """The canonical name of the emotion, or the name itself, in lower case, if it has none."""
+    return _CANONICAL.get(name.casefold(), name.casefold())
+
+
 def _names(entry: str) -> set[str]:
     return {" ".join(part.casefold().split()) for part in entry.split("/")}
 

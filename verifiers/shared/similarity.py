@@ -60,9 +60,16 @@ VOICES = {
         "codec's resynthesis of the reference voice",
         "give the target a resynthesis, or leave reference=resynthesis out",
     ),
+    "emotion": Reference(
+        "emotion_reference",
+        "sim-emotion",
+        "emotion reference",
+        "give the target a recording with that emotion, or leave reference=emotion out",
+    ),
 }
 """SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv
-2306.15687)."""
+2306.15687). Likeness to the speaker of an emotion reference is what a verifier of emotions should not reward:
+a leak (arXiv 2604.26347)."""
 
 
 class Similarity(BaseVerifier):

@@ -75,9 +75,10 @@ def test_the_table_counts_them_also_in_records_of_before() -> None:
         record("e", ends=[SHORTENED]),
         record("f", ends=[UNMET], satisfied=False),
         record("f", "failed"),
+        record("g", ends=[NOT_REACHED], satisfied=False, missed_emotion="sad 0.18, neutral 0.40"),
     ]
     summary = summarize(records, 1.0)
-    assert summary.ends == {CUT_OFF: 2, NOTHING_COMPLETE: 0, SHORTENED: 1, UNMET: 2}
+    assert summary.ends == {CUT_OFF: 2, NOTHING_COMPLETE: 0, SHORTENED: 1, UNMET: 2, NOT_REACHED: 1}
     assert {name: summary.corpus[name] for name in ENDS} == summary.ends
 
 
