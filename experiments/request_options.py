@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,7 @@ from llasa_core.emotion import Emotion, read_strength
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
-from llasa_core.voices import VoicePrompt, find_voice, neutral_of, styles_of
-from verifiers.shared.emotions import meaning
+from llasa_core.voices import VoicePrompt, find_voice, neutral_of
 
 if TYPE_CHECKING:
     from search.engine import Searcher
@@ -31,7 +30,8 @@ class RequestOptions:
     """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
     language: code of the text. as_written: numbers and signs are not read as words. emotion: as
     `llasa_core.emotion` writes it. emotion_audio: speech with the emotion. emotion_strength: a probability or
-    "max", of labels that have none of their own."""
+    "max", of labels that have none of their own. voice_styles: search all shipped recordings of the voice;
+    also_prompts: further recordings of the caller's voice, each as `WAV|what is said in it`."""
 
     language: str = "en"
     prompt_audio: Path | None = None
@@ -41,8 +41,15 @@ class RequestOptions:
     emotion: str | None = None
     emotion_audio: Path | None = None
     emotion_strength: str | None = None
+    voice_styles: bool = False
+    also_prompts: Sequence[str] = ()
     seed: int = 0
     as_written: bool = False
+
+    @property
+    def searches_prompts(self) -> bool:
+        """Whether several recordings of the voice are tried."""
+        return self.voice_styles or bool(self.also_prompts)
 
 
 def emotion_text(emotion: str | None, options: RequestOptions) -> str | None:
@@ -111,18 +118,6 @@ def neutral_audio(voice: VoicePrompt | None) -> Waveform | None:
     """float32 [samples], mono 16 kHz: how a shipped voice with a style sounds without it."""
     neutral = None if voice is None else neutral_of(voice)
     return None if neutral is None else read_audio(neutral.path)
-
-
-def suggest_style(options: RequestOptions) -> str:
-    """One line on a shipped recording of the chosen voice in the style that is asked for; "" without one."""
-    voice = choose_voice(options)
-    if voice is None or not voice.name or options.emotion is None:
-        return ""
-    label = Emotion.parse(options.emotion).label
-    for one in styles_of(voice):
-        if label and one.name != voice.name and one.style == meaning(label) != voice.style:
-            return f"the voice {voice.voice} has a recording that is {one.style}: try --voice {one.name}"
-    return ""
 
 
 def build_common(options: RequestOptions) -> Request:

@@ -96,6 +96,19 @@ def request() -> Decorator[Any]:
         voice("--prompt-text TEXT", TextType(), "what is said in it"),
         voice("--voice NAME", TextType(voices), "a shipped voice prompt (default: the first one)"),
         voice("--no-prompt", None, "let the model choose a voice"),
+        voice(
+            "--voice-styles",
+            None,
+            "search all shipped recordings of the voice: each draws 2 candidates, the better half 4, and so "
+            "on; the last one gets the whole search",
+        ),
+        voice(
+            "--also-prompt WAV|TEXT",
+            TextType(),
+            "search this recording of your voice too; repeatable",
+            into="also_prompts",
+            multiple=True,
+        ),
         language(group="voice"),
         option("--as-written", None, "numbers, signs and abbreviations are not read as words", group="voice"),
         emotion(group="emotion"),

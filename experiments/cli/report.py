@@ -12,6 +12,7 @@ from rich.table import Table
 from experiments.files import Outputs
 from experiments.terminal import STDOUT, Terminal, print_json
 from search.backends.base import Progress as Report
+from search.results.candidate import shown_scores
 from search.results.ends import ENDS, NOT_REACHED, UNMET
 from search.results.leak import Leak
 from search.results.result import SearchResult
@@ -58,6 +59,9 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
     terminal.print(candidate_table(result))
     if result.ears:
         terminal.say(result.ears)
+    if result.arms:
+        tried = "; ".join(f"{arm.name} ({arm.candidates}): {shown_scores(arm.scores)}" for arm in result.arms)
+        terminal.say(f"prompt: {result.arm}, of {tried}")
     winner = result.winner
     heard = [str(text) for score in winner.scores.values() if (text := score.evidence.get("transcript"))]
     note = " (replaced what was there)" if replaced else ""

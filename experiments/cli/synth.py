@@ -15,13 +15,14 @@ from experiments.cli.search_options import search, search_notes
 from experiments.cli.speak import Files, speak
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import SearchOptions, Settings
+from experiments.prompts import arms_of, prompts_of, suggest_style
 from experiments.request_options import (
     RequestOptions,
     announce_spoken,
     announce_untrained_words,
     build_request,
+    choose_voice,
     inputs_of,
-    suggest_style,
 )
 from experiments.terminal import say
 from llasa_core.errors import UserError
@@ -56,6 +57,7 @@ def command(
     the emotion that was asked for.
     """
     spoken = build_request(request, read_text(text))
+    prompts = prompts_of(request, choose_voice(request))
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
     settings = Settings.from_options(search, spoken)
@@ -68,10 +70,13 @@ def command(
     announce_spoken(spoken)
     announce_untrained_words(settings.generator_source, [spoken.spoken.spoken])
     settings.check_device()
+    arms = arms_of(spoken, prompts) if prompts else []
+    for arm in arms:
+        check_prompt(settings.generator_source, arm.request, settings.models.max_seconds)
     check_prompt(settings.generator_source, spoken, settings.models.max_seconds)
     if unread := unread_letters(settings.generator_source, [spoken.spoken.spoken]):
         say(f"warning: {unread}", error=True)
-    result = speak(settings, spoken, files, inputs_of(request))
+    result = speak(settings, spoken, files, inputs_of(request), arms)
     unmet = settings.bounds and not result.constraints_met
     return EXIT_UNMET if unmet or result.missed_emotion else 0
 

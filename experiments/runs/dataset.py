@@ -109,6 +109,13 @@ class Row:
         )
 
     @property
+    def prompt(self) -> VoicePrompt | None:
+        """The voice that it is spoken with."""
+        if self.voice is not None:
+            return find_voice(self.voice)
+        return None if self.prompt_audio is None else VoicePrompt("", self.prompt_text, self.prompt_audio)
+
+    @property
     def text_alone(self) -> Request:
         """The request without its recordings, for what is asked of the text."""
         return Request(self.text, self.language, as_written=self.as_written)

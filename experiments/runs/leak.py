@@ -14,8 +14,8 @@ from verifiers.stats import Interval, bootstrap_mean
 
 @dataclass(frozen=True, slots=True)
 class LeakLine:
-    """One score over all texts. winner, mean: of the winners, and of the means of all candidates. gain: of the
-    winner over the mean, positive for the better, with its 95 % bootstrap interval over texts."""
+    """One score over all texts. winner, mean: of the winners, and of the means of all candidates. gain: of
+    the winner over the mean, positive for the better, with its 95 % bootstrap interval over texts."""
 
     role: str
     by: str

@@ -74,6 +74,14 @@ class Leak(Schema):
     sentence: str
 
 
+class TriedArm(Schema):
+    """As `search.results.result.TriedArm`."""
+
+    name: str
+    candidates: Count
+    scores: dict[str, float | None]
+
+
 class Ledger(Schema):
     """What the table counts of a ledger, in which there is more."""
 
@@ -95,7 +103,7 @@ class Record(Schema):
 class Done(Record):
     """A text that was spoken. audio: the file, relative to the folder; the hash is of its content.
 
-    ends, missed_emotion, leak: as those of `SearchResult`; records of before have none.
+    ends, missed_emotion, leak, arm, arms: as those of `SearchResult`; records of before have none.
     """
 
     status: Literal["done"]
@@ -110,6 +118,8 @@ class Done(Record):
     ends: list[str] | None = None
     missed_emotion: str = ""
     leak: Leak | None = None
+    arm: str = ""
+    arms: list[TriedArm] = Field(default_factory=list)
     stepped_back: list[str] = Field(default_factory=list)
     tokens: Count
     candidates: Count

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments import interrupts
 from experiments.config import SearchOptions, Settings, choose_metrics
 from experiments.files import check_folder, write_whole
+from experiments.prompts import arms_of, inputs_of_arm, prompts_of
 from experiments.request_options import (
     RequestOptions,
     announce_untrained_words,
@@ -34,6 +35,7 @@ from experiments.terminal import Terminal, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
+from search.arms import Arm, search_arms
 from search.emotion import check_emotion
 from search.preflight import check_prompt, unread_letters
 from search.results.candidate import score_as_dict
@@ -116,7 +118,7 @@ def run_rows(
                 say(f"warning: {unread}", error=True)
             announce_untrained_words(settings.generator_source, texts)
             try:
-                Run(rows, missing, settings, records).speak(options.in_flight)
+                Run(rows, missing, settings, records, request).speak(options.in_flight)
             except interrupts.Interrupted as signal:
                 interrupted = signal
         return conclude(records, rows, settings, interrupted)
@@ -136,6 +138,7 @@ def check_run(
     for row in rows:
         try:
             check_emotion((*settings.models.verifiers, *settings.models.judges), row)
+            prompts_of(request, row.prompt)
         except UserError as error:
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
@@ -177,6 +180,7 @@ class Run:
     missing: Sequence[Row]
     settings: Settings
     records: Records
+    request: RequestOptions = field(default_factory=RequestOptions)
     began: float = field(default_factory=time.monotonic)
 
     def speak(self, in_flight: int | None) -> None:
@@ -195,13 +199,12 @@ class Run:
             )
             actors = ActorLog(self.records.folder, session, getattr(searcher.backend, "workers", list))
             view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics, actors.look)
-            outcomes = searcher.run_many(
-                self.requests(view, session),
-                self.settings.strategy,
-                budget=self.settings.budget,
-                in_flight=in_flight,
-                progress=view.watch,
-            )
+            requests, how = self.requests(view, session), self.settings
+            more: dict[str, Any] = {"budget": how.budget, "in_flight": in_flight, "progress": view.watch}
+            if self.request.searches_prompts:
+                outcomes = search_arms(searcher, map(self.arms, requests), how.strategy, **more)
+            else:
+                outcomes = searcher.run_many(requests, how.strategy, **more)
             with view, actors, closing(outcomes):
                 for outcome in outcomes:
                     self.take(outcome, by_id[outcome.request.id], session, view)
@@ -228,10 +231,16 @@ class Run:
                 continue
             yield request
 
+    def arms(self, request: Request) -> list[Arm]:
+        """The text of a row with each recording of a prompt search."""
+        row = next(row for row in self.missing if row.id == request.id)
+        return arms_of(request, prompts_of(self.request, row.prompt))
+
     def keep(self, row: Row, result: SearchResult, session: int) -> None:
         """The audio first, then the record that says that it is there."""
         audio_sha256 = self.records.write_audio(row.file, wav_bytes(result.waveform))
         winner, found = result.winner, result.as_dict()
+        inputs = {**row.inputs, **(inputs_of_arm(result.arm) if result.arm else {})}
         self.records.append(
             {
                 "id": row.id,
@@ -257,7 +266,8 @@ class Run:
                 "waveform_sha256": found["waveform_sha256"],
                 "session": session,
                 "elapsed": round(time.monotonic() - self.began, 3),
-                "manifest": {**found["manifest"], "inputs": row.inputs},
+                **({"arm": result.arm, "arms": found["arms"]} if result.arms else {}),
+                "manifest": {**found["manifest"], "inputs": inputs},
             }
         )
 

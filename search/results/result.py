@@ -22,13 +22,28 @@ from search.results.trace import Step
 from verifiers.base import Score
 
 
+@dataclass(frozen=True, slots=True)
+class TriedArm:
+    """A recording of the voice that was tried as the prompt: how many candidates it drew at the last, and the
+    scores of their winner."""
+
+    name: str
+    candidates: int
+    scores: Mapping[str, Score]
+
+    def as_dict(self) -> dict[str, Any]:
+        scores = {name: plain(score.value) for name, score in self.scores.items()}
+        return {"name": self.name, "candidates": self.candidates, "scores": scores}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SearchResult:
     """The outcome of one request. In a notebook it shows and plays itself.
 
     candidates: in lineage order. constraints_met: False if none of them met all constraints of the selection.
     stopped: what ended the search early, "" if nothing did. directions: of every metric by name and every
-    judge by spec, whether higher is better.
+    judge by spec, whether higher is better. arm, arms: of a prompt search (`search.arms`) the recording that
+    won, and all that were tried.
     """
 
     request: Request
@@ -39,6 +54,8 @@ class SearchResult:
     manifest: Mapping[str, Any]
     stopped: str = ""
     directions: Mapping[str, bool] = field(default_factory=dict)
+    arm: str = ""
+    arms: tuple[TriedArm, ...] = ()
 
     def __repr__(self) -> str:
         met = "" if self.constraints_met else ", constraints not met"
@@ -147,6 +164,7 @@ class SearchResult:
             "ends": list(self.ends),
             "stepped_back": list(self.stepped_back),
             "waveform_sha256": hashlib.sha256(self.waveform.tobytes()).hexdigest(),
+            **({"arm": self.arm, "arms": [arm.as_dict() for arm in self.arms]} if self.arms else {}),
             **({} if self.leak is None else {"leak": self.leak.as_dict()}),
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "directions": dict(self.directions),

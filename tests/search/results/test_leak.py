@@ -1,4 +1,4 @@
-"""The leak check of one search: a verifier that only rewards mimicry is told from one that hears the emotion."""
+"""The leak check of one search: rewarding mimicry is told from hearing the emotion."""
 
 from collections.abc import Sequence
 
