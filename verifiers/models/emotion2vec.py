@@ -3,7 +3,7 @@
 Ma et al., "emotion2vec: Self-Supervised Pre-Training for Speech Emotion Representation", arXiv 2312.15185.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llasa_core.audio import Waveform
-from llasa_core.errors import nearest
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
+from verifiers.shared.emotions import canonical
 from verifiers.shared.funasr import HUBS, fetch_funasr, load_funasr, locate_funasr
 from verifiers.shared.isolation import isolated
 from verifiers.shared.similarity import WORST, Reference, Similarity
@@ -38,7 +38,7 @@ UNUSED = ("modality_encoders.AUDIO.decoder.",)
 class Emotion2vec(Similarity):
     """Metric "emo-sim": the cosine, in [-1, 1], of the mean features of a candidate and of the target's
     `emotion_reference`, which may be in any voice. With `measure=label` metric "emo": the probability, in
-    [0, 1], of the target's `emotion`, named as the model does in English or Chinese ("happy", "开心").
+    [0, 1], of the target's `emotion`, by any of its names ("happy", "joy", "开心").
 
     Impossible under 0.5 s, weak under 1 to 2 s. The base model's cosines stay above 0.9 whatever the emotion.
     Batches hold equal lengths, because padding changes the features. Evidence: seconds, and of a model with
@@ -151,12 +151,9 @@ class Emotion2vec(Similarity):
         """The English name of the target's emotion."""
         if target.emotion is None:
             raise VerifierError("the probability of an emotion needs its name: give the target an emotion")
-        known = {name.lower(): _names(label)[0] for label in self._labels for name in _names(label)}
-        known = {name: english for name, english in known.items() if english in self.emotions}
-        given = target.emotion.strip()
-        if given.lower() not in known:
-            raise VerifierError(f"unknown emotion {given!r}{_nearest(given, known, self.emotions)}")
-        return known[given.lower()]
+        names = [_names(label) for label in self._labels if not label.startswith(UNUSED_LABEL)]
+        known = {"/".join(own): own[0] for own in names}
+        return known[canonical(target.emotion, tuple(known), error=VerifierError)]
 
     def _evidence(self, waveforms: list[Waveform], vectors: NDArray[np.float64]) -> list[dict[str, Any]]:
         """Seconds, and of a model with labels the probabilities by English names and the likeliest."""
@@ -192,15 +189,5 @@ class Emotion2vec(Similarity):
 
 
 def _names(label: str) -> tuple[str, ...]:
-    """What a label of tokens.txt may be called, its English name first: "开心/happy" is happy, 开心 and
-    开心/happy."""
-    if label == UNKNOWN:
-        return ("unknown", UNKNOWN)
-    return (*reversed(label.split("/")), label)
-
-
-def _nearest(given: str, known: Mapping[str, str], emotions: Sequence[str]) -> str:
-    """As `llasa_core.errors.nearest`, of the names in English, or of those in Chinese for one that is not
-    ASCII."""
-    chinese = [name for name in known if not name.isascii() and "/" not in name]
-    return nearest(given, emotions if given.isascii() else chinese)
+    """The names in a label of tokens.txt, the English one first: of "开心/happy" happy and 开心."""
+    return ("unknown",) if label == UNKNOWN else tuple(reversed(label.split("/")))
