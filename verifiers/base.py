@@ -27,6 +27,10 @@ class Target:
     emotion: the name of the emotion it should have, such as "happy".
     emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
     written: the text before numbers and signs were spelled out, from which all right readings are known.
+    dimensions: where the emotion is wanted on the axes "arousal", "dominance" and "valence", of which some
+        may be left out; each from 0 to 1 (`verifiers.shared.emotions`).
+    neutral: float32 [samples], mono 16 kHz: neutral speech of the reference's speaker, where the reference
+        itself has a style.
     """
 
     text: str | None = None
@@ -36,6 +40,8 @@ class Target:
     emotion: str | None = None
     emotion_reference: Waveform | None = None
     written: str | None = None
+    dimensions: Mapping[str, float] | None = None
+    neutral: Waveform | None = None
 
 
 @dataclass(frozen=True, slots=True)
