@@ -27,12 +27,12 @@ class Target:
     emotion: the name of the emotion it should have, such as "happy"; of a mix the heaviest.
     strength: the wanted probability of `emotion`; None: as likely as possible.
     mix: the wanted share of several emotions by name, 1 together at most; what is left of 1 is neutral.
+    emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
+    written: the text before numbers and signs were spelled out, from which all right readings are known.
     dimensions: where the emotion is wanted on the axes "arousal", "dominance" and "valence", of which some
         may be left out; each from 0 to 1 (`verifiers.shared.emotions`).
     neutral: float32 [samples], mono 16 kHz: neutral speech of the reference's speaker, where the reference
         itself has a style.
-    emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
-    written: the text before numbers and signs were spelled out, from which all right readings are known.
     """
 
     text: str | None = None

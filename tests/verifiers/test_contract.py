@@ -14,7 +14,13 @@ import torch
 
 import verifiers
 from tests.verifiers import tiny_verifiers
-from tests.verifiers.models import tiny_ecapa, tiny_emotion2vec, tiny_speech, tiny_wavlm_large
+from tests.verifiers.models import (
+    tiny_dimensional,
+    tiny_ecapa,
+    tiny_emotion2vec,
+    tiny_speech,
+    tiny_wavlm_large,
+)
 from tests.verifiers.plugins import install
 from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
@@ -28,6 +34,7 @@ TARGET = Target(
     resynthesis=speechlike(2.0, 8),
     emotion="happy",
     emotion_reference=speechlike(2.0, 7),
+    dimensions={"arousal": 0.7, "valence": 0.4},
 )
 WAVES = [speechlike(seconds, seed) for seed, seconds in enumerate((0.6, 1.0, 0.6, 1.7, 0.6, 1.0))]
 MAKERS: dict[str, Callable[[Path], object]] = {
@@ -38,6 +45,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "wavlm-large-sv": tiny_wavlm_large.write_wavlm_large,
     "ecapa": tiny_ecapa.write_ecapa,
     "emotion2vec": tiny_emotion2vec.write_emotion2vec,
+    "dimensional": tiny_dimensional.write_dimensional,
     "ge2e": tiny_speech.write_ge2e,
     "dnsmos": tiny_speech.write_dnsmos,
     "utmos": tiny_speech.write_utmos,
@@ -55,6 +63,7 @@ OPTIONS = {
     "wavlm-large-sv": ("", "?reference=resynthesis"),
     "ecapa": ("", "?reference=resynthesis&batch=2"),
     "emotion2vec": ("", "?measure=label", "?measure=label&name=joy&batch=2"),
+    "dimensional": ("", "?measure=reference&batch=2"),
     "ge2e": ("", "?reference=resynthesis&batch=2"),
     "dnsmos": ("", "?name=quality"),
     "utmos": ("", "?batch=2"),

@@ -3,7 +3,6 @@
 Ma et al., "emotion2vec: Self-Supervised Pre-Training for Speech Emotion Representation", arXiv 2312.15185.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from verifiers.errors import VerifierError
 from verifiers.shared.emotions import EMOTIONS
 from verifiers.shared.funasr import HUBS, fetch_funasr, load_funasr, locate_funasr
 from verifiers.shared.isolation import isolated
-from verifiers.shared.similarity import REMEMBERED, WORST, Reference, Similarity
+from verifiers.shared.remembered import Remembered
+from verifiers.shared.similarity import WORST, Reference, Similarity
 from verifiers.shared.wanted import Wanted, likeliest
 from verifiers.spec import Readers, Spec, one_of, positive_int, word
 
@@ -87,7 +87,7 @@ class Emotion2vec(Similarity):
         self.worst = WORST if measure == SIMILARITY else 0.0
         self._model = model
         self._labels = list(labels)
-        self._clips: dict[bytes, Wanted] = {}
+        self._clips = Remembered(self._hear)
 
     @classmethod
     def locate(cls, spec: Spec) -> Path | str:
@@ -162,7 +162,7 @@ class Emotion2vec(Similarity):
             scores = super().score_all(waveforms, target, partial)
             if partial or not self._labels:
                 return scores
-            clip = self._clip(self._reference.waveform(target, self.about.min_seconds, self.max_seconds))
+            clip = self._clips(self._reference.waveform(target, self.about.min_seconds, self.max_seconds))
             return [
                 replace(score, evidence={**score.evidence, **clip.evidence(score.evidence["probabilities"])})
                 if score.usable
@@ -181,15 +181,10 @@ class Emotion2vec(Similarity):
         names = [_names(label) for label in self._labels if not label.startswith(UNUSED_LABEL)]
         return Wanted.of(target, {"/".join(own): own[0] for own in names})
 
-    def _clip(self, reference: Waveform) -> Wanted:
+    def _hear(self, reference: Waveform) -> Wanted:
         """The emotion that the model hears in a recording: what speech like it should have."""
-        key = hashlib.blake2b(reference.tobytes(), digest_size=16).digest()
-        if key not in self._clips:
-            if len(self._clips) == REMEMBERED:
-                self._clips.clear()
-            (probabilities,) = self._probabilities(self._embed([reference]))
-            self._clips[key] = Wanted({likeliest(probabilities): 1.0})
-        return self._clips[key]
+        (probabilities,) = self._probabilities(self._embed([reference]))
+        return Wanted({likeliest(probabilities): 1.0})
 
     def _evidence(self, waveforms: list[Waveform], vectors: NDArray[np.float64]) -> list[dict[str, Any]]:
         """Seconds, and of a model with labels the probabilities by English names and the likeliest."""

@@ -1,4 +1,5 @@
-"""The names of emotions: one canonical English name for each, and what else people call it."""
+"""The names of emotions: one canonical English name for each, and what else people call it; and the axes of
+emotions that are measured."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,6 +28,8 @@ EMOTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """The canonical names, which are those of emotion2vec's labels (arXiv 2312.15185), and their synonyms; the
 first synonym is the Chinese name in the same label. Calm has no entry: a calm voice is not a neutral one."""
+DIMENSIONS = ("arousal", "dominance", "valence")
+"""The axes, each from 0 to 1: calm to excited, submissive to dominant, unpleasant to pleasant."""
 _CANONICAL = {synonym: emotion for emotion, synonyms in EMOTIONS.items() for synonym in (emotion, *synonyms)}
 
 
@@ -47,6 +50,17 @@ def canonical(name: str, known: Sequence[str], error: type[LlasaError] = UserErr
             return entry
     offered = {offer for entry in known for offer in _offered(entry, ascii=name.isascii())}
     raise error(f"unknown emotion {name.strip()[:40]!r}{nearest(name.strip(), offered or known)}")
+
+
+def check_dimensions(given: Mapping[str, float], error: type[LlasaError] = UserError) -> None:
+    """Raises `error` unless at least one of the axes has a value, each from 0 to 1, and nothing else has."""
+    if not given:
+        raise error(f"no value on any axis of emotion is given: give one of {', '.join(DIMENSIONS)}")
+    for name, value in given.items():
+        if name not in DIMENSIONS:
+            raise error(f"unknown axis of emotion {name[:40]!r}{nearest(name, DIMENSIONS)}")
+        if not 0 <= value <= 1:
+            raise error(f"{name} is {value:g}: give a number from 0 to 1")
 
 
 def meaning(name: str) -> str:

@@ -1,11 +1,14 @@
 """Audio longer than a recogniser's window, cut where it is quietest; and batches of equal length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llasa_core.audio import Waveform
 
+Found = TypeVar("Found")
 _FRAME = 400
 """Samples over which loudness is measured: 25 ms."""
 
@@ -55,3 +58,14 @@ def equal_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[in
     for indices in by_length.values():
         for first in range(0, len(indices), batch):
             yield indices[first : first + batch]
+
+
+def judged_by_length(
+    waveforms: Sequence[Waveform], batch: int, judge: Callable[[NDArray[np.float32]], Sequence[Found]]
+) -> list[Found]:
+    """What `judge` finds of each waveform, in their order: it gets them in the batches of `equal_lengths`,
+    as [rows, samples], and gives one thing for each row."""
+    found: dict[int, Found] = {}
+    for rows in equal_lengths(waveforms, batch):
+        found.update(zip(rows, judge(np.stack([waveforms[row] for row in rows])), strict=True))
+    return [found[row] for row in range(len(waveforms))]

@@ -4,7 +4,7 @@ import pytest
 
 from llasa_core.errors import UserError
 from verifiers.errors import VerifierError
-from verifiers.shared.emotions import EMOTIONS, canonical
+from verifiers.shared.emotions import DIMENSIONS, EMOTIONS, canonical, check_dimensions
 
 KNOWN = tuple(EMOTIONS)
 
@@ -60,3 +60,17 @@ def test_the_error_is_of_the_kind_that_was_asked_for() -> None:
         canonical("bored", KNOWN, error=VerifierError)
     with pytest.raises(UserError, match="there are none"):
         canonical("happy", [])
+
+
+def test_values_on_the_axes_are_from_0_to_1() -> None:
+    check_dimensions({"arousal": 0, "valence": 1})
+    check_dimensions(dict.fromkeys(DIMENSIONS, 0.5))
+    for wrong, says in (
+        ({}, "give one of arousal, dominance, valence"),
+        ({"valance": 0.5}, "unknown axis of emotion 'valance': did you mean 'valence'?"),
+        ({"arousal": 1.01}, "arousal is 1.01: give a number from 0 to 1"),
+        ({"arousal": float("nan")}, "arousal is nan"),
+    ):
+        with pytest.raises(UserError) as caught:
+            check_dimensions(wrong)
+        assert says in str(caught.value)
