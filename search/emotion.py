@@ -70,7 +70,8 @@ def judging(request: Asked) -> tuple[str, ...]:
     """Specs of the judges of the emotion that is asked for, and of the leak check, that are on this
     machine."""
     given = [field for field, (_, is_given) in fields_of(request).items() if is_given]
-    return tuple(spec for field in given for spec in HELD_OUT[field] if here(spec))
+    found = (spec for field in given for spec in HELD_OUT[field] if here(spec))
+    return tuple(spec for spec in found if not unknown_labels(spec, request))
 
 
 def role_of_voice(spec: str) -> str:
@@ -88,8 +89,8 @@ def judges_emotion(spec: str) -> bool:
 
 
 def check_emotion(specs: Iterable[str], request: Asked) -> None:
-    """Raises UserError for a verifier that lacks its emotion, for an emotion that nothing judges, and
-    VerifierError for a label that a verifier does not know, as far as that is known without loading it."""
+    """Raises UserError for a verifier that lacks its emotion, for an emotion that nothing judges, and for a
+    label that a verifier does not know, as far as that is known without loading it."""
     specs = tuple(specs)
     needed = {field: spec for spec in specs for field in registry.needs(spec)}
     for field, (option, given) in fields_of(request).items():
@@ -100,10 +101,19 @@ def check_emotion(specs: Iterable[str], request: Asked) -> None:
                 f"{option.split()[0]} is given and no verifier judges by it: "
                 f"add --verifier '{SEARCHING[field]}'"
             )
-    if request.emotion is not None:
-        labels = Emotion.parse(request.emotion).weights
-        for spec in specs:
-            kind = registry.built_in(Spec.parse(spec).kind)
-            known = kind.emotions_of(Spec.parse(spec)) if kind is not None else ()
-            for label in labels if known else ():
-                canonical(label, known)
+    for spec in specs:
+        if error := unknown_labels(spec, request):
+            raise error
+
+
+def unknown_labels(spec: str, request: Asked) -> UserError | None:
+    """The error about a label that the spec's verifier does not know, as far as that is known without loading
+    it; None without one."""
+    kind = registry.built_in(Spec.parse(spec).kind)
+    known = kind.emotions_of(Spec.parse(spec)) if isinstance(kind, type) and request.emotion else ()
+    try:
+        for label in Emotion.parse(request.emotion or "").weights if known else ():
+            canonical(label, known)
+    except UserError as error:
+        return error
+    return None
