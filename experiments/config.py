@@ -202,7 +202,7 @@ def choose_judges(
         raise UserError("--no-judge contradicts --judge: leave one out")
     if options.judges or options.no_judge:
         return tuple(with_source(spec, preset, judge=True) for spec in options.judges)
-    own = (*roles(preset.name).judges, *emotion.judging(request))
+    own = (*roles(preset.name).judges, *emotion.judging(request, verifiers))
     return suited(apart(own, verifiers), request)
 
 

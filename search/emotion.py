@@ -66,9 +66,11 @@ def searching(request: Asked) -> tuple[str, ...]:
     return tuple(SEARCHING[field] for field, (_, given) in fields_of(request).items() if given)
 
 
-def judging(request: Asked) -> tuple[str, ...]:
-    """Specs of the judges of the emotion that is asked for, and of the leak check, that are on this
-    machine."""
+def judging(request: Asked, verifiers: Iterable[str]) -> tuple[str, ...]:
+    """Specs of the judges of the emotion that is asked for, and of the leak check, that are on this machine;
+    none where no verifier searches by an emotion."""
+    if not any(map(judges_emotion, verifiers)):
+        return ()
     given = [field for field, (_, is_given) in fields_of(request).items() if is_given]
     found = (spec for field in given for spec in HELD_OUT[field] if here(spec))
     return tuple(spec for spec in found if not unknown_labels(spec, request))
@@ -110,7 +112,7 @@ def unknown_labels(spec: str, request: Asked) -> UserError | None:
     """The error about a label that the spec's verifier does not know, as far as that is known without loading
     it; None without one."""
     kind = registry.built_in(Spec.parse(spec).kind)
-    known = kind.emotions_of(Spec.parse(spec)) if isinstance(kind, type) and request.emotion else ()
+    known = kind.emotions_of(Spec.parse(spec)) if kind is not None and request.emotion else ()
     try:
         for label in Emotion.parse(request.emotion or "").weights if known else ():
             canonical(label, known)
