@@ -37,6 +37,9 @@ EXAMPLES = """\
   in your own voice, every candidate kept, and a page to look at and listen to:
     llasa-search synth "The train is late." --prompt-audio me.wav --prompt-text "what I say in it" \\
         --candidates all --report page.html
+  sadly, the words and the voice kept; or with whichever of the voice's recordings serves best:
+    llasa-search synth "The train is late." --emotion sad -n 16
+    llasa-search synth "The train is late." --emotion sad --emotion-strength 0.7 --voice-styles
   another search, with all scores and what makes the result again:
     llasa-search synth "The train is late." --strategy "beam?beams=4&n=4" -o late.wav --json late.json
 """

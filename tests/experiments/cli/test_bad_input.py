@@ -139,9 +139,10 @@ def test_emotion(
         ("happy=0.7,sad=0.6", "sum to 1.3"),
         ("happy=0.5,arousal=0.5", "mixes labels and dimensions"),
         ("happy@2", "strength=2"),
-        ("arousal=0.8", "no verifier judges by it"),
     ):
         assert says in refused(TEXT, *mood, "--emotion", emotion)
+    line = refused(TEXT, *search_parts, "--emotion", "arousal=0.8,valence=0.3")
+    assert line.endswith("no verifier judges by it: add --verifier 'dimensional'")
     assert "add the emotion" in refused(TEXT, *search_parts, "--emotion-strength", "0.7")
     assert "leave one out" in refused(TEXT, *mood, "--emotion", "happy@0.5", "--emotion-strength", "0.7")
 
