@@ -41,12 +41,13 @@ class Asked(Protocol):
 
 def emotion_of(wanted: Emotion | None) -> dict[str, Any]:
     """The fields of a verifier's target that an emotion gives; None for what it does not say."""
-    given = wanted is not None
+    if wanted is None:
+        return dict.fromkeys(("emotion", "strength", "mix", "dimensions"))
     return {
-        "emotion": wanted.label or None if given else None,
-        "strength": wanted.strength if given else None,
-        "mix": dict(wanted.weights) if given and wanted.is_mix else None,
-        "dimensions": wanted.dimensions if given else None,
+        "emotion": wanted.label or None,
+        "strength": wanted.strength,
+        "mix": dict(wanted.weights) if wanted.is_mix else None,
+        "dimensions": wanted.dimensions,
     }
 
 

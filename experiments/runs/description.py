@@ -66,7 +66,7 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     asked = plain(settings.describe(threads))
     del asked["models"]["threads"]  # it stands among the surroundings
     options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "emotion_strength", "seed")
-    styles = {"voice_styles": True} if request.voice_styles else {}
+    styles: dict[str, Any] = {"voice_styles": True} if request.voice_styles else {}
     styles |= {"also_prompts": list(request.also_prompts)} if request.also_prompts else {}
     return {
         "schema": SCHEMA,

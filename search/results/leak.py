@@ -116,15 +116,15 @@ def leak_of(
         if name not in own or not own[name].usable:
             continue
         held_out = own is winner.judged
-        all_scores = [(one.judged if held_out else one.scores).get(name) for one in candidates]
-        values = [score.value for score in all_scores if _counts(score)]
+        heard = [one.judged if held_out else one.scores for one in candidates]
+        values = [scores[name].value for scores in heard if name in scores and _counts(scores[name])]
         higher = directions.get(name, True)
         lines.append(Line(role, name, higher, own[name].value, fmean(values), pstdev(values), len(values)))
     return Leak(tuple(sorted(lines, key=lambda line: ROLES.index(line.role))))
 
 
-def _counts(score: Score | None) -> bool:
-    return score is not None and score.usable and math.isfinite(score.value)
+def _counts(score: Score) -> bool:
+    return score.usable and math.isfinite(score.value)
 
 
 def _roles_of_verifiers(models: Mapping[str, Any]) -> dict[str, str]:
