@@ -120,7 +120,9 @@ class SearchResult:
 
     @cached_property
     def leak(self) -> Leak | None:
-        """What was bought with the emotion that was asked for; None if nothing judged one."""
+        """What was bought with the emotion that was asked for; None if none was, or nothing judged it."""
+        if self.request.emotion is None and self.request.emotion_audio is None:
+            return None
         return leak_of(self.candidates, self.manifest.get("models", {}), self.directions)
 
     @property
