@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "likelihood": "verifiers.models.likelihood:GeneratorLikelihood",
     "loops": "verifiers.models.loops:TokenLoops",
     "paraformer": "verifiers.models.paraformer:Paraformer",
+    "prosody": "verifiers.models.prosody:ProsodyEmotion",
     "signal": "verifiers.models.signal:SignalChecks",
     "sphinx": "verifiers.models.sphinx:SphinxASR",
     "utmos": "verifiers.models.utmos:UTMOS",
