@@ -15,12 +15,15 @@ from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
 from llasa_core.voices import VoicePrompt, find_voice, neutral_of
+from search.roles import here
 
 if TYPE_CHECKING:
     from search.engine import Searcher
 
 MOST_MISHEARD = 0.5
 """Of the words of a prompt text, by acceptance."""
+LEAST_VOICED = 0.3
+"""Seconds of a recording of an emotion, without which it holds no speech. What is whispered has none."""
 MOST_WORDS = 20
 """That are listed of those that a model was not trained on."""
 
@@ -118,6 +121,20 @@ def neutral_audio(voice: VoicePrompt | None) -> Waveform | None:
     """float32 [samples], mono 16 kHz: how a shipped voice with a style sounds without it."""
     neutral = None if voice is None else neutral_of(voice)
     return None if neutral is None else read_audio(neutral.path)
+
+
+def check_clip(request: Request) -> None:
+    """Raises UserError for a recording of an emotion in which nothing is spoken, where the library is here
+    that finds voiced speech."""
+    if request.emotion_audio is None or not here("prosody"):
+        return
+    from verifiers.models.prosody_cues import measure
+
+    if (voiced := measure(request.emotion_audio).voiced) < LEAST_VOICED:
+        raise UserError(
+            f"the emotion audio holds no speech ({voiced:.2f} s of it are voiced, and {LEAST_VOICED:g} s "
+            "needed): give speech with the emotion"
+        )
 
 
 def build_common(options: RequestOptions) -> Request:

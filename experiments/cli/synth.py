@@ -21,6 +21,7 @@ from experiments.request_options import (
     announce_spoken,
     announce_untrained_words,
     build_request,
+    check_clip,
     choose_voice,
     inputs_of,
 )
@@ -64,6 +65,7 @@ def command(
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
     settings = Settings.from_options(search, spoken)
+    check_clip(spoken)
     if settings.note:
         say(f"note: {settings.note}", error=True)
     if suggestion := suggest_style(request):

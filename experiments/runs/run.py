@@ -22,6 +22,7 @@ from experiments.request_options import (
     RequestOptions,
     announce_untrained_words,
     build_common,
+    check_clip,
     warn_of_prompts,
 )
 from experiments.runs.actor_log import ActorLog
@@ -142,7 +143,9 @@ def check_run(
         except UserError as error:
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
-    check_prompt(settings.generator_source, build_common(request))
+    common = build_common(request)
+    check_clip(common)
+    check_prompt(settings.generator_source, common)
     check_texts(rows, settings.generator_source, settings.models.max_seconds)
     recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
     check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
@@ -224,6 +227,8 @@ class Run:
         for row in self.missing:
             try:
                 request = row.request()
+                if row.emotion_audio != self.request.emotion_audio:
+                    check_clip(request)
             except LlasaError as error:
                 with interrupts.held():
                     self.lose(row, error, session)

@@ -21,6 +21,7 @@ from verifiers.shared.emotions import canonical
 from verifiers.shared.remembered import Remembered
 from verifiers.shared.similarity import VOICES, Reference
 from verifiers.shared.verifier import BaseVerifier
+from verifiers.spec import Spec
 
 TABLE = Path(__file__).with_suffix(".yaml")
 STRENGTH = 3.0
@@ -65,6 +66,10 @@ class ProsodyEmotion(BaseVerifier):
     def __init__(self, *, spec: str = "prosody", name: str = "prosody") -> None:
         super().__init__(spec=spec, name=name)
         self._neutral = Remembered(measure)
+
+    @classmethod
+    def emotions_of(cls, spec: Spec) -> tuple[str, ...]:
+        return tuple(table()["emotions"])
 
     def check_target(self, target: Target) -> None:
         super().check_target(target)

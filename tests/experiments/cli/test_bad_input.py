@@ -147,6 +147,16 @@ def test_emotion(
     assert "leave one out" in refused(TEXT, *mood, "--emotion", "happy@0.5", "--emotion-strength", "0.7")
 
 
+@pytest.mark.skipif(find_spec("librosa") is None, reason="librosa is not installed")
+def test_a_clip_without_speech(refused: Callable[..., str], voice_file: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
+    write_audio(tmp_path / "noise.wav", noise)
+    clip = ("--emotion-audio", str(tmp_path / "noise.wav"))
+    voice = ("--prompt-audio", str(voice_file), "--prompt-text", "a buzz")
+    mimic = ("--verifier", "wavlm-sv:nano?reference=emotion")
+    assert "the emotion audio holds no speech" in refused(TEXT, *voice, *mimic, *clip)
+
+
 @pytest.mark.skipif(find_spec("funasr") is None, reason="funasr is not installed")
 @pytest.mark.processes
 def test_an_unknown_emotion_is_answered_with_the_nearest(refused: Callable[..., str]) -> None:
