@@ -121,8 +121,7 @@ def speaking(
     check_readable(chunks, alphabet_of(find_preset(search.preset)))
     row = partial(row_of, voice_of(chunks[0].speaker), chunks[0].text, "first", 0, book.language)
     settings = settings_of(search, standard, limits, row(standard.emotion_of(None)))
-    for emotion in dict.fromkeys(standard.emotion_of(chunk.emotion) for chunk in chunks):
-        check_emotion(settings.models.verifiers, row(emotion))
+    _check_emotions(chunks, settings.models.verifiers, row)
     settings.check_device()
     plan = Plan(
         schema=1,
@@ -142,6 +141,17 @@ def speaking(
         chunks=planned(chunks),
     )
     return Speaking(plan, standard, search, settings, limits, voice_of)
+
+
+def _check_emotions(chunks: Sequence[Chunk], verifiers: Sequence[str], row: Callable[[str], Row]) -> None:
+    """Raises UserError for the first chunk whose emotion is none that is judged."""
+    for emotion, chunk in {one.emotion: one for one in reversed(chunks) if one.emotion}.items():
+        try:
+            if Emotion.parse(emotion).dimensions is not None:
+                raise UserError(f"{emotion} is no label: name one, or a mix of them, as in [Alice, sad]")
+            check_emotion(verifiers, row(emotion))
+        except UserError as error:
+            raise UserError(f"the emotion of {chunk.text[:40]!r}: {error}") from None
 
 
 def settings_of(search: SearchOptions, standard: Standard, limits: Limits, row: Row) -> Settings:

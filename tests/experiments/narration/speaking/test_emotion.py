@@ -63,7 +63,7 @@ def test_a_book_without_emotions_is_searched_as_before(tmp_path: Path) -> None:
     [
         ("sda", "did you mean 'sad'?"),
         ("sad=0.8,happy=0.8", "sum to 1.6"),
-        ("arousal=0.5", "no verifier judges"),
+        ("arousal=0.5", "is no label"),
     ],
 )
 def test_what_cannot_be_felt_is_refused_before_a_model_is_loaded(
