@@ -23,6 +23,7 @@ from experiments.request_options import (
     announce_untrained_words,
     build_common,
     check_clip,
+    choose_voice,
     warn_of_prompts,
 )
 from experiments.runs.actor_log import ActorLog
@@ -145,6 +146,8 @@ def check_run(
     settings.check_device()
     common = build_common(request)
     check_clip(common)
+    if request.searches_prompts:
+        arms_of(common, prompts_of(request, choose_voice(request)))
     check_prompt(settings.generator_source, common)
     check_texts(rows, settings.generator_source, settings.models.max_seconds)
     recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
@@ -205,7 +208,8 @@ class Run:
             requests, how = self.requests(view, session), self.settings
             more: dict[str, Any] = {"budget": how.budget, "in_flight": in_flight, "progress": view.watch}
             if self.request.searches_prompts:
-                outcomes = search_arms(searcher, map(self.arms, requests), how.strategy, **more)
+                arms = (self.arms(request, by_id[request.id]) for request in requests)
+                outcomes = search_arms(searcher, arms, how.strategy, **more)
             else:
                 outcomes = searcher.run_many(requests, how.strategy, **more)
             with view, actors, closing(outcomes):
@@ -236,9 +240,8 @@ class Run:
                 continue
             yield request
 
-    def arms(self, request: Request) -> list[Arm]:
+    def arms(self, request: Request, row: Row) -> list[Arm]:
         """The text of a row with each recording of a prompt search."""
-        row = next(row for row in self.missing if row.id == request.id)
         return arms_of(request, prompts_of(self.request, row.prompt))
 
     def keep(self, row: Row, result: SearchResult, session: int) -> None:
