@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
+from llasa_core.presets import DIMENSIONAL
 from search.roles import here
 from verifiers import registry
 from verifiers.shared.emotions import canonical
@@ -22,7 +23,7 @@ SEARCHING: Mapping[str, str] = {
 
 HELD_OUT: Mapping[str, tuple[str, ...]] = {
     "emotion": ("prosody",),
-    "emotion_reference": ("ge2e?reference=emotion",),
+    "emotion_reference": (f"{DIMENSIONAL}?measure=reference", "ge2e?reference=emotion"),
     "dimensions": (),
 }
 """By the field: what judges it, of another family than what searches, and for the leak check the likeness to
