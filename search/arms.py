@@ -2,8 +2,8 @@
 
 Successive halving (Jamieson and Talwalkar, arXiv 1502.07943): every arm draws PILOT candidates; the better
 half of the arms, by the best candidate of each, draws twice as many, the first ones among them, and so on.
-The arm that is left gets the strategy as it was asked for. The best of all that was drawn wins, by the
-selection of the strategy.
+The arm that is left gets the strategy as it was asked for. The best of what each arm drew at the last wins,
+by the selection of the strategy.
 
 Each arm is a request of its own, so a result is what a search with that recording alone gives: it is replayed
 without the other arms.
