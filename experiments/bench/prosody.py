@@ -4,9 +4,9 @@ prosody.
 Three tables. Spread: the standard deviation of each cue between pieces of one human reader (of the package
 moonshine-voice, where it is installed), pooled over the readers: what a change is divided by. Changed: the
 pieces, played faster or slower by soxr, and so higher or lower, and louder or softer, in steps towards an
-emotion, each against the piece before it; the score of that emotion, and how often a further step scores more. Styles: the shipped voice
-prompts with a style, each against the neutral prompt of its voice. Means with 95 % bootstrap intervals, and
-milliseconds of processor time for a second of speech.
+emotion, each against the piece before it; the score of that emotion, and how often a further step scores
+more. Styles: the shipped voice prompts with a style, each against the neutral prompt of its voice. Means
+with 95 % bootstrap intervals, and milliseconds of processor time for a second of speech.
 """
 
 from __future__ import annotations
