@@ -57,6 +57,20 @@ class LeakSummary:
     def _of(self, role: str) -> list[LeakLine]:
         return [line for line in self.lines if line.role == role]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """For the table of the run: of each line the gain with its interval."""
+        return [
+            {
+                "measure": f"gain: {line.role}",
+                "n": line.gain.n,
+                "mean": line.gain.mean,
+                "low": line.gain.low,
+                "high": line.gain.high,
+                "by": line.by,
+            }
+            for line in self.lines
+        ]
+
     def table(self) -> Table:
         """For the terminal."""
         table = Table(box=None, pad_edge=False, header_style="bold")

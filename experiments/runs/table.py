@@ -45,12 +45,13 @@ class Summary:
     leak: LeakSummary | None = None
 
     def as_csv(self) -> bytes:
-        """The measures, then one line for each figure of the corpus."""
+        """The measures, the gains of a leak check, then one line for each figure of the corpus."""
         import pandas
 
+        gains = [] if self.leak is None else [pandas.DataFrame(self.leak.rows())]
         corpus = pandas.DataFrame({"measure": list(self.corpus), "total": list(self.corpus.values())})
-        both = pandas.concat([self.measures, corpus]) if len(self.measures) else corpus
-        return bytes(both.round(6).to_csv(index=False).encode())
+        whole = pandas.concat([self.measures, *gains, corpus]) if len(self.measures) else corpus
+        return bytes(whole.round(6).to_csv(index=False).encode())
 
 
 def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
