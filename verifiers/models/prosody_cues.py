@@ -74,7 +74,7 @@ def measure(waveform: Waveform) -> Prosody:
     spoken = max(1, int((~silent).sum()))
     share = float(voiced.sum()) / spoken
     if not voiced.any():
-        return Prosody(*[math.nan] * 4, voiced=0.0, share=0.0)
+        return Prosody(math.nan, math.nan, math.nan, math.nan, voiced=0.0, share=0.0)
     semitones = 12 * np.log2(pitch[: len(silent)][voiced])
     first, third = np.percentile(semitones, [25, 75])
     believed = semitones[(semitones > first - BELOW) & (semitones < third + ABOVE)]

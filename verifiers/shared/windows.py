@@ -1,6 +1,6 @@
 """Audio longer than a recogniser's window, cut where it is quietest; and batches of equal length."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -61,7 +61,7 @@ def equal_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[in
 
 
 def judged_by_length(
-    waveforms: Sequence[Waveform], batch: int, judge: Callable[[NDArray[np.float32]], Sequence[Found]]
+    waveforms: Sequence[Waveform], batch: int, judge: Callable[[NDArray[np.float32]], Iterable[Found]]
 ) -> list[Found]:
     """What `judge` finds of each waveform, in their order: it gets them in the batches of `equal_lengths`,
     as [rows, samples], and gives one thing for each row."""
