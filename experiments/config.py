@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llasa_core.errors import UserError, nearest
 from llasa_core.presets import Preset, find_preset, resolve_source
+from search import emotion
 from search.backends.ray.options import RayOptions
 from search.bounds import LARGEST, shown
 from search.cost.budget import NO_LIMIT, Budget
@@ -76,7 +77,7 @@ class Settings:
         judges = choose_judges(options, preset, verifiers, request)
         for spec in (*verifiers, *judges):
             registry.check(spec)
-        check_emotion((*verifiers, *judges), request)
+        emotion.check_emotion((*verifiers, *judges), request)
         sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
         models = ModelSpec.from_preset(
             options.preset,
@@ -195,19 +196,22 @@ def _pair(part: str) -> tuple[str, str]:
 def choose_judges(
     options: SearchOptions, preset: Preset, verifiers: Sequence[str], request: Wanted
 ) -> tuple[str, ...]:
-    """The caller's held-out judges, or none, or those of the preset that can judge this request and have not
-    the weights of a verifier."""
+    """The caller's held-out judges, or none, or those of the preset that can judge this request and those of
+    the emotion that it asks for, as far as they have not the weights of a verifier."""
     if options.no_judge and options.judges:
         raise UserError("--no-judge contradicts --judge: leave one out")
     if options.judges or options.no_judge:
         return tuple(with_source(spec, preset, judge=True) for spec in options.judges)
-    return suited(apart(roles(preset.name).judges, verifiers), request)
+    own = (*roles(preset.name).judges, *emotion.judging(request, verifiers))
+    return suited(apart(own, verifiers), request)
 
 
 def choose_verifiers(given: Sequence[str], preset: Preset, request: Wanted) -> tuple[str, ...]:
-    """The caller's specs, or those of the preset that can judge this request (similarity needs a voice)."""
+    """The caller's specs, or those of the preset that can judge this request (similarity needs a voice) and
+    what searches by the emotion that it asks for."""
     if not given:
-        return suited(roles(preset.name).verifiers, request)
+        felt = (with_source(spec, preset) for spec in emotion.searching(request))
+        return tuple(dict.fromkeys([*suited(roles(preset.name).verifiers, request), *felt]))
     specs = tuple(with_source(spec, preset) for spec in given)
     for spec in specs:
         if request.prompt_audio is None and compares_voices(spec):
@@ -223,20 +227,6 @@ def suited(specs: Sequence[str], request: Wanted) -> tuple[str, ...]:
 def compares_voices(spec: str) -> bool:
     """Whether the spec's verifier needs a voice prompt."""
     return not {"reference", "resynthesis"}.isdisjoint(registry.needs(spec))
-
-
-def check_emotion(specs: Sequence[str], request: Wanted) -> None:
-    """Raises UserError for a verifier that lacks its emotion, and for an emotion that nothing judges."""
-    needed = {field: spec for spec in specs for field in registry.needs(spec)}
-    given = {
-        "emotion": ("--emotion", "LABEL", request.emotion, "emotion2vec?measure=label"),
-        "emotion_reference": ("--emotion-audio", "WAV", request.emotion_audio, "emotion2vec"),
-    }
-    for field, (option, value, content, verifier) in given.items():
-        if content is None and field in needed:
-            raise UserError(f"{needed[field]} judges the emotion: give {option} {value}")
-        if content is not None and field not in needed:
-            raise UserError(f"{option} is given and no verifier judges by it: add --verifier '{verifier}'")
 
 
 def choose_metrics(specs: Sequence[str]) -> dict[str, bool]:

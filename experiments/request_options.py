@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.terminal import say
-from llasa_core.audio import AudioError, read_audio
+from llasa_core.audio import AudioError, Waveform, read_audio
+from llasa_core.emotion import Emotion, read_strength
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
-from llasa_core.voices import VoicePrompt, find_voice
+from llasa_core.voices import VoicePrompt, find_voice, neutral_of
+from search.roles import here
 
 if TYPE_CHECKING:
     from search.engine import Searcher
 
 MOST_MISHEARD = 0.5
 """Of the words of a prompt text, by acceptance."""
+LEAST_VOICED = 0.3
+"""Seconds of a recording of an emotion, without which it holds no speech. What is whispered has none."""
 MOST_WORDS = 20
 """That are listed of those that a model was not trained on."""
 
@@ -27,8 +31,10 @@ MOST_WORDS = 20
 @dataclass(frozen=True)
 class RequestOptions:
     """prompt_audio, prompt_text: the caller's voice. voice: the name of a shipped one. no_prompt: no voice.
-    language: code of the text. as_written: numbers and signs are not read as words. emotion: a label.
-    emotion_audio: speech with the emotion."""
+    language: code of the text. as_written: numbers and signs are not read as words. emotion: as
+    `llasa_core.emotion` writes it. emotion_audio: speech with the emotion. emotion_strength: a probability or
+    "max", of labels that have none of their own. voice_styles: search all shipped recordings of the voice;
+    also_prompts: further recordings of the caller's voice, each as `WAV|what is said in it`."""
 
     language: str = "en"
     prompt_audio: Path | None = None
@@ -37,8 +43,28 @@ class RequestOptions:
     no_prompt: bool = False
     emotion: str | None = None
     emotion_audio: Path | None = None
+    emotion_strength: str | None = None
+    voice_styles: bool = False
+    also_prompts: Sequence[str] = ()
     seed: int = 0
     as_written: bool = False
+
+    @property
+    def searches_prompts(self) -> bool:
+        """Whether several recordings of the voice are tried."""
+        return self.voice_styles or bool(self.also_prompts)
+
+
+def emotion_text(emotion: str | None, options: RequestOptions) -> str | None:
+    """An emotion in its canonical form, with the strength of the options.
+
+    Raises UserError, also for an emotion that has a strength of its own or cannot have one.
+    """
+    strength = options.emotion_strength
+    if emotion is None:
+        return None
+    found = Emotion.parse(emotion)
+    return str(found if strength is None else found.with_strength(read_strength(strength)))
 
 
 def choose_voice(options: RequestOptions) -> VoicePrompt | None:
@@ -68,7 +94,10 @@ def inputs_of(options: RequestOptions) -> dict[str, str | None]:
 
 
 def build_request(options: RequestOptions, text: str) -> Request:
-    """The request with its voice: the caller's, a shipped one, or none."""
+    """The request with its voice: the caller's, a shipped one, or none. Raises UserError, also for a strength
+    without an emotion."""
+    if options.emotion is None and options.emotion_strength is not None:
+        raise UserError("--emotion-strength without --emotion: add the emotion whose strength it is")
     voice = choose_voice(options)
     try:
         waveform = None if voice is None else read_audio(voice.path)
@@ -81,10 +110,38 @@ def build_request(options: RequestOptions, text: str) -> Request:
         prompt_audio=waveform,
         prompt_text="" if voice is None else voice.text,
         seed=options.seed,
-        emotion=options.emotion,
+        emotion=emotion_text(options.emotion, options),
         emotion_audio=emotion,
         as_written=options.as_written,
+        neutral_audio=neutral_audio(voice),
     )
+
+
+def neutral_audio(voice: VoicePrompt | None) -> Waveform | None:
+    """float32 [samples], mono 16 kHz: how a shipped voice with a style sounds without it."""
+    neutral = None if voice is None else neutral_of(voice)
+    return None if neutral is None else read_audio(neutral.path)
+
+
+def check_clip(request: Request) -> None:
+    """Raises UserError for a recording of an emotion in which nothing is spoken, where the library is here
+    that finds voiced speech."""
+    if request.emotion_audio is None or not here("prosody"):
+        return
+    from verifiers.models.prosody_cues import measure
+
+    if (voiced := measure(request.emotion_audio).voiced) < LEAST_VOICED:
+        raise UserError(
+            f"the emotion audio holds no speech ({voiced:.2f} s of it are voiced, and {LEAST_VOICED:g} s "
+            "needed): give speech with the emotion"
+        )
+
+
+def build_common(options: RequestOptions) -> Request:
+    """A request of one letter: what the options say for all rows of a list, of which some may have emotions
+    of their own. Raises UserError."""
+    own = options if options.emotion is not None else replace(options, emotion_strength=None)
+    return build_request(own, "a")
 
 
 def announce_spoken(request: Request) -> None:

@@ -17,6 +17,10 @@ PACKAGED = {
 """Sources that are shipped inside this package."""
 
 
+DIMENSIONAL = "dimensional:audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
+"""Arousal, valence and dominance (CC BY-NC-SA 4.0: research only)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """Sources of a generator, a codec and verifiers, with the sampling that suits them.
@@ -50,7 +54,7 @@ def _llasa(size: str) -> Preset:
         generator_licence="CC BY-NC 4.0",
         codec_licence="CC BY-NC 4.0",
         sampling=MODEL_CARD,
-        optional=("emotion2vec:iic/emotion2vec_plus_large", "length:llasa"),
+        optional=("emotion2vec:iic/emotion2vec_plus_large", DIMENSIONAL, "length:llasa"),
     )
 
 
@@ -66,7 +70,7 @@ PRESETS: dict[str, Preset] = {
             generator_licence="Apache-2.0",
             codec_licence="Apache-2.0",
             sampling=Sampling(temperature=0.8, top_p=0.95),
-            optional=("emotion2vec:nano", "length:nano"),
+            optional=("emotion2vec:nano", DIMENSIONAL, "length:nano"),
             instead={
                 "whisper:tiny.en?window=auto": "whisper:nano",
                 "whisper:base": "hubert-ctc:nano",

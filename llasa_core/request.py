@@ -14,6 +14,7 @@ from llasa_core.audio import (
     seconds,
     silence_around,
 )
+from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
 from llasa_core.text import SpokenText, as_written, check_text, language, spoken_form
 
@@ -34,10 +35,12 @@ KEPT_SILENCE = 0.15
 class Request:
     """One text to speak, optionally with a voice prompt (audio and what is said in it) and an emotion.
 
-    prompt_audio: float32 [samples], mono 16 kHz. emotion: a name ("happy"). emotion_audio: speech with
-    that emotion in any voice, float32 [samples], mono 16 kHz; emotion verifiers compare with it. seed and
-    id decide the randomness; nothing else does. as_written: numbers, signs and abbreviations of both texts
-    go to the model as they are, not as words.
+    prompt_audio: float32 [samples], mono 16 kHz. emotion: as `llasa_core.emotion` writes it ("happy",
+    "happy@0.7", "happy=0.6,surprised=0.4", "arousal=0.8"), kept in its canonical form. emotion_audio: speech
+    with that emotion in any voice, float32 [samples], mono 16 kHz; emotion verifiers compare with it.
+    neutral_audio: neutral speech of the prompt's speaker, where the prompt itself has a style, float32
+    [samples], mono 16 kHz; verifiers alone use it. seed and id decide the randomness; nothing else does.
+    as_written: numbers, signs and abbreviations of both texts go to the model as they are, not as words.
 
     Raises UserError for anything that cannot be spoken. The texts are kept with normalised white space, the
     language in its one spelling (`en-GB`), and the prompt audio with at most 0.3 s of silence at either end.
@@ -52,6 +55,7 @@ class Request:
     emotion: str | None = None
     emotion_audio: Waveform | None = None
     as_written: bool = False
+    neutral_audio: Waveform | None = None
     _silence_cut: tuple[float, float] = field(default=(0.0, 0.0), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,13 +66,15 @@ class Request:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"the seed {self.seed!r} is not a whole number from 0 to 2^63 - 1: give one")
         if self.emotion is not None:
-            object.__setattr__(self, "emotion", self.emotion.strip())
-            if not self.emotion:
-                raise UserError('the emotion is empty: give a name such as "happy", or none')
+            object.__setattr__(self, "emotion", str(Emotion.parse(self.emotion)))
         if self.emotion_audio is not None:
             bounds = (MIN_EMOTION_SECONDS, MAX_EMOTION_SECONDS)
             checked = _check_audio("emotion", self.emotion_audio, *bounds, "speech with the emotion")
             object.__setattr__(self, "emotion_audio", checked)
+        if self.neutral_audio is not None:
+            bounds = (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS)
+            checked = _check_audio("neutral", self.neutral_audio, *bounds, "neutral speech of the voice")
+            object.__setattr__(self, "neutral_audio", checked)
         if self.prompt_audio is None:
             if self.prompt_text.strip():
                 raise UserError("there is a prompt text but no prompt audio: give both or neither")
@@ -88,6 +94,11 @@ class Request:
             checked = checked[round(before * SAMPLE_RATE) : len(checked) - round(after * SAMPLE_RATE)]
             checked = _check_audio("prompt", checked, *bounds, "a recording of the voice")
         object.__setattr__(self, "prompt_audio", checked)
+
+    @cached_property
+    def wanted(self) -> Emotion | None:
+        """What `emotion` says."""
+        return None if self.emotion is None else Emotion.parse(self.emotion)
 
     @cached_property
     def spoken(self) -> SpokenText:

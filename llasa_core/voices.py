@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llasa_core.errors import UserError
 
+NEUTRAL = "neutral"
 FOLDER = Path(str(files("llasa_core"))) / "nano" / "prompts"
 
 
@@ -37,6 +38,18 @@ def shipped_voices(folder: Path = FOLDER) -> list[VoicePrompt]:
         )
         for entry in json.loads(index.read_text(encoding="utf-8"))
     ]
+
+
+def styles_of(voice: VoicePrompt, folder: Path = FOLDER) -> list[VoicePrompt]:
+    """All shipped recordings of the voice, in every style, in their order; [] for a caller's own."""
+    return [one for one in shipped_voices(folder) if voice.name and one.voice == voice.voice]
+
+
+def neutral_of(voice: VoicePrompt, folder: Path = FOLDER) -> VoicePrompt | None:
+    """The shipped recording in which the voice is neutral; None if it is this one, or there is none."""
+    if voice.style in ("", NEUTRAL):
+        return None
+    return next((one for one in styles_of(voice, folder) if one.style == NEUTRAL), None)
 
 
 def find_voice(name: str | None, folder: Path = FOLDER) -> VoicePrompt:

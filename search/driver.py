@@ -199,7 +199,7 @@ class RequestSearch:
         return SearchResult(
             request=self.request,
             candidates=candidates,
-            satisfied=choice.satisfied,
+            constraints_met=choice.satisfied,
             ledger=self.session.ledger,
             trace=tuple(self.trace),
             manifest=describe(self.request, self.strategy.describe(), self.budget.as_dict(), self.models),

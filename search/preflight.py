@@ -11,6 +11,7 @@ from llasa_core.prompt import build_prompt, check_room
 from llasa_core.request import Request
 from llasa_core.text.alphabet import LLASA, NANO, Alphabet, unreadable
 from llasa_core.text.length import predict_seconds
+from search.emotion import emotion_of
 from verifiers import registry
 
 SAMPLES_PER_CODE = SAMPLE_RATE // CODES_PER_SECOND
@@ -22,6 +23,7 @@ NEEDED = {
     "reference": ("compares with a voice", "prompt_audio and prompt_text"),
     "resynthesis": ("compares with a voice", "prompt_audio and prompt_text"),
     "emotion": ("judges the emotion", "emotion"),
+    "dimensions": ("judges arousal, valence and dominance", 'emotion such as "arousal=0.8"'),
     "emotion_reference": ("compares with a recording of the emotion", "emotion_audio"),
 }
 """Fields of a verifier's target: what it does with them, and the fields of a request that they come from."""
@@ -32,8 +34,8 @@ def check_target(specs: Iterable[str], request: Request) -> None:
     given = {
         "reference": request.prompt_audio,
         "resynthesis": request.prompt_audio,
-        "emotion": request.emotion,
         "emotion_reference": request.emotion_audio,
+        **emotion_of(request.wanted),
     }
     for spec in specs:
         for field in registry.needs(spec):

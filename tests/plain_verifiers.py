@@ -47,6 +47,10 @@ class Crossings:
         return cls.about.needs
 
     @classmethod
+    def emotions_of(cls, spec: Spec) -> tuple[str, ...]:
+        return ()
+
+    @classmethod
     def check_spec(cls, spec: Spec) -> None:
         spec.values({})
 

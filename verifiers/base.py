@@ -24,9 +24,15 @@ class Target:
     language: its code, such as "en" or "en-GB" (`llasa_core.text.language`).
     reference: float32 [samples], mono 16 kHz: the voice that it should be spoken with.
     resynthesis: the same recording as the codec says it again, float32 [samples]: what "SIM-r" compares with.
-    emotion: the name of the emotion it should have, such as "happy".
+    emotion: the name of the emotion it should have, such as "happy"; of a mix the heaviest.
+    strength: the wanted probability of `emotion`; None: as likely as possible.
+    mix: the wanted share of several emotions by name, 1 together at most; what is left of 1 is neutral.
     emotion_reference: float32 [samples], mono 16 kHz: speech with that emotion, in any voice.
     written: the text before numbers and signs were spelled out, from which all right readings are known.
+    dimensions: where the emotion is wanted on the axes "arousal", "dominance" and "valence", of which some
+        may be left out; each from 0 to 1 (`verifiers.shared.emotions`).
+    neutral: float32 [samples], mono 16 kHz: neutral speech of the reference's speaker, where the reference
+        itself has a style.
     """
 
     text: str | None = None
@@ -36,6 +42,10 @@ class Target:
     emotion: str | None = None
     emotion_reference: Waveform | None = None
     written: str | None = None
+    strength: float | None = None
+    mix: Mapping[str, float] | None = None
+    dimensions: Mapping[str, float] | None = None
+    neutral: Waveform | None = None
 
 
 @dataclass(frozen=True, slots=True)

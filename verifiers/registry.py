@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "llasa_search.verifiers"
 BUILT_IN: Mapping[str, str] = {
     "artefacts": "verifiers.models.artefacts:Artefacts",
+    "dimensional": "verifiers.models.dimensional:DimensionalEmotion",
     "dnsmos": "verifiers.models.dnsmos:DNSMOS",
     "ecapa": "verifiers.models.ecapa:EcapaSpeaker",
     "emotion2vec": "verifiers.models.emotion2vec:Emotion2vec",
@@ -29,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "likelihood": "verifiers.models.likelihood:GeneratorLikelihood",
     "loops": "verifiers.models.loops:TokenLoops",
     "paraformer": "verifiers.models.paraformer:Paraformer",
+    "prosody": "verifiers.models.prosody:ProsodyEmotion",
     "signal": "verifiers.models.signal:SignalChecks",
     "sphinx": "verifiers.models.sphinx:SphinxASR",
     "utmos": "verifiers.models.utmos:UTMOS",

@@ -195,7 +195,12 @@ def _speaking(
     check_surroundings()
     preset = find_preset(options.search.preset)
     standard = standard_of(
-        preset, book.language, options.ears, pace=pace_of(preset), voice=not request.no_prompt
+        preset,
+        book.language,
+        options.ears,
+        pace=pace_of(preset),
+        voice=not request.no_prompt,
+        emotion=any(chunk.emotion for chunk in found),
     )
     check_speakers((chunk.speaker for chunk in found), voices, request)
     return speaking(

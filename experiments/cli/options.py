@@ -69,7 +69,13 @@ def voices() -> Iterable[str]:
 
 # Options of several groups, each of which heads them by a name of its own.
 language = partial(option, "--language CODE", TextType(), "of the text (default en)", default="en")
-emotion = partial(option, "--emotion LABEL", TextType(), "what emotion is judged against: happy ...")
+emotion = partial(
+    option,
+    "--emotion EMOTION",
+    TextType(),
+    "how it should sound: sad, or a mix happy=0.6,surprised=0.4, or arousal=0.8,valence=0.3; labels in "
+    "English or Chinese",
+)
 emotion_audio = partial(option, "--emotion-audio WAV", FileType(), "a recording of the emotion, in any voice")
 device = partial(option, "--device NAME", DeviceType(), "cpu, cuda, cuda:1 ... (default cpu)", default="cpu")
 verifier = partial(option, "--verifier SPEC", TextType(kinds), into="verifiers", multiple=True)
@@ -90,10 +96,30 @@ def request() -> Decorator[Any]:
         voice("--prompt-text TEXT", TextType(), "what is said in it"),
         voice("--voice NAME", TextType(voices), "a shipped voice prompt (default: the first one)"),
         voice("--no-prompt", None, "let the model choose a voice"),
+        voice(
+            "--voice-styles",
+            None,
+            "search all shipped recordings of the voice: each draws 2 candidates, the better half 4, and so "
+            "on; the last one gets the whole search",
+        ),
+        voice(
+            "--also-prompt WAV|TEXT",
+            TextType(),
+            "search this recording of your voice too; repeatable",
+            into="also_prompts",
+            multiple=True,
+        ),
         language(group="voice"),
         option("--as-written", None, "numbers, signs and abbreviations are not read as words", group="voice"),
         emotion(group="emotion"),
         recorded_emotion,
+        option(
+            "--emotion-strength P|max",
+            TextType(),
+            "the probability that a label should have, 0.7 or so (default max: as likely as words and voice "
+            "allow)",
+            group="emotion",
+        ),
         option(
             "--seed N", Whole(0, MAX_SEED), "same seed, same speech (default 0)", group="search", default=0
         ),

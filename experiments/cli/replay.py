@@ -21,6 +21,7 @@ from experiments.cli.speak import Files, speak
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import Settings, set_threads
 from experiments.documents import read_json
+from experiments.request_options import neutral_audio
 from experiments.runs.records import read_records
 from experiments.terminal import STDOUT, say
 from llasa_core.audio import Waveform, read_audio
@@ -153,6 +154,7 @@ def request_of(manifest: Mapping[str, Any], recordings: Recordings) -> Request:
         seed=told["seed"],
         id=told["id"],
         as_written=told.get("as_written", False),
+        neutral_audio=neutral_audio(find_voice(inputs["voice"])) if inputs.get("voice") else None,
     )
     for role in ("prompt", "emotion"):
         if describe_request(request)[f"{role}_sha256"] != told[f"{role}_sha256"]:

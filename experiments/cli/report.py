@@ -12,7 +12,9 @@ from rich.table import Table
 from experiments.files import Outputs
 from experiments.terminal import STDOUT, Terminal, print_json
 from search.backends.base import Progress as Report
-from search.results.ends import ENDS, UNMET
+from search.results.candidate import shown_scores
+from search.results.ends import ENDS, NOT_REACHED, UNMET
+from search.results.leak import Leak
 from search.results.result import SearchResult
 from verifiers.base import Score
 
@@ -57,6 +59,9 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
     terminal.print(candidate_table(result))
     if result.ears:
         terminal.say(result.ears)
+    if result.arms:
+        tried = "; ".join(f"{arm.name} ({arm.candidates}): {shown_scores(arm.scores)}" for arm in result.arms)
+        terminal.say(f"prompt: {result.arm}, of {tried}")
     winner = result.winner
     heard = [str(text) for score in winner.scores.values() if (text := score.evidence.get("transcript"))]
     note = " (replaced what was there)" if replaced else ""
@@ -66,9 +71,7 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
     if result.stopped:
         terminal.say(f"stopped: {result.stopped}")
     for end in result.ends:
-        terminal.say(
-            "no candidate met all constraints: this one misses them least" if end == UNMET else ENDS[end]
-        )
+        terminal.say(_told(end, result))
     for name, failures in winner.failures.items():
         if failures:
             terminal.say(f"catastrophic by {name}: {', '.join(failures)}")
@@ -76,7 +79,17 @@ def print_result(result: SearchResult, output: Path, *, replaced: bool = False, 
         terminal.say(
             f"too short to be judged, so left to the other metrics: {', '.join(result.stepped_back)}"
         )
+    if result.leak is not None:
+        terminal.print(leak_table(result.leak))
+        if result.leak.sentence:
+            terminal.say(result.leak.sentence)
     terminal.say(cost_line(result))
+
+
+def _told(end: str, result: SearchResult) -> str:
+    if end == UNMET:
+        return "no candidate met all constraints: this one misses them least"
+    return f"not reached: {result.missed_emotion}" if end == NOT_REACHED else ENDS[end]
 
 
 def candidate_table(result: SearchResult) -> Table:
@@ -101,6 +114,16 @@ def candidate_table(result: SearchResult) -> Table:
             str(len(candidate.tokens)),
             style="bold" if candidate.rank == 0 else "",
         )
+    return table
+
+
+def leak_table(leak: Leak) -> Table:
+    """What the emotion was bought with."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("leak check", "by", "winner", "mean", "gain"):
+        table.add_column(heading, justify="left" if heading in ("leak check", "by") else "right")
+    for line in leak.lines:
+        table.add_row(line.role, line.by, f"{line.winner:.3f}", f"{line.mean:.3f}", f"{line.gain:+.3f}")
     return table
 
 

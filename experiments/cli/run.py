@@ -67,7 +67,8 @@ def command(
     row.
 
     Exit codes: 0 all done; 1 some failed; 2 bad input or a full disk; 3 all spoken, but some do not meet the
-    bounds that were asked for (--select or select= with one, such as "wer<=0,sim", or a recipe with one).
+    bounds that were asked for (--select or select= with one, such as "wer<=0,sim", or a recipe with one), or
+    do not have the emotion that was asked for.
     """
     check_surroundings()
     return run(input, folder, request, search, recipe=recipe_path(recipe) if recipe else None)

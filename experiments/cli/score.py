@@ -22,9 +22,11 @@ from experiments.documents import read_lines
 from experiments.files import Destination, check_outputs
 from experiments.terminal import STDOUT, say
 from llasa_core.audio import Waveform, read_audio
+from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
 from llasa_core.paths import user_path
 from llasa_core.text import check_text, spoken_form
+from search.emotion import emotion_of
 from search.roles import roles, whole
 from verifiers import registry
 from verifiers.base import TOKENS, Score, Target, Verifier
@@ -43,6 +45,7 @@ OPTIONS = {
     "resynthesis": "--resynthesis WAV",
     "emotion": "--emotion NAME",
     "emotion_reference": "--emotion-audio WAV",
+    "dimensions": "--emotion arousal=0.8,valence=0.3",
 }
 """What gives each field of a target."""
 
@@ -174,8 +177,8 @@ def read_clips(files: Sequence[Path], given: TargetOptions) -> list[Clip]:
         language=given.language,
         reference=read_optional(given.reference),
         resynthesis=read_optional(given.resynthesis),
-        emotion=given.emotion,
         emotion_reference=read_optional(given.emotion_audio),
+        **emotion_of(None if given.emotion is None else Emotion.parse(given.emotion)),
     )
     targets: dict[str | None, Target] = {common.written: common}
     texts: Mapping[Path, str] = {} if given.texts is None else read_texts(given.texts)

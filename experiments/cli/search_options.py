@@ -166,7 +166,7 @@ def explained() -> Iterable[str]:
 
 def search_notes() -> str:
     """What the strategies and recipes are, and how a selection is written."""
-    recipes = "\n".join(f"  {name:<18}{line}" for name, line in shipped().items())
+    recipes = "\n".join(f"  {name:<21}{line}" for name, line in shipped().items())
     return f"strategies (--strategy):\n{explain()}\n\n{SELECTIONS}\nrecipes (--recipe):\n{recipes}\n"
 
 

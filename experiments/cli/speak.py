@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from experiments import interrupts
 from experiments.config import Settings
 from experiments.files import Destination, Outputs, check_outputs
+from experiments.prompts import inputs_of_arm
 from experiments.request_options import warn_of_prompts
 from experiments.terminal import STDOUT, print_json, say
 from llasa_core.audio import wav_bytes
@@ -22,6 +23,8 @@ from llasa_core.request import Request
 from search.results.candidate import plain
 
 if TYPE_CHECKING:
+    from search.arms import Arm
+    from search.backends.base import Progress
     from search.engine import Searcher
     from search.results.result import SearchResult
 
@@ -54,9 +57,14 @@ class Files:
 
 
 def speak(
-    settings: Settings, request: Request, files: Files, inputs: Mapping[str, str | None]
+    settings: Settings,
+    request: Request,
+    files: Files,
+    inputs: Mapping[str, str | None],
+    arms: Sequence[Arm] = (),
 ) -> SearchResult:
-    """All files are written or none. inputs: where the recordings came from, for the manifest."""
+    """All files are written or none. inputs: where the recordings came from, for the manifest. arms: the
+    request with each recording of a prompt search, if one is asked for."""
     from experiments.cli.report import print_result, progress_bars
 
     with Outputs() as outputs, ExitStack() as stack:
@@ -66,7 +74,11 @@ def speak(
             progress("load models", 1, 1)
             if inputs.get("prompt_audio"):
                 warn_of_prompts(searcher, [request])
-            result = searcher.run(request, settings.strategy, budget=settings.budget, progress=progress)
+            if arms:
+                result = _search_arms(searcher, arms, settings, progress)
+                inputs = {**inputs, **inputs_of_arm(result.arm)}
+            else:
+                result = searcher.run(request, settings.strategy, budget=settings.budget, progress=progress)
         result = replace(result, manifest={**result.manifest, "inputs": dict(inputs)})
         replaced = files.output.exists()
         _write(result, files, outputs, searcher)
@@ -75,6 +87,20 @@ def speak(
     if to_stdout:
         print_json(result.as_dict())
     return result
+
+
+def _search_arms(
+    searcher: Searcher, arms: Sequence[Arm], settings: Settings, progress: Progress
+) -> SearchResult:
+    from search.arms import search_arms
+    from search.engine import Failure
+
+    (outcome,) = search_arms(
+        searcher, [arms], settings.strategy, budget=settings.budget, progress=lambda _: progress
+    )
+    if isinstance(outcome, Failure):
+        raise outcome.error
+    return outcome
 
 
 def _write(result: SearchResult, files: Files, outputs: Outputs, searcher: Searcher) -> None:

@@ -15,11 +15,14 @@ from experiments.cli.search_options import search, search_notes
 from experiments.cli.speak import Files, speak
 from experiments.cli.surroundings import check_surroundings
 from experiments.config import SearchOptions, Settings
+from experiments.prompts import arms_of, prompts_of, suggest_style
 from experiments.request_options import (
     RequestOptions,
     announce_spoken,
     announce_untrained_words,
     build_request,
+    check_clip,
+    choose_voice,
     inputs_of,
 )
 from experiments.terminal import say
@@ -35,6 +38,9 @@ EXAMPLES = """\
   in your own voice, every candidate kept, and a page to look at and listen to:
     llasa-search synth "The train is late." --prompt-audio me.wav --prompt-text "what I say in it" \\
         --candidates all --report page.html
+  sadly, the words and the voice kept; or with whichever of the voice's recordings serves best:
+    llasa-search synth "The train is late." --emotion sad -n 16
+    llasa-search synth "The train is late." --emotion sad --emotion-strength 0.7 --voice-styles
   another search, with all scores and what makes the result again:
     llasa-search synth "The train is late." --strategy "beam?beams=4&n=4" -o late.wav --json late.json
 """
@@ -51,24 +57,33 @@ def command(
     """Speak a text: the strategy draws candidates, the verifiers choose the best.
 
     Exit codes: 0 spoken; 2 bad input; 3 spoken, but no candidate meets the bounds that were asked for
-    (--select or select= with one, such as "wer<=0,sim", or a recipe with one).
+    (--select or select= with one, such as "wer<=0,sim", or a recipe with one), or the winner does not have
+    the emotion that was asked for.
     """
     spoken = build_request(request, read_text(text))
+    prompts = prompts_of(request, choose_voice(request))
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
     settings = Settings.from_options(search, spoken)
+    check_clip(spoken)
     if settings.note:
         say(f"note: {settings.note}", error=True)
+    if suggestion := suggest_style(request):
+        say(f"note: {suggestion}", error=True)
     files.check({**options.recordings(request), "--recipe": recipe_path(recipe) if recipe else None})
     check_surroundings()
     announce_spoken(spoken)
     announce_untrained_words(settings.generator_source, [spoken.spoken.spoken])
     settings.check_device()
+    arms = arms_of(spoken, prompts) if prompts else []
+    for arm in arms:
+        check_prompt(settings.generator_source, arm.request, settings.models.max_seconds)
     check_prompt(settings.generator_source, spoken, settings.models.max_seconds)
     if unread := unread_letters(settings.generator_source, [spoken.spoken.spoken]):
         say(f"warning: {unread}", error=True)
-    result = speak(settings, spoken, files, inputs_of(request))
-    return EXIT_UNMET if settings.bounds and not result.satisfied else 0
+    result = speak(settings, spoken, files, inputs_of(request), arms)
+    unmet = settings.bounds and not result.constraints_met
+    return EXIT_UNMET if unmet or result.missed_emotion else 0
 
 
 def read_text(given: str) -> str:

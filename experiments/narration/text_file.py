@@ -28,7 +28,7 @@ _HELP = """\
 # Lines that begin with # are not spoken. "\\" before the first character of a line takes it as text."""
 _CHAPTER, _HEADING, _SECTION = "=== ", "= ", "* * *"
 _MARKS = ("#", "=", "\\", "[", _SECTION)
-_SPEAKER = regex.compile(r"\[([^\[\],]*)(?:,([^\[\],]*))?\]\s*(.*)")
+_SPEAKER = regex.compile(r"\[([^\[\],]*)(?:,([^\[\]]*))?\]\s*(.*)")
 _FIELD = regex.compile(r"# (source|sha256|language|title|chapters): (.*)")
 
 

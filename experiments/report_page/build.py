@@ -24,7 +24,7 @@ from experiments.report_page.tree import Node, Tree, read_tree
 from experiments.report_page.words import transcripts
 from llasa_core.audio import CODES_PER_SECOND
 from search.results.candidate import Candidate, plain
-from search.results.ends import ENDS, UNMET
+from search.results.ends import ENDS, NOT_REACHED, UNMET
 from search.results.failures import FAILURES
 from search.results.result import SearchResult
 from search.results.trace import Step
@@ -90,7 +90,7 @@ def render(
         directions=result.directions,
         digits=_digits(result),
         constraints=constraints_of(result),
-        ends=[ENDS[end] for end in result.ends if end != UNMET],
+        ends=[ENDS[end] for end in result.ends if end not in (UNMET, NOT_REACHED)],
         failures={
             name: [f"{kind} ({FAILURES[kind]})" for kind in found]
             for name, found in result.winner.failures.items()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import file_hash
-from experiments.request_options import RequestOptions, choose_voice
+from experiments.request_options import RequestOptions, choose_voice, emotion_text, neutral_audio
 from experiments.runs.tables import COLUMNS, Cells, ColumnMapping, Table
 from experiments.terminal import say
 from llasa_core.audio import AudioError, Waveform, read_audio
@@ -105,7 +105,15 @@ class Row:
             emotion=self.emotion,
             emotion_audio=_recording(self.emotion_audio),
             as_written=self.as_written,
+            neutral_audio=neutral_audio(find_voice(self.voice)) if self.voice else None,
         )
+
+    @property
+    def prompt(self) -> VoicePrompt | None:
+        """The voice that it is spoken with."""
+        if self.voice is not None:
+            return find_voice(self.voice)
+        return None if self.prompt_audio is None else VoicePrompt("", self.prompt_text, self.prompt_audio)
 
     @property
     def text_alone(self) -> Request:
@@ -230,7 +238,7 @@ def _row(
         language=found.get("language") or options.language,
         seed=options.seed if found.get("seed") is None else _seed(found["seed"]),
         id=id,
-        emotion=found.get("emotion") or options.emotion,
+        emotion=emotion_text(found.get("emotion") or options.emotion, options),
         as_written=options.as_written,
     )
     emotion_audio = found.get("emotion_audio")

@@ -65,11 +65,13 @@ def describe(source: Path, request: RequestOptions, settings: Settings, count: i
     threads = torch.get_num_threads()
     asked = plain(settings.describe(threads))
     del asked["models"]["threads"]  # it stands among the surroundings
-    options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "seed")
+    options = ("prompt_text", "voice", "no_prompt", "language", "emotion", "emotion_strength", "seed")
+    styles: dict[str, Any] = {"voice_styles": True} if request.voice_styles else {}
+    styles |= {"also_prompts": list(request.also_prompts)} if request.also_prompts else {}
     return {
         "schema": SCHEMA,
         "input": {"file": str(source.absolute()), "texts": count},
-        "options": {name: getattr(request, name) for name in options} | recordings | as_written,
+        "options": {name: getattr(request, name) for name in options} | recordings | as_written | styles,
         **asked,
         "versions": versions(),
         "threads": threads,

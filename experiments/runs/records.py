@@ -54,6 +54,34 @@ class Score(Schema):
     evidence: Evidence
 
 
+class LeakLine(Schema):
+    """As `search.results.leak.Line`."""
+
+    role: str
+    by: str
+    higher_is_better: bool
+    winner: float
+    mean: float
+    spread: float
+    candidates: Count
+    gain: float
+
+
+class Leak(Schema):
+    """As `search.results.leak.Leak`."""
+
+    lines: list[LeakLine]
+    sentence: str
+
+
+class TriedArm(Schema):
+    """As `search.results.result.TriedArm`."""
+
+    name: str
+    candidates: Count
+    scores: dict[str, float | None]
+
+
 class Ledger(Schema):
     """What the table counts of a ledger, in which there is more."""
 
@@ -75,7 +103,7 @@ class Record(Schema):
 class Done(Record):
     """A text that was spoken. audio: the file, relative to the folder; the hash is of its content.
 
-    ends: as `SearchResult.ends`; records of before have none.
+    ends, missed_emotion, leak, arm, arms: as those of `SearchResult`; records of before have none.
     """
 
     status: Literal["done"]
@@ -88,6 +116,10 @@ class Done(Record):
     stopped: str
     cut_off: bool
     ends: list[str] | None = None
+    missed_emotion: str = ""
+    leak: Leak | None = None
+    arm: str = ""
+    arms: list[TriedArm] = Field(default_factory=list)
     stepped_back: list[str] = Field(default_factory=list)
     tokens: Count
     candidates: Count

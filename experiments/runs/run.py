@@ -12,15 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments import interrupts
-from experiments.config import SearchOptions, Settings, check_emotion, choose_metrics
+from experiments.config import SearchOptions, Settings, choose_metrics
 from experiments.files import check_folder, write_whole
+from experiments.prompts import arms_of, inputs_of_arm, prompts_of
 from experiments.request_options import (
     RequestOptions,
     announce_untrained_words,
-    build_request,
+    build_common,
+    check_clip,
+    choose_voice,
     warn_of_prompts,
 )
 from experiments.runs.actor_log import ActorLog
@@ -34,9 +37,11 @@ from experiments.terminal import Terminal, say
 from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
+from search.arms import Arm, search_arms
+from search.emotion import check_emotion
 from search.preflight import check_prompt, unread_letters
 from search.results.candidate import score_as_dict
-from search.results.ends import CUT_OFF, ENDS, NOTHING_COMPLETE, SHORTENED, UNMET
+from search.results.ends import CUT_OFF, ENDS, NOT_REACHED, NOTHING_COMPLETE, SHORTENED, UNMET
 from search.results.result import SearchResult
 
 if TYPE_CHECKING:
@@ -78,7 +83,7 @@ def run(
     before any model is loaded, for whatever cannot work; and for a disk that is full.
     """
     check_options(options)
-    build_request(request, "a")  # what the options say for all rows
+    build_common(request)
     columns = ColumnMapping(options.text_column, options.id_column)
     rows = read_rows(source, request, options.limit, columns)
     return run_rows(rows, source, options, request, search, recipe=recipe)
@@ -115,7 +120,7 @@ def run_rows(
                 say(f"warning: {unread}", error=True)
             announce_untrained_words(settings.generator_source, texts)
             try:
-                Run(rows, missing, settings, records).speak(options.in_flight)
+                Run(rows, missing, settings, records, request).speak(options.in_flight)
             except interrupts.Interrupted as signal:
                 interrupted = signal
         return conclude(records, rows, settings, interrupted)
@@ -135,10 +140,15 @@ def check_run(
     for row in rows:
         try:
             check_emotion((*settings.models.verifiers, *settings.models.judges), row)
+            prompts_of(request, row.prompt)
         except UserError as error:
             raise UserError(f"{row.where}: {error}") from None
     settings.check_device()
-    check_prompt(settings.generator_source, build_request(request, "a"))
+    common = build_common(request)
+    check_clip(common)
+    if request.searches_prompts:
+        arms_of(common, prompts_of(request, choose_voice(request)))
+    check_prompt(settings.generator_source, common)
     check_texts(rows, settings.generator_source, settings.models.max_seconds)
     recordings = {"--prompt-audio": request.prompt_audio, "--emotion-audio": request.emotion_audio}
     check_places(options.output, rows, {"INPUT": source, "--recipe": recipe, **recordings})
@@ -176,6 +186,7 @@ class Run:
     missing: Sequence[Row]
     settings: Settings
     records: Records
+    request: RequestOptions = field(default_factory=RequestOptions)
     began: float = field(default_factory=time.monotonic)
 
     def speak(self, in_flight: int | None) -> None:
@@ -194,13 +205,13 @@ class Run:
             )
             actors = ActorLog(self.records.folder, session, getattr(searcher.backend, "workers", list))
             view = RunView(len(self.rows), before.count("done"), before.count("failed"), metrics, actors.look)
-            outcomes = searcher.run_many(
-                self.requests(view, session),
-                self.settings.strategy,
-                budget=self.settings.budget,
-                in_flight=in_flight,
-                progress=view.watch,
-            )
+            requests, how = self.requests(view, session), self.settings
+            more: dict[str, Any] = {"budget": how.budget, "in_flight": in_flight, "progress": view.watch}
+            if self.request.searches_prompts:
+                arms = (self.arms(request, by_id[request.id]) for request in requests)
+                outcomes = search_arms(searcher, arms, how.strategy, **more)
+            else:
+                outcomes = searcher.run_many(requests, how.strategy, **more)
             with view, actors, closing(outcomes):
                 for outcome in outcomes:
                     self.take(outcome, by_id[outcome.request.id], session, view)
@@ -220,6 +231,8 @@ class Run:
         for row in self.missing:
             try:
                 request = row.request()
+                if row.emotion_audio != self.request.emotion_audio:
+                    check_clip(request)
             except LlasaError as error:
                 with interrupts.held():
                     self.lose(row, error, session)
@@ -227,10 +240,15 @@ class Run:
                 continue
             yield request
 
+    def arms(self, request: Request, row: Row) -> list[Arm]:
+        """The text of a row with each recording of a prompt search."""
+        return arms_of(request, prompts_of(self.request, row.prompt))
+
     def keep(self, row: Row, result: SearchResult, session: int) -> None:
         """The audio first, then the record that says that it is there."""
         audio_sha256 = self.records.write_audio(row.file, wav_bytes(result.waveform))
         winner, found = result.winner, result.as_dict()
+        inputs = {**row.inputs, **(inputs_of_arm(result.arm) if result.arm else {})}
         self.records.append(
             {
                 "id": row.id,
@@ -243,6 +261,8 @@ class Run:
                 "scores": {name: score_as_dict(score) for name, score in winner.scores.items()},
                 "judged": {spec: score_as_dict(score) for spec, score in winner.judged.items()},
                 "satisfied": result.satisfied,
+                "missed_emotion": result.missed_emotion,
+                **({"leak": found["leak"]} if "leak" in found else {}),
                 "stopped": result.stopped,
                 "cut_off": winner.cut_off,
                 "ends": list(result.ends),
@@ -254,7 +274,8 @@ class Run:
                 "waveform_sha256": found["waveform_sha256"],
                 "session": session,
                 "elapsed": round(time.monotonic() - self.began, 3),
-                "manifest": {**found["manifest"], "inputs": row.inputs},
+                **({"arm": result.arm, "arms": found["arms"]} if result.arms else {}),
+                "manifest": {**found["manifest"], "inputs": inputs},
             }
         )
 
@@ -319,7 +340,8 @@ def conclude(
         terminal.say("--resume --retry-failed tries them again")
     if failed:
         return EXIT_FAILED
-    return EXIT_UNMET if settings.bounds and summary.ends[UNMET] else 0
+    unmet = summary.ends[UNMET] if settings.bounds else 0
+    return EXIT_UNMET if unmet or summary.ends[NOT_REACHED] else 0
 
 
 def counted_ends(ends: Mapping[str, int], bounds: Sequence[str]) -> list[str]:
@@ -330,5 +352,6 @@ def counted_ends(ends: Mapping[str, int], bounds: Sequence[str]) -> list[str]:
         NOTHING_COMPLETE: "stopped before anything was complete",
         SHORTENED: "without the end of the text",
         UNMET: unmet,
+        NOT_REACHED: "without the emotion that was asked for",
     }
     return [f"{ends[name]} {words[name]}" for name in ENDS if ends[name]]

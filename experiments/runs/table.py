@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.runs.leak import LeakSummary, leak_summary
 from llasa_core.errors import LlasaError
 from search.results.ends import CUT_OFF, ENDS, UNMET
 from search.results.failures import EMPTY, FAILURES, failures_in
@@ -34,20 +35,23 @@ class Summary:
     """measures: one row each, with n, mean, low and high (95 % bootstrap), unusable, the total of what can be
     summed, and the spec of the verifier or judge that it is by; of catastrophic failures, by each recogniser,
     the share of the texts with its Wilson interval and the count. corpus: figures of the run as a whole.
-    failed: error by id. ends: how many texts ended in each way of `search.results.ends.ENDS`."""
+    failed: error by id. ends: how many texts ended in each way of `search.results.ends.ENDS`. leak: what an
+    emotion was bought with, if the texts asked for any."""
 
     measures: pandas.DataFrame
     corpus: Mapping[str, float]
     failed: Mapping[str, str]
     ends: Mapping[str, int]
+    leak: LeakSummary | None = None
 
     def as_csv(self) -> bytes:
-        """The measures, then one line for each figure of the corpus."""
+        """The measures, the gains of a leak check, then one line for each figure of the corpus."""
         import pandas
 
+        gains = [] if self.leak is None else [pandas.DataFrame(self.leak.rows())]
         corpus = pandas.DataFrame({"measure": list(self.corpus), "total": list(self.corpus.values())})
-        both = pandas.concat([self.measures, corpus]) if len(self.measures) else corpus
-        return bytes(both.round(6).to_csv(index=False).encode())
+        whole = pandas.concat([self.measures, *gains, corpus]) if len(self.measures) else corpus
+        return bytes(whole.round(6).to_csv(index=False).encode())
 
 
 def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
@@ -57,14 +61,17 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
     rows: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     ends: dict[str, Sequence[str]] = {}
+    leaks: dict[str, list[Mapping[str, Any]]] = {}
     by: dict[str, str] = {}
     for record in records:
-        for found in (rows, failed, ends):
+        for found in (rows, failed, ends, leaks):
             found.pop(record["id"], None)
         if record["status"] == "done":
             rows[record["id"]] = _row(record)
             ends[record["id"]] = _ends(record)
             by |= measured_by(record)
+            if leak := record.get("leak"):
+                leaks[record["id"]] = leak["lines"]
         else:
             failed[record["id"]] = record["error"]
     # by id: the intervals shall not depend on which text was done first
@@ -93,7 +100,7 @@ def summarize(records: Iterable[Mapping[str, Any]], wall: float) -> Summary:
     corpus |= {"audio seconds": spoken, "wall seconds": wall}
     if spoken:
         corpus["real-time factor"] = wall / spoken
-    return Summary(measures, corpus, failed, counted)
+    return Summary(measures, corpus, failed, counted, leak_summary(leaks[id] for id in sorted(leaks)))
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -111,6 +118,10 @@ def print_summary(summary: Summary, console: Console) -> None:
         table.add_row(Text(f"{name}{note}"), *cells, total)
     if summary.measures.shape[0]:
         console.print(table)
+    if summary.leak is not None:
+        console.print(summary.leak.table())
+        if summary.leak.sentence:
+            _line(console, summary.leak.sentence)
     corpus = summary.corpus
     for name, value in corpus.items():
         if name.startswith("corpus "):

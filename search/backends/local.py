@@ -28,6 +28,7 @@ from search.backends.likelihood import RequestLikelihood, prompt_ids
 from search.backends.scheduler import Root, Scheduler
 from search.cost.flops import GeneratorCost, Meter
 from search.cost.ledger import Ledger
+from search.emotion import emotion_of
 from verifiers.base import TOKENS, Score, Target, TokenVerifier, Verifier
 
 T = TypeVar("T")
@@ -224,9 +225,10 @@ class LocalSession:
                 request.spoken.spoken,
                 request.language,
                 audio,
-                emotion=request.emotion,
                 emotion_reference=request.emotion_audio,
                 written=request.text,
+                neutral=request.neutral_audio,
+                **emotion_of(request.wanted),
             ),
         )
         for verifier in backend.verifiers.values():

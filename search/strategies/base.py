@@ -26,6 +26,11 @@ from search.strategies.candidates import judged
 from verifiers.selection.parse import Cascade, ConstraintFirst, Rule, Selection
 
 S = TypeVar("S", bound="type[Strategy]")
+EMOTION = ("emo", "emo-sim", "emo-dim", "emo-dim-sim")
+"""The metrics of verifiers of emotions."""
+BEFORE_EMOTION = {"wer": "wer<=0", "sim": "sim>=0.86"}
+"""What a candidate has to keep before its emotion counts: every word, and the voice. 0.86 is the threshold of
+same and other speaker on the model card of microsoft/wavlm-base-plus-sv."""
 WIDE = "times n candidates where one or two words are wrong in all n (1: never)"
 """The option `wide` of strategies that count candidates (`search.strategies.candidates.widened`)."""
 
@@ -168,12 +173,16 @@ def field_types(kind: type[Strategy]) -> dict[str, Any]:
 
 
 def default_selection(metrics: Sequence[str]) -> str:
-    """No word wrong, then the most similar; with one metric, the best by it. Raises UserError for any
-    others."""
+    """No word wrong, then the most similar; where an emotion is searched by, no word wrong, the same voice,
+    then the emotion; with one metric, the best by it. Raises UserError for any others."""
     if set(metrics) == {"wer", "sim"}:
         return "wer<=0,sim"
     if len(metrics) == 1:
         return metrics[0]
+    felt = [metric for metric in metrics if metric in EMOTION]
+    if felt and set(metrics) <= {*felt, *BEFORE_EMOTION}:
+        best = felt[0] if len(felt) == 1 else f"ranks({','.join(felt)})"
+        return ",".join([*(bound for metric, bound in BEFORE_EMOTION.items() if metric in metrics), best])
     raise UserError(
         f"say how {', '.join(metrics) or 'nothing'} chooses, such as --select {_example(metrics)} "
         f"(or select={_example(metrics)} in the strategy)"
@@ -181,7 +190,10 @@ def default_selection(metrics: Sequence[str]) -> str:
 
 
 def default_prm(metrics: Sequence[str]) -> str:
-    """The similarity; with one metric, this. Raises UserError for any others."""
+    """The emotion, where one is searched by, as the paper does (4.2), else the similarity; with one metric,
+    this. Raises UserError for any others."""
+    if len(felt := [metric for metric in metrics if metric in EMOTION]) == 1:
+        return felt[0]
     if "sim" in metrics:
         return "sim"
     if len(metrics) == 1:

@@ -21,6 +21,7 @@ PROGRAMS = {
     "bench.soak": "bench.soak",
     "bench.window": "bench.window",
     "bench.budgets": "bench.budgets",
+    "studies.emotion": "studies.emotion",
     "nano": "nano.__main__",
     "nano.evaluate.verifiers": "nano.evaluate.verifiers",
     "nano.evaluate.emotion": "nano.evaluate.emotion",

@@ -13,8 +13,16 @@ import pytest
 import torch
 
 import verifiers
+from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio
+from llasa_core.voices import find_voice
 from tests.verifiers import tiny_verifiers
-from tests.verifiers.models import tiny_ecapa, tiny_emotion2vec, tiny_speech, tiny_wavlm_large
+from tests.verifiers.models import (
+    tiny_dimensional,
+    tiny_ecapa,
+    tiny_emotion2vec,
+    tiny_speech,
+    tiny_wavlm_large,
+)
 from tests.verifiers.plugins import install
 from tests.verifiers.shared.test_isolation import caller_state
 from tests.verifiers.tiny_verifiers import speechlike
@@ -24,12 +32,18 @@ from verifiers.spec import Spec
 
 TARGET = Target(
     text="the train is late",
-    reference=speechlike(2.0, 9),
+    reference=read_audio(find_voice("slt").path),
     resynthesis=speechlike(2.0, 8),
     emotion="happy",
     emotion_reference=speechlike(2.0, 7),
+    dimensions={"arousal": 0.7, "valence": 0.4},
 )
 WAVES = [speechlike(seconds, seed) for seed, seconds in enumerate((0.6, 1.0, 0.6, 1.7, 0.6, 1.0))]
+SPOKEN = [
+    read_audio(find_voice(f"slt{style}").path)[4_800:][: round(seconds * SAMPLE_RATE)]
+    for style, seconds in zip(("", "-happy", "-angry") * 2, (1.2, 1.0, 1.2, 1.7, 1.2, 1.0), strict=True)
+]
+"""For a kind that judges nothing but a voice."""
 MAKERS: dict[str, Callable[[Path], object]] = {
     "whisper": tiny_verifiers.write_whisper,
     "hubert-ctc": tiny_verifiers.write_hubert,
@@ -38,10 +52,12 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "wavlm-large-sv": tiny_wavlm_large.write_wavlm_large,
     "ecapa": tiny_ecapa.write_ecapa,
     "emotion2vec": tiny_emotion2vec.write_emotion2vec,
+    "dimensional": tiny_dimensional.write_dimensional,
     "ge2e": tiny_speech.write_ge2e,
     "dnsmos": tiny_speech.write_dnsmos,
     "utmos": tiny_speech.write_utmos,
     "length": lambda path: None,
+    "prosody": lambda path: None,
     "signal": lambda path: None,
     "artefacts": lambda path: None,
     "sphinx": lambda path: None,
@@ -55,10 +71,12 @@ OPTIONS = {
     "wavlm-large-sv": ("", "?reference=resynthesis"),
     "ecapa": ("", "?reference=resynthesis&batch=2"),
     "emotion2vec": ("", "?measure=label", "?measure=label&name=joy&batch=2"),
+    "dimensional": ("", "?measure=reference&batch=2"),
     "ge2e": ("", "?reference=resynthesis&batch=2"),
     "dnsmos": ("", "?name=quality"),
     "utmos": ("", "?batch=2"),
     "length": ("", "?name=duration"),
+    "prosody": ("", "?name=tone"),
     "signal": ("", "?max_pause=0.5"),
     "artefacts": ("", "?name=defects"),
     "sphinx": ("", "?unit=character&batch=2", "?bias=0.5"),
@@ -107,6 +125,11 @@ def verifier(spec: str, loaded: dict[str, Verifier]) -> Verifier:
     return loaded[spec]
 
 
+@pytest.fixture
+def waves(spec: str) -> list[Waveform]:
+    return SPOKEN if Spec.parse(spec).kind == "prosody" else WAVES
+
+
 def test_every_kind_is_here() -> None:
     """Those of speech tokens, which judge no audio, are tested in `tests.verifiers.models.test_tokens`."""
     on_tokens = {kind for kind in registry.kinds() if TOKENS in registry.needs(kind)}
@@ -122,18 +145,20 @@ def test_what_is_said_before_loading_is_what_is_loaded(spec: str, verifier: Veri
     assert (kind.problem, kind.about) == ("", about)
 
 
-def test_its_spec_builds_it_again(spec: str, verifier: Verifier) -> None:
+def test_its_spec_builds_it_again(spec: str, verifier: Verifier, waves: list[Waveform]) -> None:
     again = verifiers.load(verifier.spec)
     assert (again.spec, again.name, again.needs) == (verifier.spec, verifier.name, verifier.needs)
-    found, expected = (judge.score(WAVES[:1], TARGET)[0] for judge in (again, verifier))
+    found, expected = (judge.score(waves[:1], TARGET)[0] for judge in (again, verifier))
     assert found == expected
 
 
 @pytest.mark.parametrize("partial", [False, True])
-def test_a_batch_gives_what_single_calls_give_in_order(verifier: Verifier, partial: bool) -> None:
-    together = verifier.score(WAVES, TARGET, partial)
-    assert len(together) == len(WAVES)
-    for wave, score in zip(WAVES, together, strict=True):
+def test_a_batch_gives_what_single_calls_give_in_order(
+    verifier: Verifier, partial: bool, waves: list[Waveform]
+) -> None:
+    together = verifier.score(waves, TARGET, partial)
+    assert len(together) == len(waves)
+    for wave, score in zip(waves, together, strict=True):
         alone = verifier.score([wave], TARGET, partial)[0]
         assert score.usable and score.reason == ""
         assert alone.value == pytest.approx(score.value, abs=1e-5)
@@ -144,7 +169,7 @@ def test_a_batch_gives_what_single_calls_give_in_order(verifier: Verifier, parti
     distinct = {round(score.value, 6) for score in together}
     plain = (*RECOGNISERS, "signal", "length", "artefacts")
     assert len(distinct) > 2 or Spec.parse(verifier.spec).kind in plain
-    assert [score.value for score in verifier.score(WAVES[::-1], TARGET, partial)] == pytest.approx(
+    assert [score.value for score in verifier.score(waves[::-1], TARGET, partial)] == pytest.approx(
         [score.value for score in together[::-1]], abs=1e-5
     )
 
@@ -160,10 +185,12 @@ BAD = {
 }
 
 
-def test_what_cannot_be_judged_has_the_worst_value_and_a_reason(verifier: Verifier) -> None:
-    waves = [WAVES[1], *BAD.values(), WAVES[3], WAVES[1].astype(np.float64)]
-    first, *bad, last, wide = verifier.score(waves, TARGET)  # type: ignore[arg-type]
-    alone = [verifier.score([wave], TARGET)[0] for wave in (WAVES[1], WAVES[3])]
+def test_what_cannot_be_judged_has_the_worst_value_and_a_reason(
+    verifier: Verifier, waves: list[Waveform]
+) -> None:
+    mixed = [waves[1], *BAD.values(), waves[3], waves[1].astype(np.float64)]
+    first, *bad, last, wide = verifier.score(mixed, TARGET)  # type: ignore[arg-type]
+    alone = [verifier.score([wave], TARGET)[0] for wave in (waves[1], waves[3])]
     assert [first.value, last.value] == pytest.approx([score.value for score in alone], abs=1e-5)
     assert wide.value == pytest.approx(first.value, abs=1e-5)
     for reason, score in zip(BAD, bad, strict=True):
@@ -174,19 +201,21 @@ def test_what_cannot_be_judged_has_the_worst_value_and_a_reason(verifier: Verifi
         assert worse or Spec.parse(verifier.spec).kind in (*RECOGNISERS, "dnsmos")
 
 
-def test_too_long_audio_is_not_judged_unless_by_windows(verifier: Verifier) -> None:
-    long, good = verifier.score([np.tile(WAVES[1], 121), WAVES[1]], TARGET)
+def test_too_long_audio_is_not_judged_unless_by_windows(verifier: Verifier, waves: list[Waveform]) -> None:
+    long, good = verifier.score([np.tile(waves[1], 121), waves[1]], TARGET)
     assert good.usable
     assert long.usable == (Spec.parse(verifier.spec).kind in ("whisper", "signal"))
     assert long.usable or "too long to judge: 121 s, at most 120 s" in long.reason
 
 
-def test_a_target_that_lacks_what_is_needed_raises_also_without_candidates(verifier: Verifier) -> None:
+def test_a_target_that_lacks_what_is_needed_raises_also_without_candidates(
+    verifier: Verifier, waves: list[Waveform]
+) -> None:
     assert verifier.score([], TARGET) == []
     assert verifier.score([], Target(**{name: getattr(TARGET, name) for name in verifier.needs})) == []
     for name in verifier.needs:
         lacking = replace(TARGET, **{name: None})
-        for candidates in ([], WAVES[:1]):
+        for candidates in ([], waves[:1]):
             with pytest.raises(VerifierError) as caught:
                 verifier.score(candidates, lacking)
             assert "\n" not in str(caught.value)
@@ -198,7 +227,7 @@ def test_a_target_that_lacks_what_is_needed_raises_also_without_candidates(verif
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_loading_and_scoring_leave_the_caller_alone(
-    spec: str, threads: int, capfd: pytest.CaptureFixture[str]
+    spec: str, threads: int, capfd: pytest.CaptureFixture[str], waves: list[Waveform]
 ) -> None:
     random.seed(1)
     np.random.seed(2)
@@ -209,20 +238,20 @@ def test_loading_and_scoring_leave_the_caller_alone(
         before = caller_state()
         verifier = verifiers.load(spec)
         assert caller_state() == before
-        verifier.score(WAVES[:2], TARGET)
+        verifier.score(waves[:2], TARGET)
         assert caller_state() == before
     finally:
         torch.set_num_threads(usual)
     assert capfd.readouterr().out == ""
 
 
-def test_wrapped_it_is_the_same_verifier(verifier: Verifier) -> None:
+def test_wrapped_it_is_the_same_verifier(verifier: Verifier, waves: list[Waveform]) -> None:
     remembering = Remembering(verifier)
     as_verifier: Verifier = remembering
     for name in ("name", "spec", "higher_is_better", "min_seconds", "needs"):
         assert getattr(as_verifier, name) == getattr(verifier, name)
-    first = remembering.score(WAVES[:2], TARGET)
-    assert remembering.score(WAVES[:2], TARGET) == first
+    first = remembering.score(waves[:2], TARGET)
+    assert remembering.score(waves[:2], TARGET) == first
     assert len(remembering) == 2
 
 

@@ -3,7 +3,8 @@
 Ma et al., "emotion2vec: Self-Supervised Pre-Training for Speech Emotion Representation", arXiv 2312.15185.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llasa_core.audio import Waveform
-from llasa_core.errors import nearest
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
+from verifiers.shared.emotions import EMOTIONS
 from verifiers.shared.funasr import HUBS, fetch_funasr, load_funasr, locate_funasr
 from verifiers.shared.isolation import isolated
+from verifiers.shared.remembered import Remembered
 from verifiers.shared.similarity import WORST, Reference, Similarity
+from verifiers.shared.wanted import Wanted, likeliest
 from verifiers.spec import Readers, Spec, one_of, positive_int, word
 
 SIMILARITY, LABEL = "similarity", "label"
@@ -37,12 +40,14 @@ UNUSED = ("modality_encoders.AUDIO.decoder.",)
 
 class Emotion2vec(Similarity):
     """Metric "emo-sim": the cosine, in [-1, 1], of the mean features of a candidate and of the target's
-    `emotion_reference`, which may be in any voice. With `measure=label` metric "emo": the probability, in
-    [0, 1], of the target's `emotion`, named as the model does in English or Chinese ("happy", "开心").
+    `emotion_reference`, which may be in any voice. With `measure=label` metric "emo", in [0, 1]: the
+    probability of the target's `emotion`, or how near the probabilities are to its `strength` or `mix`
+    (`verifiers.shared.wanted`), by a name that `verifiers.shared.emotions` knows ("happy", "joy", "开心").
 
     Impossible under 0.5 s, weak under 1 to 2 s. The base model's cosines stay above 0.9 whatever the emotion.
     Batches hold equal lengths, because padding changes the features. Evidence: seconds, and of a model with
-    labels the probabilities of all of them by their English names, and the likeliest.
+    labels the probabilities of all of them by their English names, the likeliest, whether the wanted emotion
+    (of a reference the likeliest label) is `reached`, and what is `found` in its place.
     """
 
     about = About(
@@ -82,6 +87,7 @@ class Emotion2vec(Similarity):
         self.worst = WORST if measure == SIMILARITY else 0.0
         self._model = model
         self._labels = list(labels)
+        self._clips = Remembered(self._hear)
 
     @classmethod
     def locate(cls, spec: Spec) -> Path | str:
@@ -133,37 +139,59 @@ class Emotion2vec(Similarity):
         """English names of the emotions that the model can give."""
         return tuple(_names(label)[0] for label in self._labels if not label.startswith(UNUSED_LABEL))
 
+    @classmethod
+    def emotions_of(cls, spec: Spec) -> tuple[str, ...]:
+        if cls._measure(spec) == SIMILARITY:
+            return ()
+        folder = cls.locate(spec)
+        if not isinstance(folder, Path):
+            return tuple(EMOTIONS)  # the labels of the released models
+        tokens = folder / "tokens.txt"
+        lines = tokens.read_text(encoding="utf-8").split() if tokens.is_file() else []
+        return tuple("/".join(_names(label)) for label in lines if not label.startswith(UNUSED_LABEL))
+
     def check_target(self, target: Target) -> None:
         if self.measure == SIMILARITY:
             super().check_target(target)
         else:
-            self._label(target)
+            self._wanted(target)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         """A part of an utterance is judged like a whole one."""
         if self.measure == SIMILARITY:
-            return super().score_all(waveforms, target, partial)
-        wanted = self._label(target)
+            scores = super().score_all(waveforms, target, partial)
+            if partial or not self._labels:
+                return scores
+            clip = self._clips(self._reference.waveform(target, self.about.min_seconds, self.max_seconds))
+            return [
+                replace(score, evidence={**score.evidence, **clip.evidence(score.evidence["probabilities"])})
+                if score.usable
+                else score
+                for score in scores
+            ]
+        wanted = self._wanted(target)
         evidence = self._evidence(waveforms, self._embed(waveforms))
-        return [Score(found["probabilities"][wanted], found) for found in evidence]
+        return [
+            Score(wanted.score(found["probabilities"]), {**found, **wanted.evidence(found["probabilities"])})
+            for found in evidence
+        ]
 
-    def _label(self, target: Target) -> str:
-        """The English name of the target's emotion."""
-        if target.emotion is None:
-            raise VerifierError("the probability of an emotion needs its name: give the target an emotion")
-        known = {name.lower(): _names(label)[0] for label in self._labels for name in _names(label)}
-        known = {name: english for name, english in known.items() if english in self.emotions}
-        given = target.emotion.strip()
-        if given.lower() not in known:
-            raise VerifierError(f"unknown emotion {given!r}{_nearest(given, known, self.emotions)}")
-        return known[given.lower()]
+    def _wanted(self, target: Target) -> Wanted:
+        """By the English names of the labels."""
+        names = [_names(label) for label in self._labels if not label.startswith(UNUSED_LABEL)]
+        return Wanted.of(target, {"/".join(own): own[0] for own in names})
+
+    def _hear(self, reference: Waveform) -> Wanted:
+        """The emotion that the model hears in a recording: what speech like it should have."""
+        (probabilities,) = self._probabilities(self._embed([reference]))
+        return Wanted({likeliest(probabilities): 1.0})
 
     def _evidence(self, waveforms: list[Waveform], vectors: NDArray[np.float64]) -> list[dict[str, Any]]:
         """Seconds, and of a model with labels the probabilities by English names and the likeliest."""
         evidence = super()._evidence(waveforms, vectors)
         for found, probabilities in zip(evidence, self._probabilities(vectors), strict=False):
             found["probabilities"] = probabilities
-            found["label"] = max(probabilities, key=lambda name: probabilities[name])
+            found["label"] = likeliest(probabilities)
         return evidence
 
     def _vectors(self, waveforms: list[Waveform]) -> NDArray[np.float64]:
@@ -192,15 +220,5 @@ class Emotion2vec(Similarity):
 
 
 def _names(label: str) -> tuple[str, ...]:
-    """What a label of tokens.txt may be called, its English name first: "开心/happy" is happy, 开心 and
-    开心/happy."""
-    if label == UNKNOWN:
-        return ("unknown", UNKNOWN)
-    return (*reversed(label.split("/")), label)
-
-
-def _nearest(given: str, known: Mapping[str, str], emotions: Sequence[str]) -> str:
-    """As `llasa_core.errors.nearest`, of the names in English, or of those in Chinese for one that is not
-    ASCII."""
-    chinese = [name for name in known if not name.isascii() and "/" not in name]
-    return nearest(given, emotions if given.isascii() else chinese)
+    """The names in a label of tokens.txt, the English one first: of "开心/happy" happy and 开心."""
+    return ("unknown",) if label == UNKNOWN else tuple(reversed(label.split("/")))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llasa_core import hub
 from llasa_core.audio import SAMPLE_RATE, Waveform, seconds
@@ -15,7 +16,7 @@ from verifiers.shared.isolation import isolated
 from verifiers.shared.loading import check_cached, fetch
 from verifiers.shared.torchscript import load_torchscript
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.shared.windows import equal_lengths, in_parts
+from verifiers.shared.windows import equal_lengths, in_batches
 from verifiers.spec import Readers, Spec, positive_int, word
 
 if TYPE_CHECKING:
@@ -73,17 +74,16 @@ class UTMOS(BaseVerifier):
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         import torch
 
-        def values_of(rows: list[int]) -> list[float]:
-            values: list[float] = _run(self._model, [waveforms[row] for row in rows], self._device).tolist()
+        def judge(some: list[Waveform]) -> list[float]:
+            values: list[float] = _run(self._model, np.stack(some), self._device).tolist()
             return values
 
-        scores: dict[int, Score] = {}
         with isolated(), torch.inference_mode():
-            for batch in equal_lengths(waveforms, self._batch):
-                for rows, values in in_parts(batch, values_of):
-                    for row, value in zip(rows, values, strict=True):
-                        scores[row] = Score(value, {"seconds": seconds(waveforms[row])})
-        return [scores[row] for row in range(len(waveforms))]
+            values = in_batches(equal_lengths(waveforms, self._batch), waveforms, judge)
+        return [
+            Score(value, {"seconds": seconds(waveform)})
+            for waveform, value in zip(waveforms, values, strict=True)
+        ]
 
 
 def locate(source: str) -> Path | str:
@@ -110,7 +110,7 @@ def load_model(file: Path, device: str) -> Any:
     tone: Waveform = np.sin(np.arange(SAMPLE_RATE) / 20).astype(np.float32)
     try:
         with torch.inference_mode():
-            _run(model, [tone, tone], device)
+            _run(model, np.stack([tone, tone]), device)
     except (RuntimeError, ValueError, AttributeError, TypeError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise VerifierError(f"{file} is another model ({reason}): give {FILE} of balacoon/utmos") from error
@@ -127,12 +127,12 @@ def retarget(model: Any, device: str) -> None:
                     node.s_("value", device)
 
 
-def _run(model: Any, waveforms: list[Waveform], device: str) -> "Tensor":
-    """[waveforms] of waveforms of one length. Raises ValueError for anything but a finite number each."""
+def _run(model: Any, waveforms: NDArray[np.float32], device: str) -> "Tensor":
+    """[rows] of [rows, samples]. Raises ValueError for anything but a finite number each."""
     import torch
 
     # The inverse of reading a 16-bit file.
-    samples = np.clip(np.rint(np.stack(waveforms) * 32768.0), -32768, 32767).astype(np.int16)
+    samples = np.clip(np.rint(waveforms * 32768.0), -32768, 32767).astype(np.int16)
     found: Tensor = model(torch.from_numpy(samples).to(device)).double().cpu()
     if found.numel() != len(waveforms) or not found.isfinite().all():
         raise ValueError(f"it gives {tuple(found.shape)} for {len(waveforms)} waveforms")

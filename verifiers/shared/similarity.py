@@ -3,9 +3,7 @@
 A verifier of voices or of emotions says only how a model is loaded and how it embeds; the rest is here.
 """
 
-import hashlib
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,14 +16,13 @@ from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.gate import refusal
 from verifiers.shared.isolation import isolated
+from verifiers.shared.remembered import Remembered
 from verifiers.shared.verifier import BaseVerifier
-from verifiers.shared.windows import equal_lengths, in_parts
+from verifiers.shared.windows import equal_lengths, in_batches
 from verifiers.spec import Readers, Spec, number_between, one_of, positive_int, word
 
 WORST = -1.0
 """The smallest cosine: the value of audio that cannot be judged."""
-REMEMBERED = 64
-"""References whose embeddings are kept."""
 DEFAULT_BATCH = 16
 
 
@@ -60,9 +57,16 @@ VOICES = {
         "codec's resynthesis of the reference voice",
         "give the target a resynthesis, or leave reference=resynthesis out",
     ),
+    "emotion": Reference(
+        "emotion_reference",
+        "sim-emotion",
+        "emotion reference",
+        "give the target a recording with that emotion, or leave reference=emotion out",
+    ),
 }
 """SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv
-2306.15687)."""
+2306.15687). Likeness to the speaker of an emotion reference is what a verifier of emotions should not reward:
+a leak (arXiv 2604.26347)."""
 
 
 class Similarity(BaseVerifier):
@@ -95,7 +99,7 @@ class Similarity(BaseVerifier):
         self._least = least
         self._reference = reference
         self._batch = batch
-        self._references: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
+        self._references = Remembered(self._embed_reference)
 
     @classmethod
     def reference_of(cls, spec: Spec) -> Reference:
@@ -139,12 +143,12 @@ class Similarity(BaseVerifier):
         """Embeds the reference here, so that its cost belongs to the voice, not to the first candidate."""
         reference = self._reference.waveform(target, self.about.min_seconds, self.max_seconds)
         with isolated():
-            self._remembered(reference)
+            self._references(reference)
 
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         reference = self._reference.waveform(target, self.about.min_seconds, self.max_seconds)
         with isolated():
-            wanted = self._remembered(reference)
+            wanted = self._references(reference)
             raw = self._embed(waveforms)
         return [
             self._score(vector, wanted, {**evidence, "reference_seconds": seconds(reference)})
@@ -163,15 +167,8 @@ class Similarity(BaseVerifier):
     def _embed(self, waveforms: Sequence[Waveform]) -> NDArray[np.float64]:
         import torch
 
-        def vectors_of(rows: list[int]) -> NDArray[np.float64]:
-            return self._vectors([waveforms[row] for row in rows])
-
-        found: dict[int, NDArray[np.float64]] = {}
         with isolated(), torch.inference_mode():
-            for batch in self._batches(waveforms):
-                for rows, vectors in in_parts(batch, vectors_of):
-                    found.update(zip(rows, vectors, strict=True))
-        return np.stack([found[row] for row in range(len(waveforms))])
+            return np.stack(in_batches(self._batches(waveforms), waveforms, self._vectors))
 
     def _score(
         self, vector: NDArray[np.float64], wanted: NDArray[np.float64], evidence: Mapping[str, Any]
@@ -181,21 +178,15 @@ class Similarity(BaseVerifier):
             return Score(WORST, {}, False, "the model finds no finite embedding for the audio")
         return Score(cosine, {**evidence, "embedding": vector.round(5).tolist()})
 
-    def _remembered(self, reference: Waveform) -> NDArray[np.float64]:
+    def _embed_reference(self, reference: Waveform) -> NDArray[np.float64]:
         """[size]. Raises VerifierError if the model cannot embed the reference."""
-        key = hashlib.blake2b(reference.tobytes(), digest_size=16).digest()
-        if key not in self._references:
-            vector = self.embed([reference])[0]
-            if not np.isfinite(vector).all():
-                raise VerifierError(
-                    f"the {self._reference.noun} cannot be used (the model finds no finite embedding): "
-                    "give another recording"
-                )
-            self._references[key] = vector
-            if len(self._references) > REMEMBERED:
-                self._references.popitem(last=False)
-        self._references.move_to_end(key)
-        return self._references[key]
+        vector: NDArray[np.float64] = self.embed([reference])[0]
+        if not np.isfinite(vector).all():
+            raise VerifierError(
+                f"the {self._reference.noun} cannot be used (the model finds no finite embedding): "
+                "give another recording"
+            )
+        return vector
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -97,6 +97,12 @@ class BaseVerifier:
         return cls.about.needs
 
     @classmethod
+    def emotions_of(cls, spec: Spec) -> tuple[str, ...]:
+        """Names of the emotions that the spec's verifier can be asked for, several of one with slashes
+        between, as far as they are known without loading it; () where they are not, or it has none."""
+        return ()
+
+    @classmethod
     def read(cls, spec: Spec, device: str = "cpu") -> dict[str, Any]:
         """The values of the options, and the name of the metric; on a GPU always a batch size, of kinds that
         have one. Raises VerifierError."""

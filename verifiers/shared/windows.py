@@ -1,6 +1,6 @@
 """Audio longer than a recogniser's window, cut where it is quietest; and batches of similar lengths."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from llasa_core.audio import Waveform
 
 T = TypeVar("T")
+Found = TypeVar("Found")
 _FRAME = 400
 """Samples over which loudness is measured: 25 ms."""
 
@@ -85,6 +86,24 @@ def in_parts(rows: list[int], work: Callable[[list[int]], T]) -> Iterator[tuple[
     half = len(rows) // 2
     yield from in_parts(rows[:half], work)
     yield from in_parts(rows[half:], work)
+
+
+def in_batches(
+    batches: Iterable[list[int]],
+    waveforms: Sequence[Waveform],
+    judge: Callable[[list[Waveform]], Iterable[Found]],
+) -> list[Found]:
+    """What `judge` finds of each waveform, in their order: it gets those of a batch of indices, or of a part
+    of it (`in_parts`), and gives one thing for each."""
+
+    def judged(rows: list[int]) -> list[Found]:
+        return list(judge([waveforms[row] for row in rows]))
+
+    found: dict[int, Found] = {}
+    for batch in batches:
+        for rows, some in in_parts(batch, judged):
+            found.update(zip(rows, some, strict=True))
+    return [found[row] for row in range(len(waveforms))]
 
 
 def pad_on(device: str, config: Any) -> bool:

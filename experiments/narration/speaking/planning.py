@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from experiments.narration.takes import PLAN, Plan, PlannedChapter, PlannedChunk
 from experiments.request_options import RequestOptions, choose_voice
 from experiments.runs.dataset import Row
 from experiments.runs.description import differences
+from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
 from llasa_core.presets import find_preset
 from llasa_core.text import check_text
+from search.emotion import check_emotion
 from search.results.candidate import plain
 
 VoiceOf = Callable[[str | None], RequestOptions]
@@ -47,7 +50,8 @@ class Speaking:
         options = self.voice_of(chunk.speaker)
         name = "-".join(map(str, (chunk.key, *parts)))
         found = seed_of(self.plan.seed, chunk.key, *parts) if seed is None else seed
-        return row_of(options, text, name, found, self.plan.language, chunk.emotion)
+        emotion = self.standard.emotion_of(chunk.emotion)
+        return row_of(options, text, name, found, self.plan.language, emotion)
 
     def asked(self, chunk: PlannedChunk) -> dict[str, Any]:
         """What decides the take of a chunk beside the settings: text, voice, language, emotion and the book's
@@ -58,7 +62,7 @@ class Speaking:
 def row_of(
     options: RequestOptions, text: str, name: str, seed: int, language: str, emotion: str | None
 ) -> Row:
-    """Raises UserError for a voice that is not there."""
+    """Raises UserError for a voice that is not there, and an emotion that cannot be read."""
     voice = choose_voice(options)
     return Row(
         where=f"the chunk {name}",
@@ -69,7 +73,7 @@ def row_of(
         prompt_audio=None if voice is None else voice.path,
         prompt_text="" if voice is None else check_text(voice.text),
         voice=None if voice is None else voice.name or None,
-        emotion=emotion,
+        emotion=None if emotion is None else str(Emotion.parse(emotion)),
         prompt_sha256=None if voice is None else file_hash(voice.path),
     )
 
@@ -115,8 +119,9 @@ def speaking(
     if not chunks:
         raise UserError("there is nothing to speak: choose chapters that hold words")
     check_readable(chunks, alphabet_of(find_preset(search.preset)))
-    first = row_of(voice_of(chunks[0].speaker), chunks[0].text, "first", 0, book.language, None)
-    settings = settings_of(search, standard, limits, first)
+    row = partial(row_of, voice_of(chunks[0].speaker), chunks[0].text, "first", 0, book.language)
+    settings = settings_of(search, standard, limits, row(standard.emotion_of(None)))
+    _check_emotions(chunks, settings.models.verifiers, row)
     settings.check_device()
     plan = Plan(
         schema=1,
@@ -136,6 +141,17 @@ def speaking(
         chunks=planned(chunks),
     )
     return Speaking(plan, standard, search, settings, limits, voice_of)
+
+
+def _check_emotions(chunks: Sequence[Chunk], verifiers: Sequence[str], row: Callable[[str], Row]) -> None:
+    """Raises UserError for the first chunk whose emotion is none that is judged."""
+    for emotion, chunk in {one.emotion: one for one in reversed(chunks) if one.emotion}.items():
+        try:
+            if Emotion.parse(emotion).dimensions is not None:
+                raise UserError(f"{emotion} is no label: name one, or a mix of them, as in [Alice, sad]")
+            check_emotion(verifiers, row(emotion))
+        except UserError as error:
+            raise UserError(f"the emotion of {chunk.text[:40]!r}: {error}") from None
 
 
 def settings_of(search: SearchOptions, standard: Standard, limits: Limits, row: Row) -> Settings:

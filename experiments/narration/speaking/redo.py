@@ -55,7 +55,8 @@ def redo(folder: Path, id: str, again: Again, ray: RayOptions | None = None) -> 
     count = before.redo + 1
     seed = seed_of(narration.plan.seed, chunk.key, "redo", count) if again.seed is None else again.seed
     text = before.text if again.text is None else again.text
-    row = row_of(options, text, f"{chunk.key}-redo", seed, narration.plan.language, chunk.emotion)
+    emotion = standard.emotion_of(chunk.emotion)
+    row = row_of(options, text, f"{chunk.key}-redo", seed, narration.plan.language, emotion)
     rung = Rung({"name": "adaptive", "n": again.n, "first": min(2, again.n), "wide": 1}, again.n)
     settings = settings_of(search, standard, Limits(ladder=(rung,)), row)
     settings.check_device()
@@ -133,5 +134,6 @@ def standard_of_plan(
         told["ears"],
         pace=told["pace"],
         voice=not options.no_prompt,
+        emotion=any(chunk.emotion for chunk in narration.plan.chunks),
     )
     return standard, search

@@ -88,8 +88,12 @@ def begin(spoken: SpokenFolder, speaking: Speaking) -> None:
     known = [spoken.takes[key] for key in keys if key in spoken.takes]
     passed = sum(take.passed for take in known)
     before = f"{len(known)} spoken before, {passed} of them passed; " if known else ""
-    if felt := sum(chunk.emotion is not None for chunk in speaking.plan.chunks):
-        say(f"note: {felt} chunks name an emotion, which the search does not judge by yet", error=True)
+    if felt := sum(bool(chunk.emotion) for chunk in speaking.plan.chunks):
+        say(
+            f"note: {felt} chunks name an emotion: among takes that pass, the nearest to it is chosen, and "
+            "of the other chunks the most neutral",
+            error=True,
+        )
     say(f"{len(keys)} chunks: {before}{len(keys) - len(known)} to speak", error=True)
 
 

@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from experiments.config import with_source
 from llasa_core.errors import UserError
 from llasa_core.presets import Preset
 from llasa_core.text import base_language
+from llasa_core.voices import NEUTRAL
+from search.emotion import SEARCHING
 from search.roles import here, install, roles, weights
 from verifiers import registry
 from verifiers.selection.rules import Constraint
@@ -40,6 +43,8 @@ MOST_EXTRA = 0.4
 SECOND = "wer-2"
 """The metric of the second ear."""
 SPEAKER = "ge2e"
+EMOTION = "emo"
+"""The metric of a named emotion."""
 LEAST_VOICE = 1.6
 """Seconds that a voice is judged by. GE2E looks at parts of 1.6 s, and what is missing of one is silence to
 it: a heading of 0.7 s in the right voice had 0.66."""
@@ -68,11 +73,12 @@ class Ear:
 @dataclass(frozen=True)
 class Standard:
     """ears: two. pace: whose lengths are predicted. speaker: the metric of the voice, "" where it is not
-    judged."""
+    judged. emotion: the spec of what hears a named emotion, "" where no paragraph names one."""
 
     ears: tuple[Ear, ...]
     pace: str
     speaker: str
+    emotion: str = ""
 
     @property
     def one_family(self) -> bool:
@@ -88,7 +94,8 @@ class Standard:
         )
         heard = tuple(named(ear.spec, ear.metric) for ear in self.ears)
         voice = (f"{SPEAKER}?least={LEAST_VOICE}",) if self.speaker else ()
-        return (*heard, "artefacts", signal, f"length:{self.pace}", "loops", *voice)
+        felt = (self.emotion,) if self.emotion else ()
+        return (*heard, "artefacts", signal, f"length:{self.pace}", "loops", *voice, *felt)
 
     @cached_property
     def bounds(self) -> Mapping[str, Constraint]:
@@ -102,15 +109,29 @@ class Standard:
 
     @property
     def select(self) -> str:
-        """Among those that keep all bounds the likest to the prompt; without a voice, the likeliest words."""
-        return ",".join([*map(str, self.bounds.values()), self.speaker or self.ears[0].metric])
+        """Among those that keep all bounds the nearest to the emotion that a paragraph names; in a book that
+        names none the likest to the prompt; without a voice, the likeliest words."""
+        best = EMOTION if self.emotion else self.speaker or self.ears[0].metric
+        return ",".join([*map(str, self.bounds.values()), best])
+
+    def emotion_of(self, named: str | None) -> str | None:
+        """What a paragraph should sound like: one that names no emotion is neutral in a book that names
+        some."""
+        return (named or NEUTRAL) if self.emotion else named
 
 
 def standard_of(
-    preset: Preset, language: str, ears: Sequence[str] = (), *, pace: str, voice: bool = True
+    preset: Preset,
+    language: str,
+    ears: Sequence[str] = (),
+    *,
+    pace: str,
+    voice: bool = True,
+    emotion: bool = False,
 ) -> Standard:
     """The standard for a preset. ears: two specs; none: the preset's recogniser, and one of another family
-    that is installed, or else of the same family. voice: whether there is a voice prompt.
+    that is installed, or else of the same family. voice: whether there is a voice prompt. emotion: whether a
+    paragraph names one.
 
     Raises UserError where there are no two ears, or the given ones are one.
     """
@@ -126,7 +147,8 @@ def standard_of(
     found = tuple(
         Ear(spec, metric, family(spec)) for spec, metric in zip(chosen, ("wer", SECOND), strict=True)
     )
-    return Standard(found, pace, SPEAKER if voice and here(SPEAKER) else "")
+    felt = with_source(SEARCHING["emotion"], preset) if emotion else ""
+    return Standard(found, pace, SPEAKER if voice and here(SPEAKER) else "", felt)
 
 
 def family(spec: str) -> str:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -134,8 +135,33 @@ def test_emotion(
     write_audio(tmp_path / "short.wav", np.full(1600, 0.1, np.float32))
     line = refused(TEXT, *search_parts, "--emotion-audio", str(tmp_path / "short.wav"))
     assert "emotion audio lasts 0.10 s" in line
-    three = ["--verifier", "level", "--verifier", "mood", "--emotion", "happy"]
-    assert "--select" in refused(TEXT, *search_parts, *three)
+    for emotion, says in (
+        ("happy=0.7,sad=0.6", "sum to 1.3"),
+        ("happy=0.5,arousal=0.5", "mixes labels and dimensions"),
+        ("happy@2", "strength=2"),
+    ):
+        assert says in refused(TEXT, *mood, "--emotion", emotion)
+    line = refused(TEXT, *search_parts, "--emotion", "arousal=0.8,valence=0.3")
+    assert line.endswith("no verifier judges by it: add --verifier 'dimensional'")
+    assert "add the emotion" in refused(TEXT, *search_parts, "--emotion-strength", "0.7")
+    assert "leave one out" in refused(TEXT, *mood, "--emotion", "happy@0.5", "--emotion-strength", "0.7")
+
+
+@pytest.mark.skipif(find_spec("librosa") is None, reason="librosa is not installed")
+def test_a_clip_without_speech(refused: Callable[..., str], voice_file: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
+    write_audio(tmp_path / "noise.wav", noise)
+    clip = ("--emotion-audio", str(tmp_path / "noise.wav"))
+    voice = ("--prompt-audio", str(voice_file), "--prompt-text", "a buzz")
+    mimic = ("--verifier", "wavlm-sv:nano?reference=emotion")
+    assert "the emotion audio holds no speech" in refused(TEXT, *voice, *mimic, *clip)
+
+
+@pytest.mark.skipif(find_spec("funasr") is None, reason="funasr is not installed")
+@pytest.mark.processes
+def test_an_unknown_emotion_is_answered_with_the_nearest(refused: Callable[..., str]) -> None:
+    assert "unknown emotion 'sda': did you mean 'sad'?" in refused(TEXT, "--emotion", "sda")
+    assert "did you mean 'happy'?" in refused(TEXT, "--emotion", "sad=0.5,hapy=0.2")
 
 
 @pytest.mark.usefixtures("plain_kinds")

@@ -12,6 +12,8 @@ from experiments.cli.recipes import shipped
 from experiments.config import Settings
 from llasa_core.hub import switched
 from llasa_core.presets import PRESETS
+from search.emotion import HELD_OUT
+from search.roles import whole
 from verifiers import registry
 from verifiers.spec import Spec
 
@@ -61,14 +63,18 @@ def recipe(tmp_path: Path) -> Callable[[object], str]:
 def test_every_recipe_searches_with_the_verifiers_of_the_preset(
     name: str, preset: str, settings: Callable[..., Settings], voice_file: Path
 ) -> None:
-    emotion = ("--emotion-audio", str(voice_file)) if "emotion" in name else ()
+    clip = ("--emotion-audio", str(voice_file)) if "emotion" in name else ()
+    emotion = ("--emotion", "happy") if name == "emotion" else clip
     found = settings("--preset", preset, "--recipe", name, *emotion)
     chosen = PRESETS[preset]
-    known = {*chosen.verifiers, *chosen.optional}
+    known = set(map(whole, (*chosen.verifiers, *chosen.optional)))
     with_sources = {spec for spec in found.models.verifiers if Spec.parse(spec).source}
     assert found.models.verifiers
-    assert {spec for spec in with_sources if spec != "signal"} <= known
-    assert found.models.judges == chosen.judges
+    assert {whole(spec) for spec in with_sources if spec != "signal"} <= known
+    beside = found.models.judges[len(chosen.judges) :]
+    assert found.models.judges == (*chosen.judges, *beside)
+    assert set(beside) <= {spec for judges in HELD_OUT.values() for spec in judges}
+    assert bool(beside) <= bool(emotion)
     if preset != "nano":
         assert not [spec for spec in found.models.verifiers if spec.endswith(":nano")]
 

@@ -19,7 +19,8 @@ from experiments.report_page.build import data_block, write_page
 from experiments.report_page.judges import spearman
 from llasa_core.codec.codec import Codec
 from llasa_core.codec.features import HOP
-from search.results.result import SearchResult
+from llasa_core.request import Request
+from search.results.result import SearchResult, TriedArm
 from search.results.trace import Step
 from tests.experiments.fake_search import FakeSearch
 from verifiers.base import Score
@@ -285,12 +286,48 @@ def test_constraints_are_shown_where_there_were_some(
 ) -> None:
     strategy = {**search[1].manifest["strategy"], "select": rule}
     manifest = {**search[1].manifest, "strategy": strategy}
-    result = dataclasses.replace(search[1], satisfied=satisfied, manifest=manifest)
+    result = dataclasses.replace(search[1], constraints_met=satisfied, manifest=manifest)
     _, page = written(tmp_path / "page.html", search[0], result)
     assert shown in page.text
     assert ("constraints met" in page.text) == shown.startswith("constraints met")
     assert ("✓" in page.text) == shown.startswith("constraints met")
     assert "No candidate" not in page.text or shown.startswith("No candidate")
+
+
+def test_an_emotion_that_is_not_reached_and_a_gain_that_is_not_seen_are_said(
+    search: tuple[FakeSearch, SearchResult], tmp_path: Path
+) -> None:
+    fake, plain = search
+    missed = {"reached": False, "found": "sad 0.18, neutral 0.40"}
+    best = len(plain.candidates)
+    candidates = tuple(
+        dataclasses.replace(
+            one,
+            scores={**one.scores, "emo": Score((best - one.rank) / best, missed)},
+            judged={"prosody": Score(0.5 + one.rank / 100)},
+        )
+        for one in plain.candidates
+    )
+    models = {"verifiers": [{"spec": "emotion2vec:nano?measure=label"}], "judges": [{"spec": "prosody"}]}
+    result = dataclasses.replace(
+        plain,
+        request=Request(TEXT, seed=7, emotion="sad"),
+        candidates=candidates,
+        manifest={**plain.manifest, "models": models},
+        directions={**plain.directions, "emo": True, "prosody": True},
+        arm="slt-sad",
+        arms=(TriedArm("slt", 2, {}), TriedArm("slt-sad", best, {})),
+    )
+    assert (result.constraints_met, result.satisfied) == (True, False)
+    assert result.as_dict()["satisfied"] is False
+    assert result.as_dict()["missed_emotion"] == "sad 0.18, neutral 0.40"
+    _, page = written(tmp_path / "page.html", fake, result)
+    assert "Not reached: sad 0.18, neutral 0.40 (asked for: sad)" in page.text
+    assert "emotion, searched by" in page.text and "emotion, held out" in page.text
+    assert "is NOT seen by the held-out prosody" in page.text
+    assert "prompt slt-sad" in page.text
+    _, other = written(tmp_path / "other.html", fake, plain)
+    assert "Leak check" not in other.text and "Not reached" not in other.text
 
 
 @pytest.mark.parametrize("higher", [True, False])

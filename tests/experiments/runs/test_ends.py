@@ -12,7 +12,16 @@ from experiments.config import SearchOptions, Settings
 from experiments.runs.run import counted_ends
 from experiments.runs.table import summarize
 from llasa_core.request import Request
-from search.results.ends import CUT_OFF, ENDS, NOTHING_COMPLETE, SHORTENED, UNMET, ends_of, lacks_the_end
+from search.results.ends import (
+    CUT_OFF,
+    ENDS,
+    NOT_REACHED,
+    NOTHING_COMPLETE,
+    SHORTENED,
+    UNMET,
+    ends_of,
+    lacks_the_end,
+)
 from tests.experiments.runs.test_records import record
 from verifiers.base import Score
 from verifiers.shared.wer import word_errors
@@ -45,9 +54,10 @@ def test_evidence_of_another_kind_says_nothing(missed: Any) -> None:
 
 def test_each_kind_of_end_has_its_name_and_its_words() -> None:
     short = {"wer": Score(0.5, word_errors("a b", "a").evidence())}
-    assert ends_of(short, cut_off=True, satisfied=False, nothing_complete=True) == tuple(ENDS)
-    assert ends_of({}, cut_off=False, satisfied=True, nothing_complete=False) == ()
-    counts = {CUT_OFF: 5, NOTHING_COMPLETE: 1, SHORTENED: 0, UNMET: 2}
+    short["emo"] = Score(0.18, {"reached": False, "found": "sad 0.18, neutral 0.40"})
+    assert ends_of(short, cut_off=True, constraints_met=False, nothing_complete=True) == tuple(ENDS)
+    assert ends_of({}, cut_off=False, constraints_met=True, nothing_complete=False) == ()
+    counts = {CUT_OFF: 5, NOTHING_COMPLETE: 1, SHORTENED: 0, UNMET: 2, NOT_REACHED: 0}
     assert counted_ends(counts, ("wer<=0",)) == [
         "5 cut off",
         "1 stopped before anything was complete",
@@ -65,9 +75,10 @@ def test_the_table_counts_them_also_in_records_of_before() -> None:
         record("e", ends=[SHORTENED]),
         record("f", ends=[UNMET], satisfied=False),
         record("f", "failed"),
+        record("g", ends=[NOT_REACHED], satisfied=False, missed_emotion="sad 0.18, neutral 0.40"),
     ]
     summary = summarize(records, 1.0)
-    assert summary.ends == {CUT_OFF: 2, NOTHING_COMPLETE: 0, SHORTENED: 1, UNMET: 2}
+    assert summary.ends == {CUT_OFF: 2, NOTHING_COMPLETE: 0, SHORTENED: 1, UNMET: 2, NOT_REACHED: 1}
     assert {name: summary.corpus[name] for name in ENDS} == summary.ends
 
 

@@ -16,7 +16,7 @@ import pytest
 from experiments.cli import main as cli
 from experiments.runs.records import Records
 from experiments.runs.view import RunView
-from llasa_core.audio import read_audio, write_audio
+from llasa_core.audio import Waveform, read_audio, write_audio
 from llasa_core.voices import shipped_voices
 from search.engine import Searcher
 from tests.experiments.runs.test_records import record as record_of
@@ -146,6 +146,39 @@ def test_a_folder_that_holds_a_run_is_not_written_over(
     # what is all done needs no model either
     assert run("--resume", "--limit", "2") == 0
     assert "2 texts: 2 done and 0 failed before, 0 to do" in capsys.readouterr().err
+
+
+def test_a_prompt_search_is_kept_gone_on_with_and_replayed(
+    run: Callable[..., int], folder: Path, voice: Waveform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The record names the recording that won, and the result is replayed with it alone."""
+    other = folder.parent / "quiet.wav"
+    write_audio(other, (voice * np.float32(0.1)).astype(np.float32))
+    styles = ("--also-prompt", f"{other}|a buzz", "--select", "sim", "--limit", "2")
+    assert run(*styles) == 0
+    first = records(folder)["u0"]
+    names = {arm["name"] for arm in first["arms"]}
+    assert first["arm"] in names and len(names) == 2 and str(other) in names
+    assert run(*styles, "--resume") == 0
+    assert "cannot go on: options.also_prompts" in _refused(run, capsys, "--select", "sim", "--resume")
+    again = folder.parent / "again.wav"
+    assert cli.main(["replay", str(folder), "--id", "u0", "--trust", "-o", str(again)]) == 0
+    assert "the same, sample for sample" in capsys.readouterr().out
+    assert again.read_bytes() == (folder / first["audio"]).read_bytes()
+    for arguments, says in (
+        (("--also-prompt", "x.wav"), "write WAV|TEXT"),
+        (("--also-prompt", "no.wav|a buzz"), "does not exist"),
+        (("--voice-styles",), "has recordings in one style alone"),
+    ):
+        assert says in _refused(run, capsys, *arguments, out=folder.parent / "bad")
+
+
+def _refused(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], *arguments: str, **more: Path
+) -> str:
+    capsys.readouterr()
+    assert run(*arguments, **more) == 2
+    return re_line(capsys)
 
 
 def test_bad_input_is_refused_before_anything_is_made(

@@ -134,10 +134,25 @@ def test_an_unknown_metric_is_answered_with_the_nearest(option: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("best-of-n", "say how mos, emo chooses, such as --select mos"),
-        ("beam?select=mos", "say which of mos, emo prunes beams, such as prm=mos"),
+        ("best-of-n", "say how mos, loud chooses, such as --select mos"),
+        ("beam?select=mos", "say which of mos, loud prunes beams, such as prm=mos"),
     ],
 )
 def test_what_cannot_be_guessed_is_asked_for(spec: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        build(spec, {"mos": True, "emo": True})
+        build(spec, {"mos": True, "loud": True})
+
+
+@pytest.mark.parametrize(
+    ("metrics", "select", "prm"),
+    [
+        (("wer", "sim", "emo"), "wer<=0,sim>=0.86,emo", "emo"),
+        (("wer", "emo-sim"), "wer<=0,emo-sim", "emo-sim"),
+        (("wer", "sim", "emo", "emo-sim"), "wer<=0,sim>=0.86,ranks(emo,emo-sim)", "sim"),
+    ],
+)
+def test_an_emotion_comes_behind_words_and_voice(metrics: tuple[str, ...], select: str, prm: str) -> None:
+    """And it is what prunes beams, as in the paper's experiments with emotions."""
+    found = build("partial-prm", dict.fromkeys(metrics, True))
+    assert isinstance(found, PartialPRM)
+    assert (found.selection.spec, found.prm.spec) == (select, prm)

@@ -13,7 +13,7 @@ from verifiers.base import Target
 from verifiers.errors import VerifierError
 from verifiers.models.wavlm_sv import WavLMSpeaker
 from verifiers.registry import directions, load
-from verifiers.shared import similarity
+from verifiers.shared import remembered
 
 REFERENCE = speechlike(2.0, seed=9)
 TARGET = Target(reference=REFERENCE)
@@ -64,7 +64,7 @@ def test_a_reference_is_embedded_once_and_few_are_kept(
         return real(values, *rest, **more)
 
     monkeypatch.setattr(speaker._model, "forward", counted)
-    monkeypatch.setattr(similarity, "REMEMBERED", 2)
+    monkeypatch.setattr(remembered, "KEPT", 2)
     wave = speechlike(1.0)
     first = speaker.score([wave], TARGET)
     assert calls == [1, 1]
