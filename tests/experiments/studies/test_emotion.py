@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from experiments.studies.emotion import (
+from experiments.studies.emotion import main, wanted
+from experiments.studies.emotion_tables import (
     PLAIN,
     Chosen,
     by_sentence,
     compared,
-    main,
     rank_correlation,
     strengths,
-    wanted,
 )
 
 
