@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+AGAIN_SECONDS = 0.02
+"""After this time a signal is raised again whose exception Python could not pass on."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -42,8 +46,9 @@ _state = _State()
 def guarded(*, last: bool = False) -> Iterator[None]:
     """Within the block the SIGNALS raise Interrupted in the main thread, after an open `held` block.
 
-    Signals are not blocked but remembered: a thread of a library would take a blocked one. last: nothing but
-    the end of the process follows; a signal then ends it without a word.
+    Signals are not blocked but remembered: a thread of a library would take a blocked one. One that comes
+    while Python runs a finalizer (`__del__`), from which no exception gets out, is raised again a little
+    later. last: nothing but the end of the process follows; a signal then ends it without a word.
     """
     if _state.guarded or threading.current_thread() is not threading.main_thread():
         yield
@@ -52,6 +57,7 @@ def guarded(*, last: bool = False) -> Iterator[None]:
     if before[signal.SIGHUP] == signal.SIG_IGN:  # by nohup
         del before[signal.SIGHUP]
     _state.guarded, _state.came, _state.waiting = True, None, None
+    hook, sys.unraisablehook = sys.unraisablehook, _again(sys.unraisablehook)
     try:
         for number in before:
             signal.signal(number, _handle)
@@ -59,6 +65,7 @@ def guarded(*, last: bool = False) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if last else handler)
+        sys.unraisablehook = hook
         _state.guarded = False
 
 
@@ -100,3 +107,23 @@ def _handle(number: int, frame: FrameType | None) -> None:
         _state.waiting = number
     else:
         raise Interrupted(number)
+
+
+def _again(hook: Any) -> Any:
+    """A sys.unraisablehook that sends the signal of a lost Interrupted once more, and passes on the rest."""
+
+    def lost(unraisable: Any) -> None:
+        error = unraisable.exc_value
+        if not isinstance(error, Interrupted):
+            hook(unraisable)
+            return
+        timer = threading.Timer(AGAIN_SECONDS, _send, (error.number,))
+        timer.daemon = True
+        timer.start()
+
+    return lost
+
+
+def _send(number: int) -> None:
+    if _state.guarded:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)

@@ -57,6 +57,32 @@ def test_a_signal_that_a_library_swallowed_is_not_forgotten() -> None:
         assert interrupts.of(ImportError("a real one")) is None
 
 
+def test_a_signal_in_a_finalizer_is_raised_again(capsys: pytest.CaptureFixture[str]) -> None:
+    class Ending:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    hook, lost = sys.unraisablehook, False
+    with pytest.raises(Interrupted) as raised, guarded():
+        Ending()
+        lost = True
+        time.sleep(30)
+    assert lost and raised.value.number == signal.SIGTERM
+    assert sys.unraisablehook is hook and capsys.readouterr() == ("", "")
+
+
+def test_other_errors_of_finalizers_are_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("as ever")
+
+    told: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(str(unraisable.exc_value)))
+    with guarded():
+        Broken()
+    assert told == ["as ever"]
+
+
 def test_nohup_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
