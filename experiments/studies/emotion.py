@@ -1,12 +1,13 @@
 """`python -m experiments.studies.emotion`: Table 4 of the paper on the embedded family, by two kinds of ears.
 
 Held-out sentences are spoken in every style, with a shipped neutral voice as the prompt: by one sample, by
-best-of-N, by a process reward for the emotion to the end (PRM), and by partial PRM with word errors behind
-it. What searched is emotion2vec, and Whisper tiny.en behind the partial PRM; what did not search judges:
-prosody says whether the style is there, Whisper base hears the words, GE2E the voice. Then strength: of
-the same N candidates the nearest to each wanted probability of the style is taken, and prosody says whether
-three levels come out in order (Spearman within a sentence). Styles of a sentence are averaged first; means
-over sentences with 95 % bootstrap intervals, differences paired by sentence.
+best-of-N, by a process reward for the emotion to the end (PRM), by partial PRM with word errors behind it,
+and by the same over all recordings of the voice (`--voice-styles`). What searched is emotion2vec, and Whisper
+tiny.en behind the partial PRM; what did not search judges: prosody says whether the style is there, Whisper
+base hears the words, GE2E the voice. Then strength: of the same N candidates the nearest to each wanted
+probability of the style is taken, and prosody says whether three levels come out in order (Spearman within a
+sentence). Styles of a sentence are averaged first; means over sentences with 95 % bootstrap intervals,
+differences paired by sentence.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from rich.console import Console
 from experiments.files import Outputs, check_file
 from experiments.nano.second.texts import held_out
 from experiments.programs import COUNT, THREADS, guarded
+from experiments.prompts import arms_of
 from experiments.studies.emotion_tables import (
     PLAIN,
     STRENGTHS,
@@ -39,7 +41,8 @@ from experiments.studies.emotion_tables import (
 )
 from llasa_core.audio import Waveform, read_audio
 from llasa_core.request import Request
-from llasa_core.voices import NEUTRAL, shipped_voices
+from llasa_core.voices import NEUTRAL, VoicePrompt, shipped_voices, styles_of
+from search.arms import search_arms
 from search.engine import Failure, Searcher
 from search.results.manifest import versions
 from search.results.result import SearchResult
@@ -53,7 +56,7 @@ SEARCHING = "emotion2vec:nano?measure=label"
 WORDS = "whisper:tiny.en?window=auto"
 EARS = {"prosody": "prosody", "WER": "whisper:base", "GE2E": "ge2e"}
 """By the name in the table, what judges the chosen speech."""
-BEST, PRM, PARTIAL = "best-of-{n}", "PRM", "partial PRM + WER"
+BEST, PRM, PARTIAL, PROMPTS = "best-of-{n}", "PRM", "partial PRM + WER", "the same, voice's styles"
 
 
 @click.command(help=__doc__)
@@ -128,7 +131,7 @@ class Item:
 
     sentence: int
     style: str
-    voice: str
+    voice: VoicePrompt
     request: Request
 
 
@@ -148,7 +151,7 @@ def wanted(limit: int, styles: Sequence[str], seed: int) -> list[Item]:
                 seed=seed,
                 id=f"{number}-{style}",
             )
-            found.append(Item(number, style, voice.name, request))
+            found.append(Item(number, style, voice, request))
     return found
 
 
@@ -173,7 +176,7 @@ class Judge:
             measures[name] = score.value if score.usable else float("nan")
             if "label" in score.evidence or (name == "prosody" and not score.usable):
                 measures[f"{name} accuracy"] = float(score.evidence.get("label") == item.style)
-        return Chosen(system, item.sentence, item.style, item.voice, measures)
+        return Chosen(system, item.sentence, item.style, item.voice.name, measures)
 
 
 def speak(
@@ -186,15 +189,22 @@ def speak(
     pruned = f"beams={beams}&n={copies}&prm=emo"
     select = "wer,emo" if words else "emo"
     best = BEST.format(n=count)
+    partial_prm = f"partial-prm?{pruned}&seconds=2&select={select}"
     systems = {
         best: f"best-of-n?n={count}&wide=1&verifiers=emo&select=emo",
         PRM: f"beam?{pruned}&verifiers=emo&select=emo",
-        PARTIAL: f"partial-prm?{pruned}&seconds=2&select={select}",
+        PARTIAL: partial_prm,
+        PROMPTS: partial_prm,
     }
     by_id = {item.request.id: item for item in items}
     found: list[Chosen] = []
     for system, spec in systems.items():
-        outcomes = searcher.run_many((item.request for item in items), build(spec, directions))
+        strategy = build(spec, directions)
+        if system == PROMPTS:
+            arms = (arms_of(item.request, recordings(item.voice)) for item in items)
+            outcomes = search_arms(searcher, arms, strategy)
+        else:
+            outcomes = searcher.run_many((item.request for item in items), strategy)
         for done, outcome in enumerate(outcomes, 1):
             if isinstance(outcome, Failure):
                 raise outcome.error
@@ -205,6 +215,11 @@ def speak(
             print(f"\r{system}: {done}/{len(items)}   ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return found
+
+
+def recordings(voice: VoicePrompt) -> list[VoicePrompt]:
+    """Of a shipped voice in all its styles, the given one first."""
+    return [voice, *(one for one in styles_of(voice) if one.name != voice.name)]
 
 
 def from_candidates(result: SearchResult, judged: Any) -> list[Chosen]:
