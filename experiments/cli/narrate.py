@@ -73,7 +73,9 @@ def _notes() -> str:
 
 @click.command(cls=Narrate, examples=EXAMPLES, notes=_notes)
 @click.argument("book", type=FileType(), help="a .txt, .md, .epub or .docx, or a file that --text-file wrote")
-@option("--list", None, "print the chapters, and what is left out", group="outputs", into="listed")
+@option(
+    "--list", None, "print the chapters, and what is left out; speak nothing", group="outputs", into="listed"
+)
 @option(
     "--text-file FILE",
     FileType(),
@@ -153,10 +155,10 @@ def command(
         write_whole(to, written(given.book, chosen, to, entries).encode())
     if listed:
         report.show(given.book, found, chosen)
-    report.warn(given, found, chosen, entries, preset if folder is None else None)
+    report.warn(given, found, chosen, entries, preset if listed or folder is None else None)
     if to is not None:
         report.tell_written(given.book, found, chosen, to)
-    if folder is None:
+    if listed or folder is None:
         return 0
     plan = _speaking(
         given.book, [one for one in found if one.chapter in chosen], folder, request, speak, voices

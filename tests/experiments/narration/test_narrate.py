@@ -20,6 +20,12 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert "to speak" in shown
 
 
+def test_a_list_speaks_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["narrate", BOOK, "--list", "-o", str(tmp_path / "spoken")]) == 0
+    assert "to speak" in capsys.readouterr().out
+    assert not (tmp_path / "spoken").exists()
+
+
 def test_text_is_written_edited_and_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "book.txt"
     (tmp_path / "lexicon.tsv").write_text("Smith\tSmyth\nZork\tZorc\n", encoding="utf-8")
