@@ -25,7 +25,7 @@ from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.loading import check_device, default_dtype, load_model, load_tokenizer
 from llasa_core.presets import Preset, find_preset, resolve_source
 from llasa_core.prompt import build_prompt
-from llasa_core.sampling import Sampling
+from llasa_core.sampling import MODEL_CARD
 from llasa_core.voices import find_voice
 from search.roles import roles
 from verifiers import registry
@@ -89,7 +89,7 @@ def bench_generator(
     no_graphs: bool,
 ) -> None:
     """Prints one line a batch size, then what a fork costs and the most memory that was used."""
-    sampling = Sampling(preset.sampling.temperature, preset.sampling.top_p)
+    sampling = MODEL_CARD if shape else preset.sampling
     tokenizer: Any
     if shape:
         model = bench_decoding.random_llama(SHAPES[shape], dtype, device)

@@ -180,13 +180,30 @@ def generate(
         do_sample=True,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
-        top_k=0,
+        top_k=sampling.top_k,
         num_return_sequences=rows,
         max_new_tokens=tokens,
         min_new_tokens=tokens,
         eos_token_id=generator.vocabulary.end_id,
         pad_token_id=generator.vocabulary.end_id,
     )
+
+
+def greedy_by_generate(model: Any, generator: SpeechLM, ids: list[int], tokens: int) -> list[int]:
+    """Token ids that transformers speaks where it always takes the likeliest speech token."""
+    allowed = set(generator.token_ids.tolist()) - {generator.vocabulary.end_id}
+    prompt = torch.tensor([ids], device=generator.device)
+    output = model.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        do_sample=False,
+        max_new_tokens=tokens,
+        pad_token_id=generator.vocabulary.end_id,
+        eos_token_id=generator.vocabulary.end_id,
+        suppress_tokens=[token for token in range(model.config.vocab_size) if token not in allowed],
+    )
+    spoken: list[int] = output[0, len(ids) :].tolist()
+    return spoken
 
 
 def fork_cost(

@@ -1,9 +1,12 @@
 """`python -m experiments.bench.gpu --out gpu.json`: what a GPU makes of the released sizes.
 
-Weights are random: nothing is fetched. Written to one file, and printed as it comes: what is checked when
-a model is loaded; how many steps are recorded, and what that costs; tokens a second of Llasa-1B's shape, and
-the share of the limit that a copy in the same run sets; the time of a step by groups of kernels; seconds of
-each verifier; and one whole search as in the paper: 16 beams of 16, by the voice for 2 s, then by the words.
+Weights are random: nothing is fetched. The parts, in their order, are what is checked and recorded when a
+model is loaded, and what that costs; greedy tokens in float32 beside those of `generate` of transformers;
+tokens a second, and the share of the limit that a copy in the same run sets; how much faster that is than
+`generate`, with the same sampling; one whole search as in the paper, 16 beams of 16 by the voice for 2 s,
+then by the words; the time of a step by groups of kernels; and the seconds of each verifier. Every part is
+printed and written as it ends. One that fails has its error in the place of its figures (exit code 1), and
+those that find no time left before --minutes are named.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +25,11 @@ import click
 import torch
 
 from experiments.bench import decoding
-from experiments.bench.shapes import LLAMA_1B
+from experiments.bench.gpu_models import Sizes, codec, language_model, wavlm, whisper
+from experiments.bench.shapes import SHAPES
+from experiments.bench.timing import Ratio
 from experiments.files import Destination, check_outputs, write_whole
-from experiments.programs import COUNT, guarded, numbers
+from experiments.programs import COUNT, Positive, guarded, numbers
 from llasa_core.audio import SAMPLE_RATE, read_audio
 from llasa_core.codec.codec import Codec
 from llasa_core.lm.runner import ModelRunner
@@ -31,17 +38,19 @@ from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.lm.warm_up import warm_up
 from llasa_core.loading import check_device, default_dtype
 from llasa_core.request import Request
-from llasa_core.sampling import MODEL_CARD
+from llasa_core.sampling import Sampling
 from llasa_core.voices import find_voice
 from search.backends.local import LocalBackend
 from search.engine import Searcher
 from verifiers.base import Target, Verifier
-from verifiers.models.wavlm_sv import WavLMSpeaker
-from verifiers.models.whisper import WhisperASR
-from verifiers.models.whisper_model import on_device
-from verifiers.spec import Spec
 
 TEXT = "The old king saw a ship on the river, and the morning train was late again."
+TOKENS = 100
+"""Speech tokens of each row where tokens are counted or timed."""
+GREEDY_LAYERS = 16
+"""At most, where two models are held in float32: all of Llasa-1B's."""
+GENERATE_ROWS = 16
+"""Rows of the comparison with `generate`."""
 GROUPS = {
     "attention": ("attend_to",),
     "products": ("gemm", "cutlass", "cublas", "gemv", "splitk", "nvjet"),
@@ -53,126 +62,113 @@ GROUPS = {
 """By what a kernel's name has in it; the first that fits."""
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Of the models: keyword arguments of their configurations."""
-
-    llama: dict[str, Any] = field(default_factory=lambda: LLAMA_1B)
-    codes: int = 65_536
-    codec: dict[str, Any] = field(default_factory=dict)
-    whisper: dict[str, int] = field(
-        default_factory=lambda: {
-            "n_mels": 128,
-            "n_vocab": 51_866,
-            "n_audio_ctx": 1500,
-            "n_audio_state": 1280,
-            "n_audio_head": 20,
-            "n_audio_layer": 32,
-            "n_text_ctx": 448,
-            "n_text_state": 1280,
-            "n_text_head": 20,
-            "n_text_layer": 32,
-        }
-    )
-    wavlm: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 6.0
-    """Of each candidate: random weights hardly ever end one."""
-    prompt: int = 400
-    """Tokens: a text, and a voice of some 6 s."""
-
-
-RELEASED = Sizes()
-"""Llasa-1B, xcodec2-hf, Whisper large-v3, WavLM base+."""
-
-
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(path_type=Path), default="gpu.json", help="The file (gpu.json).")
+@click.option("--shape", type=click.Choice(list(SHAPES)), default="llama-1b", help="Of the model (llama-1b).")
 @click.option("--device", default="cuda", help="cuda, cuda:1, cpu ... (cuda)")
 @click.option("--rows", default="1,16,64,256", callback=numbers, help="Batch sizes (1,16,64,256).")
 @click.option("--pairs", type=COUNT, default=3, help="Runs of each batch size, after one that warms up (3).")
-def command(out: Path, device: str, rows: list[int], pairs: int) -> None:
+@click.option("--minutes", type=Positive(600), default=8.0, help="After these no part is begun (8).")
+def command(out: Path, shape: str, device: str, rows: list[int], pairs: int, minutes: float) -> int:
     check_device(device)
     check_outputs([Destination("--out", out)], {})
-    found = measure(RELEASED, device, rows, pairs)
-    write_whole(out, (json.dumps(found, indent=1) + "\n").encode())
+    measure = Measurement(Sizes(SHAPES[shape]), device, rows, pairs, 60 * minutes, out)
+    measure.run()
+    return 1 if measure.failed else 0
 
 
 main = guarded(command)
 
 
-def measure(sizes: Sizes, device: str, rows: Sequence[int], pairs: int) -> dict[str, Any]:
-    """Everything, as plain values."""
-    found: dict[str, Any] = {"device": device, "torch": torch.__version__, "seed": 0, "pairs": pairs}
-    if torch.device(device).type == "cuda":
-        found["gpu"] = torch.cuda.get_device_name(device)
-    lm = language_model(sizes, device)
-    found["loading"] = tell("loading", loading(lm))
-    found["copy_bytes_per_second"] = decoding.copy_bandwidth(lm.device)
-    found["decoding"] = []
-    for speed in speeds(lm, sizes, rows, pairs):
-        share = speed.bytes_per_second / found["copy_bytes_per_second"]
-        line = {"rows": speed.rows, "tokens_per_second": speed.tokens_per_second, "share_of_a_copy": share}
-        found["decoding"].append(tell("decoding", line))
-    if lm.device.type == "cuda":
-        found["kernels"] = [tell("kernels", kernels(lm, sizes, count)) for count in rows]
-    verifiers = {"wer": whisper(sizes, device), "sim": wavlm(sizes, device)}
-    found["verifiers"] = [
-        tell("verifiers", seconds_of(name, one, max(rows))) for name, one in verifiers.items()
-    ]
-    found["search"] = tell("search", search(lm, codec(sizes, device), verifiers, max(rows)))
-    return found
+@dataclass(eq=False)
+class Measurement:
+    """found: by part, as plain values; what is about all of it stands beside the parts. seconds: after which
+    no part is begun."""
+
+    sizes: Sizes
+    device: str
+    rows: Sequence[int]
+    pairs: int
+    seconds: float
+    out: Path
+    found: dict[str, Any] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        began = time.perf_counter()
+        self.found = {"device": self.device, "torch": torch.__version__, "seed": 0, "pairs": self.pairs}
+        if torch.device(self.device).type == "cuda":
+            self.found["gpu"] = torch.cuda.get_device_name(self.device)
+        parts: dict[str, Callable[[], Any]] = {
+            "loading": lambda: loading(self.lm),
+            "greedy": lambda: greedy(self.sizes, self.device),
+            "decoding": self.token_rates,
+            "generate": self.beside_generate,
+            "search": lambda: search(self.lm, codec(self.sizes, self.device), self.verifiers, max(self.rows)),
+            "kernels": lambda: [kernels(self.lm, self.sizes, count) for count in self.rows],
+            "verifiers": lambda: [
+                seconds_of(name, one, max(self.rows)) for name, one in self.verifiers.items()
+            ],
+        }
+        if torch.device(self.device).type != "cuda":
+            del parts["kernels"]
+        for name, part in parts.items():
+            if time.perf_counter() - began > self.seconds:
+                self.found.setdefault("no time left for", []).append(name)
+                self.write()
+                continue
+            try:
+                self.found[name] = part()
+            except Exception as error:  # noqa: BLE001 (what the other parts find is worth having)
+                self.found[name] = {"error": f"{type(error).__name__}: {error}"}
+                self.failed.append(name)
+            print(f"{name}: {json.dumps(self.found[name])}", flush=True)
+            self.found["seconds"] = time.perf_counter() - began
+            self.write()
+
+    def write(self) -> None:
+        write_whole(self.out, (json.dumps(self.found, indent=1) + "\n").encode())
+
+    @cached_property
+    def _models(self) -> tuple[SpeechLM, Any]:
+        return language_model(self.sizes, self.device, default_dtype(self.device))
+
+    @property
+    def lm(self) -> SpeechLM:
+        return self._models[0]
+
+    @cached_property
+    def verifiers(self) -> dict[str, Verifier]:
+        return {"wer": whisper(self.sizes, self.device), "sim": wavlm(self.sizes, self.device)}
+
+    def token_rates(self) -> dict[str, Any]:
+        """Medians of the pairs. The bytes of a step are those of the weights and of the keys and values."""
+        copied = decoding.copy_bandwidth(self.lm.device)
+        lines = [
+            {
+                "rows": speed.rows,
+                "tokens_per_second": speed.tokens_per_second,
+                "share_of_a_copy": speed.bytes_per_second / copied,
+            }
+            for speed in self.speeds(self.rows, None)
+        ]
+        return {"copy_bytes_per_second": copied, "speeds": lines}
+
+    def beside_generate(self) -> dict[str, Any]:
+        """Seconds of `generate` over ours, paired, prompt included."""
+        (speed,) = self.speeds([GENERATE_ROWS], self._models[1])
+        return {"rows": GENERATE_ROWS, "times_as_fast": asdict(Ratio.of(speed.ratios))}
+
+    def speeds(self, rows: Sequence[int], other: Any) -> Iterator[decoding.Speed]:
+        tokens = min(TOKENS, self.lm.max_tokens)
+        prompt = list(range(self.sizes.prompt))
+        return decoding.measure(self.lm, other, prompt, rows, tokens, self.lm.sampling, self.pairs)
 
 
-def tell(what: str, value: dict[str, Any]) -> dict[str, Any]:
-    print(f"{what}: {json.dumps(value)}", flush=True)
-    return value
-
-
-def language_model(sizes: Sizes, device: str) -> SpeechLM:
-    """Of random weights and never ending."""
-    dtype = default_dtype(device)
-    model = decoding.random_llama(sizes.llama, dtype, device)
-    tokenizer = decoding.ShapeTokenizer(sizes.llama["vocab_size"], sizes.codes, sizes.prompt)
-    lm = SpeechLM(model, tokenizer, device, dtype, sampling=MODEL_CARD, max_seconds=sizes.seconds)
-    return decoding.without_end(lm)
-
-
-def codec(sizes: Sizes, device: str) -> Codec:
-    """Of random weights, and loud enough to be judged."""
-    from transformers import Xcodec2Config, Xcodec2Model
-
-    with torch.device(device):
-        torch.manual_seed(0)
-        model = Xcodec2Model(Xcodec2Config(**sizes.codec)).eval().requires_grad_(False)
-    size = model.config.n_fft // 2 + 1
-    bias = model.acoustic_decoder.head.linear.bias
-    bias[:size].fill_(-2.0)
-    bias[size:].uniform_(-3.14, 3.14)
-    return Codec(model)
-
-
-def whisper(sizes: Sizes, device: str) -> Verifier:
-    from whisper.model import ModelDimensions, Whisper
-
-    torch.manual_seed(0)
-    model = Whisper(ModelDimensions(**sizes.whisper)).requires_grad_(False)
-    spec = Spec.parse("whisper:large-v3")
-    return WhisperASR(on_device(model, device), spec=str(spec), **WhisperASR.read(spec, device))
-
-
-def wavlm(sizes: Sizes, device: str) -> Verifier:
-    from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMForXVector
-
-    torch.manual_seed(0)
-    model = WavLMForXVector(WavLMConfig(**sizes.wavlm)).eval().requires_grad_(False).to(device)
-    spec = Spec.parse("wavlm-sv:microsoft/wavlm-base-plus-sv")
-    extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
-    return WavLMSpeaker(model, extractor, spec=str(spec), **WavLMSpeaker.read(spec, device))
-
-
-def loading(lm: SpeechLM) -> dict[str, Any]:
-    """What is compared and recorded when a model is loaded, and the seconds of it all."""
-    recorded: list[float] = []
+@contextmanager
+def recordings(lm: SpeechLM) -> Iterator[list[float]]:
+    """The seconds of each recording of steps that is made in the block."""
+    made: list[float] = []
     inner = lm.new_record
 
     def new_record() -> Callable[[Any], Any]:
@@ -182,30 +178,48 @@ def loading(lm: SpeechLM) -> dict[str, Any]:
         def timed_record(work: Any) -> Any:
             began = time.perf_counter()
             graph = record(work)
-            recorded.append(time.perf_counter() - began)
+            made.append(time.perf_counter() - began)
             return graph
 
         return timed_record
 
     if inner is not None:
         lm.new_record = new_record
-    runner = ModelRunner(lm)
-    began = time.perf_counter()
-    checks = warm_up(runner)
-    decoding.wait(lm.device)
-    seconds = time.perf_counter() - began
-    lm.new_record = inner
+    try:
+        yield made
+    finally:
+        lm.new_record = inner
+
+
+def loading(lm: SpeechLM) -> dict[str, Any]:
+    """What is compared and recorded when a model is loaded, and the seconds of it all."""
+    with recordings(lm) as made:
+        began = time.perf_counter()
+        checks = warm_up(ModelRunner(lm))
+        decoding.wait(lm.device)
+        seconds = time.perf_counter() - began
     return {
         "checks": [asdict(check) for check in checks],
         "seconds": seconds,
-        "recordings": len(recorded),
-        "seconds_of_recordings": sum(recorded),
+        "recordings": len(made),
+        "seconds_of_recordings": sum(made),
     }
 
 
-def speeds(lm: SpeechLM, sizes: Sizes, rows: Sequence[int], pairs: int) -> Any:
-    tokens = min(100, lm.max_tokens)
-    return decoding.measure(lm, None, list(range(sizes.prompt)), rows, tokens, lm.sampling, pairs)
+def greedy(sizes: Sizes, device: str) -> dict[str, Any]:
+    """How many greedy tokens in float32 are those of `generate` before the first that differs."""
+    layers = min(GREEDY_LAYERS, sizes.llama["num_hidden_layers"])
+    sizes = replace(sizes, llama=sizes.llama | {"num_hidden_layers": layers})
+    lm, model = language_model(sizes, device, torch.float32, Sampling(temperature=0))
+    runner = ModelRunner(lm)
+    warm_up(runner)
+    prompt = list(range(sizes.prompt))
+    sequence = runner.prefill(Prompt(prompt, "greedy", 0))
+    runner.extend([sequence], TOKENS)
+    ours = lm.vocabulary.ids(sequence.codes)
+    theirs = decoding.greedy_by_generate(model, lm, prompt, len(ours))
+    equal = next((k for k, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), len(ours))
+    return {"layers": layers, "tokens": len(ours), "equal_to_generate": equal}
 
 
 def kernels(lm: SpeechLM, sizes: Sizes, rows: int) -> dict[str, Any]:
@@ -244,8 +258,9 @@ def search(lm: SpeechLM, codec: Codec, verifiers: dict[str, Verifier], candidate
     voice = find_voice(None)
     request = Request(TEXT, prompt_audio=read_audio(voice.path), prompt_text=voice.text, seed=0)
     strategy = f"partial-prm?beams={beams}&n={beams}&seconds=2&prm=sim&select=wer,sim"
-    with LocalBackend(lm, codec, verifiers) as backend:
+    with recordings(lm) as made, LocalBackend(lm, codec, verifiers) as backend:
         backend.warm_up()
+        before = len(made)
         began = time.perf_counter()
         result = Searcher(backend).run(request, strategy)
         seconds = time.perf_counter() - began
@@ -255,6 +270,8 @@ def search(lm: SpeechLM, codec: Codec, verifiers: dict[str, Verifier], candidate
         "seconds_of_speech": result.winner.seconds,
         "seconds_by_part": dict(result.ledger.wall),
         "tokens": result.ledger.tokens_generated,
+        "recordings": len(made) - before,
+        "seconds_of_recordings": sum(made[before:]),
     }
 
 
