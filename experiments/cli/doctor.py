@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import click
 
 from experiments.cli import options
 from experiments.cli.commands import Command
-from experiments.cli.models import preset_parts
+from experiments.cli.models import Part, preset_parts
 from experiments.terminal import Terminal
 from llasa_core.presets import PRESETS, Preset
 
@@ -50,7 +50,7 @@ def command(device: str) -> int:
         passed &= check.passed
         terminal.say(f"{'ok' if check.passed else 'FAILED'}: {check.name} on {device}: {check.detail}")
     for preset in PRESETS.values():
-        terminal.say(f"{preset.name}: {lacks(preset)}")
+        terminal.say(f"{preset.name}: {weights(preset)}")
     return 0 if passed else 1
 
 
@@ -88,7 +88,7 @@ def checks(device: str) -> list[Check]:
     from experiments.bench.decoding import ShapeTokenizer, random_llama
     from experiments.bench.shapes import LLAMA_1B
     from llasa_core.lm.runner import ModelRunner
-    from llasa_core.lm.self_check import Check, check_attention, check_sampler
+    from llasa_core.lm.self_check import check_attention, check_sampler
     from llasa_core.lm.speech_lm import SpeechLM
     from llasa_core.lm.warm_up import warm_up
     from llasa_core.loading import default_dtype
@@ -98,15 +98,29 @@ def checks(device: str) -> list[Check]:
     runner = ModelRunner(SpeechLM(model, ShapeTokenizer(2000, 1024), device, max_seconds=1.0))
     if device == "cpu":
         return [check_attention(runner.model.network), check_sampler(runner.model)]
-    found = [] if runner.model.network.kernels else [Check("attention kernels", False, "no Triton here")]
-    return found + warm_up(runner)
+    return ([] if runner.model.network.kernels else [without_kernels()]) + warm_up(runner)
 
 
-def lacks(preset: Preset) -> str:
-    """`complete`, or what is not here and where it would come from."""
-    missing = [
-        f"{part.role} {part.source} ({part.state.removeprefix('no: ')})"
-        for part in preset_parts(preset)
-        if part.role in NEEDED and not part.state.startswith("yes")
-    ]
-    return f"lacks {', '.join(missing)}" if missing else "complete"
+def without_kernels() -> Check:
+    """Why a model on a GPU has no kernels: it is an error where nobody asked for it."""
+    from llasa_core.lm.network import KERNELS
+    from llasa_core.lm.self_check import Check
+
+    if os.environ.get(KERNELS) == "0":
+        return Check("attention kernels", True, f"left out, as {KERNELS}=0 asks")
+    return Check("attention kernels", False, "no Triton here")
+
+
+def weights(preset: Preset) -> str:
+    """What is here and from where, and what is not and where it would come from."""
+    parts = [part for part in preset_parts(preset) if part.role in NEEDED]
+    found = [part for part in parts if part.state.startswith("yes")]
+    told = [f"has {_list(found)}"] if found else []
+    if missing := [part for part in parts if part not in found]:
+        told.append(f"lacks {_list(missing)}")
+    return f"{'' if missing else 'complete: '}{'; '.join(told)}"
+
+
+def _list(parts: Sequence[Part]) -> str:
+    told = (f"{part.role} {part.source} ({part.state.partition(': ')[2] or part.state})" for part in parts)
+    return ", ".join(told)

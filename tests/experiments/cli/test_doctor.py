@@ -16,9 +16,19 @@ def test_a_machine_without_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
     (check,) = (line for line in said if "compiled attention on cpu" in line)
     assert check.startswith("ok: ") and "plain operations by" in check
     lacking = {line.split(":")[0]: line for line in said[-4:]}
-    assert lacking["nano"] == "nano: complete"
+    assert lacking["nano"].startswith("nano: complete: has generator nano/generator (packaged), codec ")
+    assert "verifier wavlm-sv:nano (packaged)" in lacking["nano"]
     for part in ("generator HKUSTAudio/Llasa-1B (from the hub)", "codec HKUSTAudio/xcodec2-hf"):
         assert part in lacking["llasa-1b"]
+
+
+@pytest.mark.parametrize(("asked", "passed"), [("0", True), ("1", False)])
+def test_kernels_are_missed_only_where_they_are_wanted(
+    asked: str, passed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLASA_SEARCH_KERNELS", asked)
+    check = doctor.without_kernels()
+    assert check.passed is passed and ("LLASA_SEARCH_KERNELS=0" in check.detail) is passed
 
 
 def test_a_check_that_fails_is_the_exit_code(
