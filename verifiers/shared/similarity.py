@@ -63,13 +63,6 @@ class Reference:
 ORIGINAL = Reference("reference", "sim", "reference voice", "give the target a reference recording")
 VOICES = {
     "original": ORIGINAL,
-    "neutral": Reference(
-        "neutral",
-        "sim-neutral",
-        "neutral recording",
-        "give the target a recording of the voice",
-        otherwise=ORIGINAL,
-    ),
     "resynthesis": Reference(
         "resynthesis",
         "sim-r",
@@ -81,6 +74,13 @@ VOICES = {
         "sim-emotion",
         "emotion reference",
         "give the target a recording with that emotion, or leave reference=emotion out",
+    ),
+    "neutral": Reference(
+        "neutral",
+        "sim-neutral",
+        "neutral recording",
+        "give the target a recording of the voice",
+        otherwise=ORIGINAL,
     ),
 }
 """SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv
