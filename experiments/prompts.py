@@ -1,4 +1,4 @@
-"""Prompt search as a user asks for it: which recordings of a voice are tried, and which one is suggested."""
+"""Recordings of a voice in several styles: which ones a search tries, and which one has an emotion."""
 
 from __future__ import annotations
 
@@ -78,12 +78,19 @@ def _recording(path: Path) -> Waveform:
 
 def suggest_style(options: RequestOptions) -> str:
     """One line on a shipped recording of the chosen voice in the style that is asked for; "" without one."""
-    voice = choose_voice(options)
-    if voice is None or not voice.name or options.emotion is None or options.voice_styles:
+    found = None if options.voice_styles else in_style(options, options.emotion)
+    if found is None:
         return ""
-    label = Emotion.parse(options.emotion).label
-    for one in styles_of(voice):
-        if label and one.name != voice.name and one.style == meaning(label) != voice.style:
-            has = f"the voice {voice.voice} has a recording that is {one.style}"
-            return f"{has}: try --voice {one.name}, or --voice-styles"
-    return ""
+    has = f"the voice {found.voice} has a recording that is {found.style}"
+    return f"{has}: try --voice {found.name}, or --voice-styles"
+
+
+def in_style(options: RequestOptions, emotion: str | None) -> VoicePrompt | None:
+    """The shipped recording of the chosen voice in the style of the emotion, by the label with the largest
+    weight; None if there is none, or the chosen recording has the style already. Raises UserError for text
+    that is no emotion."""
+    voice = choose_voice(options)
+    label = "" if emotion is None else Emotion.parse(emotion).label
+    if voice is None or not label:
+        return None
+    return next((one for one in styles_of(voice) if one.style == meaning(label) != voice.style), None)

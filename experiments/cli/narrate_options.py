@@ -86,6 +86,12 @@ def voice_options() -> Decorator[Any]:
         voice("--prompt-audio WAV", FileType(), "a recording of the voice"),
         voice("--prompt-text TEXT", TextType(), "what is said in it"),
         voice("--no-prompt", None, "let the model choose a voice, another one for each chunk"),
+        voice(
+            "--voice-styles",
+            None,
+            "a chunk that names an emotion is spoken with the shipped recording of its voice in that style, "
+            "where there is one",
+        ),
     ]
     seed = option(
         "--seed N", Whole(0, MAX_SEED), "same seed, same book (default 0)", group="search", default=0

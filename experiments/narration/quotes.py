@@ -32,38 +32,50 @@ def with_speakers(book: Book, names: Sequence[str]) -> Book:
 
 
 def _chapter(chapter: Chapter, names: Sequence[str]) -> Chapter:
-    paragraphs: list[Paragraph] = []
+    printed: list[list[Paragraph]] = []
     for paragraph in chapter.paragraphs:
-        paragraphs += _split(paragraph, names)
-    return replace(chapter, paragraphs=tuple(paragraphs))
+        if paragraph.continues and printed:
+            printed[-1].append(paragraph)
+        else:
+            printed.append([paragraph])
+    return replace(chapter, paragraphs=tuple(one for parts in printed for one in _split(parts, names)))
 
 
-def _split(paragraph: Paragraph, names: Sequence[str]) -> Iterator[Paragraph]:
-    """Runs of one speaker."""
-    runs = [] if paragraph.speaker or paragraph.heading else list(_runs(paragraph.sentences))
-    if not any(quoted for quoted, _ in runs):
-        yield paragraph
-        return
-    speaker = _named(" ".join(text for quoted, parts in runs if not quoted for text in parts), names)
-    speaker = speaker or (QUOTES if QUOTES in names else None)
-    if speaker is None:
-        yield paragraph
-        return
-    for number, (quoted, parts) in enumerate(runs):
-        yield replace(
-            paragraph,
-            sentences=tuple(parts),
-            speaker=speaker if quoted else None,
-            section=paragraph.section and not number,
-            continues=bool(number),
-        )
-
-
-def _runs(sentences: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Whether a run is quoted, and its sentences or parts of them. A part without a letter or digit stays
-    with what is before it, or behind it at the begin."""
-    found: list[tuple[bool, list[str]]] = []
+def _split(printed: Sequence[Paragraph], names: Sequence[str]) -> Iterator[Paragraph]:
+    """Runs of one speaker and one emotion. printed: what stands in one printed paragraph."""
+    runs: list[_Runs] = []
     open_mark = ""
+    for paragraph in printed:
+        if paragraph.speaker or paragraph.heading:
+            runs.append([])
+            open_mark = ""
+        else:
+            found, open_mark = _runs(paragraph.sentences, open_mark)
+            runs.append(found)
+    told = [text for one in runs for quoted, parts in one if not quoted for text in parts]
+    speaker = _named(" ".join(told), names) or (QUOTES if QUOTES in names else None)
+    for paragraph, own in zip(printed, runs, strict=True):
+        if speaker is None or not any(quoted for quoted, _ in own):
+            yield paragraph
+            continue
+        for number, (quoted, parts) in enumerate(own):
+            yield replace(
+                paragraph,
+                sentences=tuple(parts),
+                speaker=speaker if quoted else None,
+                section=paragraph.section and not number,
+                continues=paragraph.continues or bool(number),
+            )
+
+
+_Runs = list[tuple[bool, list[str]]]
+"""Whether a run is quoted, and its sentences or parts of them."""
+
+
+def _runs(sentences: Sequence[str], open_mark: str) -> tuple[_Runs, str]:
+    """With the mark of the quotation that is open behind them; open_mark: before them. A part without a
+    letter or digit stays with what is before it, or behind it at the begin."""
+    found: _Runs = []
     for sentence in sentences:
         for inside, part in _parts(sentence, open_mark):
             if not letters(part) and found:
@@ -73,7 +85,7 @@ def _runs(sentences: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
             else:
                 found.append((inside, [part]))
         open_mark = _left_open(open_mark + sentence)
-    yield from found
+    return found, open_mark
 
 
 _PAIRS = {"“": "”", "「": "」", "『": "』", '"': '"'}

@@ -15,6 +15,7 @@ from experiments.narration.edits import Edits, compared
 from experiments.narration.lexicon import Entry, respelled
 from experiments.narration.reading.book import read_book
 from experiments.narration.reading.plain import read_text
+from experiments.narration.spans import Mark, has_marks, split_marks
 from llasa_core.errors import UserError
 from llasa_core.paths import shown, user_path
 from llasa_core.text import language as canonical
@@ -25,9 +26,12 @@ _HELP = """\
 # One sentence a line, an empty line between paragraphs. Edit it, then give it as the BOOK.
 # "=== NAME" begins a chapter (the name is not spoken), "= " a heading, "* * *" a section.
 # "[Alice] " before a sentence: who says it and the rest of the paragraph; "[Alice, sad] ": and how.
+# "She said {sad} very quietly {/} and left.": how a part of a line is said.
 # Lines that begin with # are not spoken. "\\" before the first character of a line takes it as text."""
 _CHAPTER, _HEADING, _SECTION = "=== ", "= ", "* * *"
 _MARKS = ("#", "=", "\\", "[", _SECTION)
+_NARRATOR: tuple[str | None, str | None] = (None, None)
+"""Speaker and emotion."""
 _SPEAKER = regex.compile(r"\[([^\[\],]*)(?:,([^\[\]]*))?\]\s*(.*)")
 _FIELD = regex.compile(r"# (source|sha256|language|title|chapters): (.*)")
 
@@ -83,10 +87,9 @@ def _paragraph(paragraph: Paragraph, language: str, lexicon: Sequence[Entry]) ->
     for number, sentence in enumerate(paragraph.sentences):
         if paragraph.heading:
             yield f"{_HEADING}{sentence}"
-        elif mark and not number:
-            yield f"{mark} {sentence}"
         else:
-            yield f"\\{sentence}" if sentence.startswith(_MARKS) else sentence
+            escape = "\\" if sentence.startswith(_MARKS) or has_marks(sentence) else ""
+            yield f"{f'{mark} ' if mark and not number else ''}{escape}{sentence}"
         if told := spoken_otherwise(sentence, language, lexicon):
             yield f"#   spoken: {told}"
 
@@ -154,57 +157,110 @@ def _numbers(text: str) -> frozenset[int]:
 
 
 def _chapters(lines: Sequence[str], name: str) -> tuple[Chapter, ...]:
-    titles: list[str] = []
-    paragraphs: list[list[Paragraph]] = []
-    sentences: list[str] = []
-    heading = section = continues = False
-    speaker: str | None = None
-    emotion: str | None = None
-
-    def end() -> None:
-        nonlocal sentences, heading, section, continues, speaker, emotion
-        if sentences:
-            paragraphs[-1].append(Paragraph(tuple(sentences), heading, section, speaker, emotion, continues))
-            sentences, heading, section = [], False, False
-        continues, speaker, emotion = False, None, None
-
+    reader = _Reader()
     for number, line in enumerate((*lines, ""), 1):
-        text = " ".join(line.split())
-        if code_point := no_character(text):
-            raise UserError(f"{name}, line {number} holds {code_point}, which is no character: take it out")
-        if text.startswith("#"):
-            continue
-        if text.startswith(_CHAPTER.strip() + " ") or text == _CHAPTER.strip():
-            end()
-            titles.append(text[len(_CHAPTER) :].strip() or f"(part {len(titles) + 1})")
-            paragraphs.append([])
-            section = False
-        elif not text or text == _SECTION:
-            end()
-            section = section or bool(text)
-        elif not titles:
-            raise UserError(
-                f"{name}, line {number}: text before the first chapter: begin with a line === NAME"
-            )
-        else:
-            is_heading = text.startswith(_HEADING)
-            if is_heading != heading:
-                end()
-            heading = is_heading
-            if not is_heading and (mark := _SPEAKER.fullmatch(text)):
-                inside = bool(sentences)
-                end()
-                continues = inside
-                speaker, emotion = ((one or "").strip() or None for one in mark.groups()[:2])
-                text = mark[3]
-            text = text[len(_HEADING) :] if is_heading else text.removeprefix("\\")
-            if any(map(str.isalnum, text)):
-                sentences.append(text)
-            elif sentences:
-                sentences[-1] = f"{sentences[-1]} {text}"
-    if not any(paragraphs):
+        try:
+            reader.read(" ".join(line.split()), number)
+        except UserError as error:
+            raise UserError(f"{name}, line {number}: {error}") from None
+    if not any(reader.paragraphs):
         raise UserError(f"{name} holds no words to speak: write it again with --text-file")
     return tuple(
         Chapter(number, title, tuple(found))
-        for number, (title, found) in enumerate(zip(titles, paragraphs, strict=True), 1)
+        for number, (title, found) in enumerate(zip(reader.titles, reader.paragraphs, strict=True), 1)
     )
+
+
+class _Reader:
+    """Collects the paragraphs of each chapter, line by line."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.paragraphs: list[list[Paragraph]] = []
+        self._sentences: list[str] = []
+        self._heading = self._section = self._continues = False
+        self._said = _NARRATOR
+        """Who says the sentences, and how."""
+        self._voice = _NARRATOR
+        """The same of what comes now, without the part that is open."""
+        self._part: Mark | None = None
+        self._opened = 0
+        """The line in which the part began."""
+
+    def read(self, text: str, number: int) -> None:
+        """Raises UserError for what is no text and no mark."""
+        if code_point := no_character(text):
+            raise UserError(f"{code_point} is no character: take it out")
+        if text.startswith("#"):
+            return
+        if text.startswith(_CHAPTER.strip() + " ") or text == _CHAPTER.strip():
+            self._end()
+            self.titles.append(text[len(_CHAPTER) :].strip() or f"(part {len(self.titles) + 1})")
+            self.paragraphs.append([])
+            self._section = False
+        elif not text or text == _SECTION:
+            self._end()
+            self._section = self._section or bool(text)
+        elif not self.titles:
+            raise UserError("text before the first chapter: begin with a line === NAME")
+        else:
+            is_heading = text.startswith(_HEADING)
+            if is_heading != self._heading:
+                self._end()
+            self._heading = is_heading
+            if is_heading:
+                self._say(text[len(_HEADING) :])
+            else:
+                self._read_sentence(text, number)
+
+    def _read_sentence(self, text: str, number: int) -> None:
+        if mark := _SPEAKER.fullmatch(text):
+            self._check_closed()
+            speaker, emotion = ((one or "").strip() or None for one in mark.groups()[:2])
+            self._voice = (speaker, emotion)
+            text = mark[3]
+        for one in [text[1:]] if text.startswith("\\") else split_marks(text):
+            if isinstance(one, str):
+                self._say(one)
+                continue
+            if one.emotion:
+                self._check_closed()
+            elif self._part is None:
+                raise UserError(f"{one} ends nothing: {one.why or 'begin with an emotion, as in {sad}'}")
+            self._part, self._opened = (one, number) if one.emotion else (None, 0)
+
+    def _say(self, text: str) -> None:
+        """One sentence, or a part of one. What holds no letter goes with what is before it."""
+        speaker, emotion = self._voice
+        voice = (speaker, emotion if self._part is None else self._part.emotion)
+        if not any(map(str.isalnum, text)):
+            if text and self._sentences:
+                self._sentences[-1] = f"{self._sentences[-1]} {text}"
+            return
+        if self._sentences and voice != self._said:
+            self._flush()
+            self._continues = True
+        self._said = voice
+        self._sentences.append(text)
+
+    def _flush(self) -> None:
+        if self._sentences:
+            found = Paragraph(
+                tuple(self._sentences), self._heading, self._section, *self._said, self._continues
+            )
+            self.paragraphs[-1].append(found)
+            self._sentences, self._heading, self._section = [], False, False
+
+    def _end(self) -> None:
+        """Of a printed paragraph."""
+        self._check_closed()
+        self._flush()
+        self._continues = False
+        self._said = self._voice = _NARRATOR
+
+    def _check_closed(self) -> None:
+        if self._part is not None:
+            raise UserError(
+                f"{self._part} of line {self._opened} is not closed: write {{/}} behind its last word, "
+                "before another mark and the end of the paragraph"
+            )

@@ -72,7 +72,7 @@ OPTIONS = {
     "ecapa": ("", "?reference=resynthesis&batch=2"),
     "emotion2vec": ("", "?measure=label", "?measure=label&name=joy&batch=2"),
     "dimensional": ("", "?measure=reference&batch=2"),
-    "ge2e": ("", "?reference=resynthesis&batch=2"),
+    "ge2e": ("", "?reference=resynthesis&batch=2", "?reference=neutral"),
     "dnsmos": ("", "?name=quality"),
     "utmos": ("", "?batch=2"),
     "length": ("", "?name=duration"),

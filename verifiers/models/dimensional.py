@@ -26,6 +26,7 @@ from verifiers.shared.loading import (
 )
 from verifiers.shared.remembered import Remembered
 from verifiers.shared.verifier import BaseVerifier
+from verifiers.shared.wanted import evidence_of_axes
 from verifiers.shared.windows import equal_lengths, in_batches
 from verifiers.spec import Readers, Spec, one_of, positive_int, word
 
@@ -44,7 +45,8 @@ class DimensionalEmotion(BaseVerifier):
     The model was trained on what listeners said of podcasts (MSP-Podcast). Impossible under 0.5 s. Batches
     hold equal lengths, because the values are of a mean over all frames. A part of an utterance is judged
     like a whole one. Evidence: seconds; arousal, dominance and valence, each about 0 to 1, 0.5 being the
-    middle; wanted, the values that they are compared with.
+    middle; wanted, the values that they are compared with; and for a target's `dimensions` whether all of
+    them are `reached`, and what is `found` in their place (`verifiers.shared.wanted`).
     """
 
     about = About(
@@ -126,9 +128,18 @@ class DimensionalEmotion(BaseVerifier):
     def score_all(self, waveforms: list[Waveform], target: Target, partial: bool) -> list[Score]:
         wanted = self._wanted(target)
         return [
-            _score(found, wanted, seconds(waveform))
+            self._score(found, wanted, seconds(waveform))
             for waveform, found in zip(waveforms, self.dimensions(waveforms), strict=True)
         ]
+
+    def _score(self, found: Mapping[str, float], wanted: Mapping[str, float], length: float) -> Score:
+        distance = sum(abs(found[axis] - value) for axis, value in wanted.items()) / len(wanted)
+        if not np.isfinite(distance):
+            return Score(0.0, {}, False, "the model finds no finite values for the audio")
+        rounded = {axis: round(value, 5) for axis, value in found.items()}
+        reached = evidence_of_axes(wanted, found) if self.measure == TARGET else {}
+        evidence = {"seconds": length, **rounded, "wanted": dict(wanted), **reached}
+        return Score(max(0.0, 1 - distance), evidence)
 
     def dimensions(self, waveforms: Sequence[Waveform]) -> list[dict[str, float]]:
         """Where each of the waveforms is on the axes. waveforms: float32 [samples], mono 16 kHz, that
@@ -157,14 +168,6 @@ class DimensionalEmotion(BaseVerifier):
             )
         check_dimensions(target.dimensions, error=VerifierError)
         return target.dimensions
-
-
-def _score(found: Mapping[str, float], wanted: Mapping[str, float], length: float) -> Score:
-    distance = sum(abs(found[axis] - value) for axis, value in wanted.items()) / len(wanted)
-    if not np.isfinite(distance):
-        return Score(0.0, {}, False, "the model finds no finite values for the audio")
-    rounded = {axis: round(value, 5) for axis, value in found.items()}
-    return Score(max(0.0, 1 - distance), {"seconds": length, **rounded, "wanted": dict(wanted)})
 
 
 def _axes(labels: Any, where: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from verifiers.errors import VerifierError
 from verifiers.models.prosody_cues import Change, Prosody, change, measure
 from verifiers.shared.emotions import canonical
 from verifiers.shared.remembered import Remembered
-from verifiers.shared.similarity import VOICES, Reference
+from verifiers.shared.similarity import VOICES
 from verifiers.shared.verifier import BaseVerifier
 from verifiers.spec import Spec
 
@@ -33,7 +33,6 @@ LEAST_VOICED, LEAST_SPOKEN = 0.5, 1.0
 FLAT_SEMITONES, VOICELESS_SHARE = 1.0, 0.25
 """A range below, and a share of voiced speech below: a flat reading, which sounds sad if anything."""
 FLAT_ALLOWED = "sad"
-NEUTRAL = Reference("neutral", "prosody", "neutral recording", "give the target a recording of the voice")
 
 
 class ProsodyEmotion(BaseVerifier):
@@ -104,7 +103,7 @@ class ProsodyEmotion(BaseVerifier):
 
     def _baseline(self, target: Target) -> Prosody:
         """Of the voice's neutral speech. Raises VerifierError if there is too little of it."""
-        recording = VOICES["original"] if target.neutral is None else NEUTRAL
+        recording = VOICES["original" if target.neutral is None else "neutral"]
         found = self._neutral(recording.waveform(target, self.min_seconds, self.max_seconds))
         if found.voiced < LEAST_VOICED:
             raise VerifierError(

@@ -3,9 +3,11 @@
 A verifier of voices or of emotions says only how a model is loaded and how it embeds; the rest is here.
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,17 +33,26 @@ class Reference:
     """The recording that candidates are compared with.
 
     field: of `Target`. metric: the name of the similarity to it, unless a spec gives another. noun (without
-    an article), cure: for the errors about a target that has none, or one that cannot be used.
+    an article), cure: for the errors about a target that has none, or one that cannot be used. otherwise:
+    what stands in where a target has none.
     """
 
     field: str
     metric: str
     noun: str
     cure: str
+    otherwise: Reference | None = None
+
+    @property
+    def needed(self) -> str:
+        """The field of `Target` without which nothing can be judged."""
+        return self.field if self.otherwise is None else self.otherwise.needed
 
     def waveform(self, target: Target, min_seconds: float, max_seconds: float) -> Waveform:
         """float32 [samples]. Raises VerifierError if the target has none that can be embedded."""
         waveform: Waveform | None = getattr(target, self.field)
+        if waveform is None and self.otherwise is not None:
+            return replace(self.otherwise, metric=self.metric).waveform(target, min_seconds, max_seconds)
         if waveform is None:
             raise VerifierError(f"{self.metric} needs the {self.noun}: {self.cure}")
         if reason := refusal(waveform, min_seconds, max_seconds):
@@ -49,8 +60,9 @@ class Reference:
         return np.ascontiguousarray(waveform, dtype=np.float32)
 
 
+ORIGINAL = Reference("reference", "sim", "reference voice", "give the target a reference recording")
 VOICES = {
-    "original": Reference("reference", "sim", "reference voice", "give the target a reference recording"),
+    "original": ORIGINAL,
     "resynthesis": Reference(
         "resynthesis",
         "sim-r",
@@ -63,10 +75,18 @@ VOICES = {
         "emotion reference",
         "give the target a recording with that emotion, or leave reference=emotion out",
     ),
+    "neutral": Reference(
+        "neutral",
+        "sim-neutral",
+        "neutral recording",
+        "give the target a recording of the voice",
+        otherwise=ORIGINAL,
+    ),
 }
 """SIM-o compares with the voice prompt itself, SIM-r with what the codec makes of it (Voicebox, arXiv
-2306.15687). Likeness to the speaker of an emotion reference is what a verifier of emotions should not reward:
-a leak (arXiv 2604.26347)."""
+2306.15687). Neutral: where the prompt has a style, with the neutral recording of its voice in its place.
+Likeness to the speaker of an emotion reference is what a verifier of emotions should not reward: a leak
+(arXiv 2604.26347)."""
 
 
 class Similarity(BaseVerifier):
@@ -113,8 +133,8 @@ class Similarity(BaseVerifier):
 
     @classmethod
     def needs_of(cls, spec: Spec) -> tuple[str, ...]:
-        """The field of the target that the spec compares with."""
-        return (cls.reference_of(spec).field,)
+        """The field of the target that the spec compares with, or that stands in for it."""
+        return (cls.reference_of(spec).needed,)
 
     @classmethod
     def read(cls, spec: Spec, device: str = "cpu") -> dict[str, Any]:
@@ -126,7 +146,7 @@ class Similarity(BaseVerifier):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return (self._reference.field,)
+        return (self._reference.needed,)
 
     def _batches(self, waveforms: Sequence[Waveform]) -> Iterator[list[int]]:
         """Indices of waveforms that are embedded together."""

@@ -1,5 +1,5 @@
-"""A wanted emotion beside the probabilities that a classifier finds: how near they are, and whether it is
-reached."""
+"""A wanted emotion beside what is found, probabilities of a classifier or values on axes: how near they are,
+and whether it is reached."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from verifiers.shared.emotions import canonical
 
 NEUTRAL = "neutral"
 STRENGTH_TOLERANCE = 0.1
-"""How far the probability of a label may lie from the wanted strength that counts as reached."""
+"""How far the probability of a label may lie from the wanted strength, and a value on an axis from the wanted
+one, that counts as reached."""
 MIX_TOLERANCE = 0.2
 """The total variation distance from a wanted mix that counts as reached."""
 
@@ -88,6 +89,14 @@ class Wanted:
     @property
     def _label(self) -> str:
         return next(iter(self.weights))
+
+
+def evidence_of_axes(wanted: Mapping[str, float], found: Mapping[str, float]) -> dict[str, Any]:
+    """As `Wanted.evidence`, of values by axis: `reached`, whether each wanted one is found within
+    STRENGTH_TOLERANCE, and `found`, as in "arousal 0.55 for 0.80, valence 0.31 for 0.30"."""
+    reached = all(abs(found[axis] - value) <= STRENGTH_TOLERANCE + 1e-9 for axis, value in wanted.items())
+    told = (f"{axis} {found[axis]:.2f} for {value:.2f}" for axis, value in wanted.items())
+    return {"reached": reached, "found": ", ".join(told)}
 
 
 def likeliest(probabilities: Mapping[str, float]) -> str:

@@ -17,6 +17,7 @@ from experiments.narration.readable import alphabet_of, check_readable
 from experiments.narration.speaking.ladder import Limits, seed_of
 from experiments.narration.speaking.standard import Standard
 from experiments.narration.takes import PLAN, Plan, PlannedChapter, PlannedChunk, Take
+from experiments.prompts import in_style
 from experiments.request_options import RequestOptions, choose_voice
 from experiments.runs.dataset import Row
 from experiments.runs.description import differences
@@ -47,11 +48,31 @@ class Speaking:
     def row(self, chunk: PlannedChunk, text: str, *parts: object, seed: int | None = None) -> Row:
         """What one search of a chunk asks for. parts: what tells it from others of the chunk; the seed
         follows from them, and from the chunk and the book's seed, unless one is given."""
-        options = self.voice_of(chunk.speaker)
+        options = self.options_of(chunk)
         name = "-".join(map(str, (chunk.key, *parts)))
         found = seed_of(self.plan.seed, chunk.key, *parts) if seed is None else seed
         emotion = self.standard.emotion_of(chunk.emotion)
         return row_of(options, text, name, found, self.plan.language, emotion)
+
+    def options_of(self, chunk: PlannedChunk) -> RequestOptions:
+        """The voice of its speaker: with `voice_styles` the recording in the style of the emotion that the
+        chunk names, where there is one."""
+        options = self.voice_of(chunk.speaker)
+        found = in_style(options, chunk.emotion) if options.voice_styles else None
+        return options if found is None else replace(options, voice=found.name)
+
+    @property
+    def note_on_styles(self) -> str:
+        """One line on the chunks whose voice has a recording in the style of their emotion; "" if there are
+        none and none were asked for."""
+        found = [in_style(self.voice_of(chunk.speaker), chunk.emotion) for chunk in self.plan.chunks]
+        styled = sum(one is not None for one in found)
+        if self.voice_of(None).voice_styles:
+            told = f"{styled or 'no'} chunks name an emotion that their voice has a recording of"
+            return f"--voice-styles: {told}"
+        if not styled:
+            return ""
+        return f"the voices of {styled} chunks have a recording in their emotion: try --voice-styles"
 
     def asked(self, chunk: PlannedChunk) -> dict[str, Any]:
         """What decides the take of a chunk beside the settings: text, voice, language, emotion and the book's

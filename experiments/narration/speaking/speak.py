@@ -94,6 +94,8 @@ def begin(spoken: SpokenFolder, speaking: Speaking) -> None:
             "of the other chunks the most neutral",
             error=True,
         )
+    if note := speaking.note_on_styles:
+        say(f"note: {note}", error=True)
     say(f"{len(keys)} chunks: {before}{len(keys) - len(known)} to speak", error=True)
 
 

@@ -42,7 +42,8 @@ MOST_EXTRA = 0.4
 """Seconds of sound behind the end of the last word, as an ear that knows its times has it."""
 SECOND = "wer-2"
 """The metric of the second ear."""
-SPEAKER = "ge2e"
+SPEAKER, NEUTRAL_SPEAKER = "ge2e", "ge2e-neutral"
+"""What judges the voice, and its metric against the voice's neutral recording."""
 EMOTION = "emo"
 """The metric of a named emotion."""
 LEAST_VOICE = 1.6
@@ -73,7 +74,8 @@ class Ear:
 @dataclass(frozen=True)
 class Standard:
     """ears: two. pace: whose lengths are predicted. speaker: the metric of the voice, "" where it is not
-    judged. emotion: the spec of what hears a named emotion, "" where no paragraph names one."""
+    judged; in a book that names emotions the likeness to the voice's neutral recording, whatever the style of
+    the prompt. emotion: the spec of what hears a named emotion, "" where no paragraph names one."""
 
     ears: tuple[Ear, ...]
     pace: str
@@ -93,7 +95,8 @@ class Standard:
             f"&min_rate={LEAST_RATE}&max_rate={MOST_RATE}&min_dbfs={LEAST_DBFS}&max_dbfs={MOST_DBFS}"
         )
         heard = tuple(named(ear.spec, ear.metric) for ear in self.ears)
-        voice = (f"{SPEAKER}?least={LEAST_VOICE}",) if self.speaker else ()
+        neutral = "&reference=neutral" if self.speaker == NEUTRAL_SPEAKER else ""
+        voice = (f"{SPEAKER}?least={LEAST_VOICE}{neutral}",) if self.speaker else ()
         felt = (self.emotion,) if self.emotion else ()
         return (*heard, "artefacts", signal, f"length:{self.pace}", "loops", *voice, *felt)
 
@@ -148,7 +151,8 @@ def standard_of(
         Ear(spec, metric, family(spec)) for spec, metric in zip(chosen, ("wer", SECOND), strict=True)
     )
     felt = with_source(SEARCHING["emotion"], preset) if emotion else ""
-    return Standard(found, pace, SPEAKER if voice and here(SPEAKER) else "", felt)
+    speaker = NEUTRAL_SPEAKER if emotion else SPEAKER
+    return Standard(found, pace, speaker if voice and here(SPEAKER) else "", felt)
 
 
 def family(spec: str) -> str:

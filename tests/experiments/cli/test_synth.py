@@ -14,6 +14,7 @@ import pytest
 from experiments.cli import main as cli
 from experiments.interrupts import SIGNALS
 from llasa_core.audio import read_audio
+from tests.verifiers.models.tiny_dimensional import write_dimensional
 from tests.verifiers.tiny_verifiers import write_hubert, write_wavlm, write_whisper
 
 SOURCES = ["--verifier", "crossings", "--verifier", "level", "--judge", "crossings:held-out"]
@@ -92,6 +93,25 @@ def test_real_verifiers_judge(command: list[str], tmp_path: Path) -> None:
         assert set(candidate["judged"]) == {specs["hubert"]}
     assert set(result["ledger"]["seconds_scored"]) == {"wer", "sim"}
     assert set(result["ledger"]["seconds_judged"]) == {specs["hubert"]}
+
+
+@pytest.mark.parametrize(("arousal", "code"), [(0.9, 3), (0.15, 0)])
+def test_axes_of_emotion_that_are_not_reached_are_said(
+    arousal: float, code: int, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny random model finds an arousal near 0.15 in what the tiny generator says."""
+    out, file, page = (tmp_path / name for name in ("out.wav", "result.json", "page.html"))
+    arguments = [part for part in command if part not in SOURCES]
+    arguments += ["--verifier", f"dimensional:{write_dimensional(tmp_path / 'dimensional')}"]
+    arguments += ["--emotion", f"arousal={arousal}", "--no-judge", "-n", "1", "--max-seconds", "2"]
+    assert cli.main([*arguments, "-o", str(out), "--json", str(file), "--report", str(page)]) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    result = json.loads(file.read_text())
+    found = result["candidates"][0]["scores"]["emo-dim"]["evidence"]
+    told = f"arousal {found['arousal']:.2f} for {arousal:.2f}"
+    assert (result["missed_emotion"], result["satisfied"]) == (told if code else "", not code)
+    assert (f"not reached: {told}" in shown) == bool(code)
+    assert (f"Not reached: {told}" in page.read_text("utf-8")) == bool(code)
 
 
 def test_the_benchmark_measures_every_part(

@@ -12,10 +12,11 @@ import torch
 from torch.nn import functional as F
 
 from llasa_core import hub
+from search.results.ends import missed_emotion
 from tests.verifiers.models.tiny_dimensional import edit_state, write_dimensional
 from tests.verifiers.tiny_verifiers import speechlike
 from verifiers import catalogue, registry
-from verifiers.base import Target
+from verifiers.base import Score, Target
 from verifiers.errors import VerifierError
 from verifiers.models.dimensional import RELEASED, DimensionalEmotion
 
@@ -89,19 +90,34 @@ def test_the_score_is_one_less_the_mean_distance_on_the_wanted_axes(
     found = verifier.score([wave], Target(dimensions=wanted))[0]
     distance = float(np.mean([abs(values[axis] - value) for axis, value in wanted.items()]))
     assert found.value == pytest.approx(max(0.0, 1 - distance))
+    told = {name: found.evidence.pop(name) for name in ("reached", "found")}
     assert found.evidence == {
         "seconds": 1.3,
         **{axis: pytest.approx(value, abs=1e-5) for axis, value in values.items()},
         "wanted": wanted,
     }
+    assert told["found"] == ", ".join(f"{axis} {values[axis]:.2f} for {wanted[axis]:.2f}" for axis in wanted)
     assert (verifier.name, verifier.higher_is_better, verifier.needs) == ("emo-dim", True, ("dimensions",))
+
+
+@pytest.mark.parametrize(("off", "reached"), [(0.0, True), (0.09, True), (-0.09, True), (0.11, False)])
+def test_axes_are_reached_if_each_that_is_named_is_near(folder: Path, off: float, reached: bool) -> None:
+    verifier = load(folder)
+    wave = speechlike(1.3)
+    values = verifier.dimensions([wave])[0]
+    wanted = {"arousal": values["arousal"], "valence": values["valence"] + off}
+    assert all(0 <= value <= 1 for value in wanted.values())
+    score = verifier.score([wave], Target(dimensions=wanted))[0]
+    assert score.evidence["reached"] is reached
+    missed = missed_emotion({"wer": Score(0.0, {}), verifier.name: score})
+    assert missed == ("" if reached else score.evidence["found"])
 
 
 def test_a_reference_stands_for_its_own_values(folder: Path) -> None:
     verifier = load(folder, "?measure=reference")
     same, other = verifier.score([REFERENCE, speechlike(2.0)], Target(emotion_reference=REFERENCE))
     assert same.value == pytest.approx(1.0, abs=1e-6)
-    assert other.value < same.value
+    assert other.value < same.value and "reached" not in other.evidence
     assert (verifier.name, verifier.needs) == ("emo-dim-sim", ("emotion_reference",))
     values = load(folder).dimensions([REFERENCE])[0]
     assert other.evidence["wanted"] == pytest.approx(values)
