@@ -44,9 +44,9 @@ class Options:
 
 
 PACKAGES = Path(__file__).resolve().parents[3]
-ACOUSTIC_HOURS, FIRST_HOURS = 3.0, 8.0
+ACOUSTIC_HOURS, FIRST_HOURS = 3.0, 14.0
 """Of the corpus, from which the acoustic encoder and the rest of the codec learn."""
-ACOUSTIC_STEPS, ENCODER_STEPS, DECODER_STEPS, ADVERSARY_STEPS = 1500, 4000, 8000, 6000
+ACOUSTIC_STEPS, ENCODER_STEPS, DECODER_STEPS, ADVERSARY_STEPS = 1500, 7000, 8000, 6000
 GENERATOR_STEPS = 6000
 SPEAKER_STEPS, WHISPER_STEPS, EMOTION_STEPS = 3000, 5000, 3000
 RESYNTHESISED, RESYNTHESIS_SHARE = 6000, 0.4
@@ -126,13 +126,14 @@ def encode(o: Options) -> None:
 
 def generator(o: Options) -> None:
     from experiments.nano.data.prepare import align, prepare
+    from experiments.nano.second.codec import CODES
     from experiments.nano.second.corpus import Shards
     from experiments.nano.second.encode import shard_codes
     from experiments.nano.train.generator import Recipe, train_generator
 
     corpus = Shards(o.work / "corpus")
     align([corpus], o.seed)
-    builder, pieces = prepare(corpus, shard_codes(corpus, o.work / "codes"), n_codes=4096)
+    builder, pieces = prepare(corpus, shard_codes(corpus, o.work / "codes"), n_codes=CODES)
     groups = [f"{u.voice}-{u.style}" for u in corpus.utterances]
     recipe = Recipe(
         steps=o.steps(GENERATOR_STEPS), seed=o.seed, hidden=320, heads=5, inner=960, buckets=BUCKETS

@@ -1,4 +1,4 @@
-"""The codec's semantic encoder and its quantizer: which of 4,096 codes each 20 ms of speech becomes.
+"""The codec's semantic encoder and its quantizer: which of 16,384 codes each 20 ms of speech becomes.
 
 The second aim of X-codec2 itself (arXiv 2502.04128) is the features of a speech model; here the codes are
 asked for the aligned phoneme state, the pitch and the speaker, and for the absolute spectrum instead of a
@@ -20,7 +20,7 @@ from transformers import Xcodec2Model
 
 from experiments.nano.data.corpus import n_states
 from experiments.nano.second.acoustic import acoustic_outputs
-from experiments.nano.second.codec import Banks, pitch_losses
+from experiments.nano.second.codec import Banks, config, pitch_losses
 from experiments.nano.second.corpus import Shards
 from experiments.nano.train import codec as first
 from experiments.nano.train.training import Muon, Schedule, rng, train
@@ -222,7 +222,9 @@ def quantised(
 def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, steps: int, seed: int) -> None:
     """Train the encoder of ``source``, whose acoustic encoder stays as it is; exports ``folder/model``."""
     torch.manual_seed(seed)
-    model = Xcodec2Model.from_pretrained(source, dtype=torch.float32).requires_grad_(False)
+    model = Xcodec2Model(config()).requires_grad_(False)
+    known = Xcodec2Model.from_pretrained(source, dtype=torch.float32)
+    model.acoustic_encoder.load_state_dict(known.acoustic_encoder.state_dict())
     lesson = Lesson.of(corpus, banks, model.eval(), folder, seed)
     parts = (model.semantic_encoder, model.semantic_adapter, model.fc_encoder, model.quantizer)
     readings = Readings(model.config.quantization_dim, n_states(corpus), len(lesson.speakers))
@@ -257,8 +259,8 @@ def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, step
         return {f"dev_{name}": value for name, value in sums.items()}
 
     matrices = [p for p in learning.parameters() if p.ndim == 2 and min(p.shape) > 32]
-    known = {id(p) for p in matrices}
-    others = [p for p in learning.parameters() if id(p) not in known]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in learning.parameters() if id(p) not in chosen]
     adam = torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)
     optimizers = [adam, Muon(matrices, LEARNING_RATE, weight_decay=DECAY)]
     modules = {"learning": learning}
