@@ -101,14 +101,12 @@ class Network:
         """Added to the logits if set: [outputs]."""
         where = core.embed_tokens.weight.device
         positions = torch.arange(context, device=where)[None]
-        cos, sin = (
-            table.to(self.device) for table in core.rotary_emb(torch.zeros((), device=where), positions)
-        )
+        cos, sin = core.rotary_emb(torch.zeros((), device=where), positions)
         half = self.head_dim // 2
-        self._empty = Prefix((), self.allocate(1, 0)[:, 0])
+        self._empty = Prefix((), self.allocate(1, 0).select(1, 0))
         # rotate_half(x) * sin is computed as roll(x, half) * sin, with the sign in the table
-        self.cos = cos[0].to(self.dtype)
-        self.sin = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).to(self.dtype)
+        self.cos = cos[0].to(self.device, self.dtype)
+        self.sin = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).to(self.device, self.dtype)
         if self.compiled is not None:
             self._compile(self.compiled)
 

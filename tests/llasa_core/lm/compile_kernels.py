@@ -12,12 +12,16 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from llasa_core.lm.cuda import gate, kernels, race
+from llasa_core.lm.cuda.attention import rows_of_a_tile
 
 SHAPES = [
     # type, queries of a head of keys, dimensions: Llasa-1B, 3B, 8B, and the nano model
     ("bf16", tl.bfloat16, 4, 64),
     ("bf16", tl.bfloat16, 3, 128),
     ("bf16", tl.bfloat16, 4, 128),
+    ("fp32", tl.float32, 4, 64),
+    ("fp32", tl.float32, 3, 128),
+    ("fp32", tl.float32, 4, 128),
     ("fp32", tl.float32, 1, 16),
 ]
 SHARED_MEMORY = 99 * 1024
@@ -48,12 +52,13 @@ def main() -> None:
                 "KEYS": kept,
                 "DOT": kept,
             }
-            compile_for(
-                capability,
-                kernels.attend_to_prefixes,
-                states | {"tiles": "*i64"} | results | {"layer": "i32"} | rows,
-                shared | {"PADDED": triton.next_power_of_2(sharing), "ROWS": 16},
-            )
+            for tile in {rows_of_a_tile(1, sharing), rows_of_a_tile(256, sharing)}:
+                compile_for(
+                    capability,
+                    kernels.attend_to_prefixes,
+                    states | {"tiles": "*i64"} | results | {"layer": "i32"} | rows,
+                    shared | {"PADDED": triton.next_power_of_2(sharing), "ROWS": tile},
+                )
             compile_for(
                 capability,
                 kernels.attend_to_own,
@@ -67,6 +72,9 @@ def main() -> None:
         for kept in ("bf16", "fp32"):
             types = {"gate_up": f"*{kept}", "out": f"*{kept}", "width": "i32"}
             compile_for(capability, gate.silu_mul_rows, types, {"BLOCK": gate.BLOCK})
+        numbers = {"keys": "*i64", "out": "*fp32", "count": "i32"}
+        exactly = {"BLOCK": race.NUMBERS}
+        compile_for(capability, race.write_exponentials, numbers, exactly, enable_fp_fusion=False)
         for listed in (False, True):
             compile_for(
                 capability,
