@@ -17,6 +17,7 @@ from llasa_core.errors import UserError
 from llasa_core.lm import runner as running
 from llasa_core.lm import self_check as checking
 from llasa_core.lm import warm_up as warming
+from llasa_core.lm.attention import TorchAttention
 from llasa_core.lm.cuda import attention as cuda_attention
 from llasa_core.lm.cuda.attention import TritonAttention
 from llasa_core.lm.cuda.gate import silu_mul as silu_mul_by_kernel
@@ -254,6 +255,38 @@ def test_the_attention_of_more_rows_is_compared_too(model: SpeechLM, monkeypatch
     monkeypatch.setattr(cuda_attention, "launch", watched)
     assert not checking.check_attention(model.network).passed
     assert set(tiles) == {0, 8, 16}
+
+
+@pytest.mark.parametrize("broken", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_what_is_not_a_number_anywhere_agrees_with_nothing(
+    model: SpeechLM, monkeypatch: pytest.MonkeyPatch, broken: tuple[int, int]
+) -> None:
+    """In results or in keys and values, of few rows or of more."""
+    calls: list[int] = []
+
+    def attention(tiles: Any, block: torch.Tensor, *given: Any) -> Any:
+        plain = TorchAttention(*scene[len(calls)], block, *given[:2], checking.ROOM, False)
+        calls.append(1)
+
+        def run(layer: int, states: torch.Tensor) -> torch.Tensor:
+            mixed = plain(layer, states)
+            if broken[0] == len(calls) - 1:
+                (block if broken[1] else mixed).view(-1)[5] = torch.nan
+            return mixed
+
+        return run
+
+    scene: list[Any] = []
+    inner = model.network.tiles
+    monkeypatch.setattr(
+        model.network, "tiles", lambda groups, rows: (scene.append([groups]), inner(groups, rows))[1]
+    )
+    monkeypatch.setattr(model.network, "kernels", attention)
+    assert not checking.check_attention(model.network).passed
+    broken = (2, 0)
+    calls.clear()
+    scene.clear()
+    assert checking.check_attention(model.network).passed
 
 
 def test_a_recording_that_fails_by_itself_is_no_lost_device(
