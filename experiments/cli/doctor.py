@@ -103,7 +103,7 @@ def checks(device: str) -> list[Check]:
 
 def without_kernels() -> Check:
     """Why a model on a GPU has no kernels: it is an error where nobody asked for it."""
-    from llasa_core.lm.network import KERNELS
+    from llasa_core.lm.gpu_kernels import KERNELS
     from llasa_core.lm.self_check import Check
 
     if os.environ.get(KERNELS) == "0":

@@ -8,6 +8,7 @@ batch size; else one of a single step for each batch size, number of columns and
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from llasa_core.device import out_of_memory
 from llasa_core.lm.sampler import Race, choose
 from llasa_core.sampling import Sampling
 
@@ -24,6 +26,8 @@ Record = Callable[[Work], Work]
 """Turns work on tensors into the same work on the same tensors, without Python. Does not do the work."""
 NewRecord = Callable[[], Record]
 """Begins a set of recordings, which share memory and are dropped together."""
+GRAPHS = "LLASA_SEARCH_GRAPHS"
+"""Variable that is 0 where no steps are to be recorded."""
 MAX_GRAPHS = 16
 """Recordings of one cache; when there would be more, all are dropped."""
 
@@ -136,7 +140,7 @@ class CudaGraphs:
         try:
             return self._record(work)
         except RuntimeError as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
         # what other graphs hold may be just what is missing, and a pool in which a recording failed is not
         # used again
@@ -152,13 +156,9 @@ class CudaGraphs:
         self._record = None
 
 
-def _out_of_memory(error: BaseException | None) -> bool:
-    """Whether this is why: the end of a recording that failed raises an error of its own on top."""
-    while error is not None:
-        if isinstance(error, torch.OutOfMemoryError):
-            return True
-        error = error.__context__
-    return False
+def may_record() -> bool:
+    """Whether the variable does not say that no steps are to be recorded."""
+    return os.environ.get(GRAPHS, "1") != "0"
 
 
 def cuda_graphs(device: torch.device) -> Record:
@@ -168,15 +168,23 @@ def cuda_graphs(device: torch.device) -> Record:
     The work has to have run once before, so that libraries have initialised themselves.
     """
     pool = torch.cuda.graph_pool_handle()
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    # torch hands out the same few streams of a priority again and again: one of the usual priority could be
+    # the stream of the thread that listens, whose work would then be recorded too
+    stream = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
 
     def record(work: Work) -> Work:
         graph = torch.cuda.CUDAGraph()
         # Another thread may run codec and verifiers meanwhile; its allocations are not part of this graph.
         # The stream is given: by default it is one of the device on which the process first recorded.
         capture = torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local")
-        with torch.cuda.device(device), capture:
-            work()
+        with torch.cuda.device(device):
+            before = torch.cuda.current_stream(device)
+            try:
+                with capture:
+                    work()
+            finally:
+                # a recording that fails leaves the thread on the stream that it was recorded on
+                torch.cuda.set_stream(before)
         return graph.replay
 
     return record

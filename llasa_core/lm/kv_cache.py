@@ -70,7 +70,7 @@ class KVCache:
         wanted = [s.cached for s in sequences] + [CachedTokens(last)] * spare
         columns = max(len(tokens.ids) for tokens in wanted) + room
         held = [s for s in pinned if self.holds(s)]
-        if not self._fits(size + len(held), columns):
+        if self.bytes_of(size + len(held), columns) > self.limit:
             held = []
             for sequence in pinned:
                 sequence.slot = -1
@@ -121,8 +121,14 @@ class KVCache:
     def forget(self) -> None:
         """Let go of all keys and values, and of the block's memory unless steps are recorded on it."""
         if self.graphs is None:
-            self.block, self.cached = self.network.allocate(0, 0), []
+            self.drop()
         self.cached = [CachedTokens() for _ in self.cached]
+
+    def drop(self) -> None:
+        """Let go of the block's memory, and of the steps that were recorded on it."""
+        if self.graphs is not None:
+            self.graphs.clear()
+        self.block, self.cached = self.network.allocate(0, 0), []
 
     def holds(self, sequence: SpeechSequence) -> bool:
         """Whether all keys and values that the next step of the sequence needs are in its slot."""
@@ -135,10 +141,10 @@ class KVCache:
         """Note that the slot of a sequence now holds the tokens that were run since it was made resident."""
         self.cached[sequence.slot] = sequence.cached
 
-    def _fits(self, slots: int, columns: int) -> bool:
-        """Whether so many slots of so many columns are within the limit."""
+    def bytes_of(self, slots: int, columns: int) -> int:
+        """Size of a block of so many slots and at least so many columns: it never has fewer than now."""
         columns = max(self.block.shape[4], math.ceil(columns / COLUMNS) * COLUMNS)
-        return slots * columns * self.network.bytes_per_token <= self.limit
+        return slots * columns * self.network.bytes_per_token
 
     def _source(self, wanted: CachedTokens, hint: int) -> tuple[int, int]:
         """The slot that holds most first tokens of ``wanted``, and how many; (-1, 0) if no slot holds any."""
@@ -174,13 +180,14 @@ class KVCache:
         had_slots, had_columns = self.block.shape[1], self.block.shape[4]
         if slots <= had_slots and columns <= had_columns:
             return
+        total = max(slots, had_slots if self.bytes_of(had_slots, columns) <= self.limit else 0)
+        needed = self.bytes_of(total, columns)
         columns = max(had_columns, math.ceil(columns / COLUMNS) * COLUMNS)
-        fit = self.limit / (columns * self.network.bytes_per_token)
-        total = max(slots, had_slots if had_slots <= fit else 0)
         if self.graphs is not None:
             self.graphs.clear()
-        if total * columns * self.network.bytes_per_token > self.free:
-            self.block, self.cached, total, had_slots = self.network.allocate(0, 0), [], slots, 0
+        if needed > self.free:
+            self.drop()
+            total, had_slots = slots, 0
         block, kept = self.network.allocate(total, columns), min(had_slots, total)
         if kept:
             used = max(len(tokens.ids) for tokens in self.cached[:kept])

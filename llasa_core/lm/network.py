@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,11 +14,11 @@ from torch.nn import functional as F
 
 from llasa_core.errors import UserError
 from llasa_core.lm.attention import Span, TorchAttention, TorchPrefillAttention
+from llasa_core.lm.gpu_kernels import GpuKernels
 from llasa_core.lm.prefix import Group, Prefix
 
 if TYPE_CHECKING:
     from llasa_core.lm.cpu.attention import CompiledAttention
-    from llasa_core.lm.cuda.attention import TritonAttention
 
 Linear = Callable[[Tensor], Tensor]
 """Product with a weight matrix: [rows, in] -> [rows, out]."""
@@ -31,8 +29,6 @@ Attention = Callable[[int, Tensor], Tensor]
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 """Kinds of rope scaling in which the angles depend on the position alone."""
 
-KERNELS = "LLASA_SEARCH_KERNELS"
-"""Variable that is 0 where the kernels of `llasa_core.lm.cuda` are not to be used."""
 ALIGNED_OUTPUTS = 64
 """On a GPU the output matrix has a multiple of so many rows, for which products are fastest."""
 PADDED_INPUTS = 1024
@@ -57,8 +53,17 @@ class Network:
     equal those of ``transformers`` within 1e-4 in float32.
     """
 
-    def __init__(self, model: Any, outputs: Tensor, context: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        outputs: Tensor,
+        context: int,
+        device: torch.device | None = None,
+        kernels: GpuKernels | None = None,
+    ) -> None:
         """``outputs``: int64 [outputs], token ids whose logits are computed. ``context``: in tokens.
+        ``device``: where it runs, by default where the model is; of a model elsewhere a matrix at a time is
+        moved. ``kernels``: those that it may use on a GPU.
 
         Raises UserError for a Llama of another kind.
         """
@@ -73,35 +78,35 @@ class Network:
         self.kv_heads = int(config.num_key_value_heads)
         self.layers = len(core.layers)
         self.epsilon = float(config.rms_norm_eps)
-        self.embedding = core.embed_tokens.weight.detach()
+        self.embedding = core.embed_tokens.weight.detach().to(device)
         self.device, self.dtype = self.embedding.device, self.embedding.dtype
         plain = self.device.type == "cpu" and self.dtype == torch.float32
         self._norm_floor = torch.tensor(math.sqrt(config.hidden_size * self.epsilon)) if plain else None
         """sqrt(hidden * epsilon) where norms are computed as L2 norms; None where rms_norm is one kernel."""
         self.compiled = _compiled_attention() if plain else None
         """Attention as one compiled function: for float32 on a CPU."""
-        on_gpu = self.device.type == "cuda"
-        self.kernels = _triton_attention() if on_gpu and may_use_kernels() else None
+        self.kernels = None if kernels is None else kernels.attention
         """Attention as two kernels of Triton: on a GPU, if they can be had."""
-        self.gated: Callable[[Tensor], Tensor] = silu_mul if self.kernels is None else _triton_silu_mul()
+        self.gated: Callable[[Tensor], Tensor] = silu_mul if kernels is None else kernels.silu_mul
         """The activation of a layer, as `silu_mul`."""
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.weight_bytes = 0
         """Bytes of weights that a step reads for any number of rows: all but the embedding."""
         self._layers = [self._layer(layer) for layer in core.layers]
         self._outputs = len(outputs)
-        surplus = 0 if self.device.type == "cpu" else -len(outputs) % ALIGNED_OUTPUTS
+        surplus = -len(outputs) % outputs_multiple(self.device)
         head = model.get_output_embeddings().weight[torch.cat([outputs, outputs[:surplus]])]
         self.head = self._linear(head, norm=core.norm.weight)
         self.bias: Tensor | None = None
         """Added to the logits if set: [outputs]."""
-        positions = torch.arange(context, device=self.device)[None]
-        cos, sin = core.rotary_emb(torch.zeros((), device=self.device), positions)
+        where = core.embed_tokens.weight.device
+        positions = torch.arange(context, device=where)[None]
+        cos, sin = core.rotary_emb(torch.zeros((), device=where), positions)
         half = self.head_dim // 2
-        self._empty = Prefix((), self.allocate(1, 0)[:, 0])
+        self._empty = Prefix((), self.allocate(1, 0).select(1, 0))
         # rotate_half(x) * sin is computed as roll(x, half) * sin, with the sign in the table
-        self.cos = cos[0].to(self.dtype)
-        self.sin = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).to(self.dtype)
+        self.cos = cos[0].to(self.device, self.dtype)
+        self.sin = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).to(self.device, self.dtype)
         if self.compiled is not None:
             self._compile(self.compiled)
 
@@ -271,9 +276,11 @@ class Network:
 
     def _packed(self, *weights: Tensor, norm: Tensor | None = None) -> tuple[Tensor, bool]:
         """Concatenated matrices [out, in], scaled by the weight of a norm; whether oneDNN packed them."""
-        weight = torch.cat([w.detach() for w in weights]) if len(weights) > 1 else weights[0].detach()
+        moved = [w.detach().to(self.device) for w in weights]
+        weight = torch.cat(moved) if len(moved) > 1 else moved[0]
         if norm is not None:
-            scale = norm.detach() if self._norm_floor is None else norm.detach() * math.sqrt(len(norm))
+            scale = norm.detach().to(self.device)
+            scale = scale if self._norm_floor is None else scale * math.sqrt(len(norm))
             weight = weight * scale
         self.weight_bytes += weight.numel() * weight.element_size()
         if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
@@ -307,21 +314,9 @@ def _compiled_attention() -> type[CompiledAttention]:
     return CompiledAttention
 
 
-def may_use_kernels() -> bool:
-    """Whether Triton is installed, and the variable does not say that it is not to be used."""
-    return os.environ.get(KERNELS, "1") != "0" and find_spec("triton") is not None
-
-
-def _triton_attention() -> type[TritonAttention]:
-    from llasa_core.lm.cuda.attention import TritonAttention
-
-    return TritonAttention
-
-
-def _triton_silu_mul() -> Callable[[Tensor], Tensor]:
-    from llasa_core.lm.cuda.gate import silu_mul as kernel
-
-    return kernel
+def outputs_multiple(device: torch.device) -> int:
+    """The output matrix has a multiple of so many rows."""
+    return 1 if device.type == "cpu" else ALIGNED_OUTPUTS
 
 
 def _linear(weight: Tensor, x: Tensor) -> Tensor:

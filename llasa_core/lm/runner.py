@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from llasa_core.errors import UserError
+from llasa_core.gpu_memory import gpu_memory, own_share
 from llasa_core.lm.batch import STEPS_AHEAD, Batch, first_state
 from llasa_core.lm.cuda_graphs import CudaGraphs, StepState, step
-from llasa_core.lm.gpu_memory import gpu_memory
 from llasa_core.lm.kv_cache import COLUMNS, KVCache
 from llasa_core.lm.lineage import Lineage
 from llasa_core.lm.prefix import Group
@@ -282,7 +282,7 @@ class ModelRunner:
         lengths = {id(s.prefix): len(s.prefix) for s in sequences}
         prefixes = model.network.bytes_per_token * sum(lengths.values())
         if model.device.type == "cuda":
-            cache.free = int(0.8 * gpu_memory(model.device).room(model.gpu_share))
+            cache.free = int(0.8 * gpu_memory(model.device).room(own_share()))
             cache.limit = cache.free + cache.bytes
         else:
             cache.limit = int(0.4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) - prefixes
@@ -291,8 +291,10 @@ class ModelRunner:
 
     def _rows_that_fit(self, tokens: int) -> int:
         """How many rows of so many tokens fit into the limit at once. Raises UserError if not one does."""
-        limit = int(self.cache.limit)
-        needed = self.model.network.bytes_per_token * (-(-tokens // COLUMNS) * COLUMNS)
+        cache, limit = self.cache, int(self.cache.limit)
+        if cache.bytes_of(1, tokens) > limit:
+            cache.drop()  # its slots may be longer than these rows
+        needed = cache.bytes_of(1, tokens)
         if needed > limit:
             raise UserError(
                 f"one row of {tokens} tokens needs {needed / 2**20:.1f} MiB for its keys and values, "

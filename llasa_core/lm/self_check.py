@@ -13,7 +13,10 @@ from torch import Tensor
 from llasa_core.device import device_failed
 from llasa_core.errors import UserError, first_line
 from llasa_core.lm.attention import TorchAttention
-from llasa_core.lm.network import KERNELS, Network, silu_mul
+from llasa_core.lm.cuda_graphs import GRAPHS
+from llasa_core.lm.gpu_kernels import KERNELS
+from llasa_core.lm.network import Network, silu_mul
+from llasa_core.lm.noise import exponentials
 from llasa_core.lm.prefix import Group, Prefix
 from llasa_core.lm.runner import ModelRunner
 from llasa_core.lm.sampler import race
@@ -24,7 +27,10 @@ from llasa_core.sampling import MODEL_CARD, Sampling
 TOKENS = (70, 9)
 """Of the two prefixes."""
 COLUMNS = (0, 3, 64, 17, 1, 40)
-"""Of six rows, four of which share the first prefix."""
+"""Of the rows, in turn."""
+SCENES = ((4, 2), (17, 3))
+"""Rows of each of the prefixes: from 16 rows on, more of them read a prefix together, by another variant of
+the kernel."""
 ROOM = 128
 COPIES = 4
 """Sequences whose steps are recorded."""
@@ -39,6 +45,8 @@ there on."""
 
 
 ROWS, SETTINGS = 64, (MODEL_CARD, Sampling(0.9, 0.95), Sampling(1.0, 1.0))
+NUMBERS = 2000
+"""Random numbers of a row that are compared."""
 SAME_DRAWS = 0.95
 """Share of draws that have to be the same: sums round differently, at the edge of what top-p keeps."""
 
@@ -71,7 +79,7 @@ def _against_float64(
     try:
         ours, plain = errors_of(network)
     except Exception as error:  # noqa: BLE001 (a compiler may raise anything: then it is not relied on)
-        return _failed(name, error, network.device)
+        return failed(name, error, network.device, KERNELS)
     seconds = time.perf_counter() - began
     passed = ours <= WORSE * plain + FLOORS[network.dtype]  # also False for what is not a number
     return Check(
@@ -79,12 +87,13 @@ def _against_float64(
     )
 
 
-def _failed(name: str, error: Exception, device: torch.device) -> Check:
-    """Raises UserError if nothing can be computed on the device any more."""
+def failed(name: str, error: Exception, device: torch.device, variable: str) -> Check:
+    """``variable``: 0 in it does without. Raises UserError if nothing can be computed on the device any
+    more."""
     if device_failed(error, str(device)):
         raise UserError(
-            f"the {name} made {device} fail ({first_line(error)}): set {KERNELS}=0 to do without kernels, "
-            "or --device cpu"
+            f"the {name} made {device} fail ({first_line(error)}): set {variable}=0 to do without, "
+            "or give --device cpu"
         ) from error
     return Check(name, False, f"{type(error).__name__}: {first_line(error)}")
 
@@ -100,17 +109,24 @@ def _errors_of_activation(network: Network) -> tuple[float, float]:
 
 def _errors_of_attention(network: Network) -> tuple[float, float]:
     """Largest difference from float64, of keys and values too: of the kernels, and of plain operations."""
+    scenes = [_errors_in_scene(network, *rows) for rows in SCENES]
+    ours, plain = torch.tensor(scenes).amax(0).tolist()  # what is not a number stays so
+    return ours, plain
+
+
+def _errors_in_scene(network: Network, first: int, second: int) -> tuple[float, float]:
+    """With so many rows of each prefix."""
     random = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=random).to(network.device, network.dtype)
 
-    kv_heads, dim, rows = network.kv_heads, network.head_dim, len(COLUMNS)
+    kv_heads, dim, rows = network.kv_heads, network.head_dim, first + second
     prefixes = [Prefix((0,) * n, normal(1, 2, kv_heads, n, dim)) for n in TOKENS]
-    groups = [Group(0, 4, prefixes[0]), Group(4, rows, prefixes[1])]
+    groups = [Group(0, first, prefixes[0]), Group(first, rows, prefixes[1])]
     block = normal(1, rows, 2, kv_heads, ROOM, dim)
     states = normal(rows, network.heads + 2 * kv_heads, dim)
-    columns = torch.tensor(COLUMNS)
+    columns = torch.tensor([COLUMNS[row % len(COLUMNS)] for row in range(rows)])
     known = torch.tensor([len(group.prefix) for group in groups for _ in range(group.first, group.last)])
     positions = torch.stack([known + columns, columns]).to(network.device)
     tables = network.cos, network.sin
@@ -136,27 +152,35 @@ def _errors_of_attention(network: Network) -> tuple[float, float]:
 
 
 def _furthest(found: tuple[Tensor, Tensor], exact: tuple[Tensor, Tensor]) -> float:
-    return max(float((a.double() - b).abs().max()) for a, b in zip(found, exact, strict=True))
+    furthest = [(a.double() - b).abs().max() for a, b in zip(found, exact, strict=True)]
+    return float(torch.stack(furthest).max())  # what is not a number stays so
 
 
 def check_sampler(model: SpeechLM) -> Check:
-    """The sampler of the model's device against plain operations: random distributions, several settings."""
+    """The sampler of the model's device against plain operations, in random distributions and several
+    settings; and its random numbers against those of a CPU, bit by bit."""
     name = "sampler"
     began = time.perf_counter()
     random = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(ROWS, model.n_codes + 1, generator=random)
-    keys = torch.randint(-(2**63), 2**63 - 1, (ROWS,), generator=random).to(model.device)
+    on_cpu = torch.randint(-(2**63), 2**63 - 1, (ROWS,), generator=random)
+    keys, tokens = on_cpu.to(model.device), torch.arange(NUMBERS)
     try:
+        numbers = [exponentials(keys, tokens.to(model.device))]
+        if model.kernels is not None:
+            numbers.append(model.kernels.exponentials(keys, NUMBERS))
+        exact = all(torch.equal(some.cpu(), exponentials(on_cpu, tokens)) for some in numbers)
         weights = torch.softmax(logits.to(model.device), -1)
         same = [
             float((model.race(weights, keys, some) == race(weights, keys, some)).float().mean())
             for some in SETTINGS
         ]
     except Exception as error:  # noqa: BLE001 (as above)
-        return _failed(name, error, model.device)
+        return failed(name, error, model.device, KERNELS)
     seconds = time.perf_counter() - began
-    passed = min(same) >= SAME_DRAWS
-    return Check(name, passed, f"{min(same):.0%} of the tokens are the same; {1e3 * seconds:.0f} ms")
+    passed = exact and min(same) >= SAME_DRAWS
+    found = f"{min(same):.0%} of the tokens and {'all' if exact else 'not all'} random numbers are the same"
+    return Check(name, passed, f"{found}; {1e3 * seconds:.0f} ms")
 
 
 def check_recording(runner: ModelRunner) -> Check:
@@ -172,7 +196,7 @@ def check_recording(runner: ModelRunner) -> Check:
         root = SpeechSequence("check", 0, prefix, [vocabulary.start_id], 3 * runner.steps_together)
         same = float((_tokens(runner, root, recorded=True) == _tokens(runner, root)).float().mean())
     except Exception as error:  # noqa: BLE001 (as above)
-        return _failed(name, error, runner.model.device)
+        return failed(name, error, runner.model.device, GRAPHS)
     finally:
         runner.forget()
     seconds = time.perf_counter() - began

@@ -10,11 +10,12 @@ import torch
 
 from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.errors import UserError
-from llasa_core.lm.cuda_graphs import NewRecord, cuda_graphs
+from llasa_core.lm.cuda_graphs import NewRecord, cuda_graphs, may_record
+from llasa_core.lm.gpu_kernels import GpuKernels, gpu_kernels
 from llasa_core.lm.kv_cache import COLUMNS
-from llasa_core.lm.network import Network, may_use_kernels
+from llasa_core.lm.network import Network
 from llasa_core.lm.sampler import Race, race
-from llasa_core.loading import default_dtype, load_model, load_tokenizer
+from llasa_core.loading import check_device, default_dtype, load_model, load_tokenizer
 from llasa_core.prompt import CONTEXT_TOKENS, SpeechVocabulary
 from llasa_core.sampling import Sampling
 
@@ -40,7 +41,7 @@ class SpeechLM:
         memory: int | None = None,
         graphs: bool = True,
     ) -> None:
-        """`model` is a LlamaForCausalLM; most of its weights are copied, so it can be freed.
+        """`model` is a LlamaForCausalLM, on any device; most of its weights are copied, so it can be freed.
 
         `memory` is the most bytes that keys and values may take: by default 80 % of what the models and other
         programs leave of a GPU, or 40 % of the machine's memory. `graphs`: on a GPU, steps are recorded as
@@ -57,28 +58,29 @@ class SpeechLM:
         if not 0 < max_seconds <= CONTEXT_TOKENS / CODES_PER_SECOND:
             limit = CONTEXT_TOKENS / CODES_PER_SECOND
             raise UserError(f"max_seconds {max_seconds:g}: give more than 0 and at most {limit:g} s")
-        self.device = torch.device(device)
+        self.device = torch.empty(0, device=device).device
+        """With its number: another thread's current GPU may be another one than this thread's."""
         self.tokenizer = tokenizer
         self.sampling = sampling or Sampling()
         self.context = min(CONTEXT_TOKENS, int(model.config.max_position_embeddings))
         self.memory = memory
-        self.gpu_share = 1.0
-        """The part of the GPU's memory that is for this process, models included."""
         on_gpu = self.device.type == "cuda"
-        self.new_record: NewRecord | None = partial(cuda_graphs, self.device) if on_gpu and graphs else None
+        recorded = on_gpu and graphs and may_record()
+        self.new_record: NewRecord | None = partial(cuda_graphs, self.device) if recorded else None
         """How decoding steps are recorded as CUDA graphs; None where they are not recorded."""
-        self.race = race_of(self.device)
+        self.kernels = gpu_kernels() if on_gpu else None
+        """Those that this device may use."""
+        self.race = race_of(self.device, self.kernels)
         """How a token is sampled on this device."""
         self.max_tokens = max(1, round(max_seconds * CODES_PER_SECOND))
-        kept = [
-            *range(self.vocabulary.first_id, self.vocabulary.first_id + self.n_codes),
-            self.vocabulary.end_id,
-        ]
-        self.token_ids = torch.tensor(kept, device=self.device)
+        speech = range(self.vocabulary.first_id, self.vocabulary.first_id + self.n_codes)
+        kept = torch.tensor([*speech, self.vocabulary.end_id])
+        self.token_ids = kept.to(self.device)
         """Model token id of each index of the cut output: int64 [n_codes + 1]."""
-        model = model.to(self.device, dtype or default_dtype(device))
         # tokens that are sampled before the device is waited for may have positions behind the context's end
-        self.network = Network(model, self.token_ids, self.context + COLUMNS)
+        self.network = Network(
+            model.to(dtype or default_dtype(device)), kept, self.context + COLUMNS, self.device, self.kernels
+        )
 
     @classmethod
     def from_source(
@@ -98,7 +100,9 @@ class SpeechLM:
         tokenizer = load_tokenizer(source)
         # read before the weights, which may be gigabytes
         SpeechVocabulary.from_tokenizer(tokenizer)
-        model = load_model(source, "LlamaForCausalLM", "llama", dtype or default_dtype(device), device)
+        check_device(device)
+        # on the CPU, from where the network takes one matrix after the other: a GPU never holds it twice
+        model = load_model(source, "LlamaForCausalLM", "llama", dtype or default_dtype(device), "cpu")
         return cls(
             model,
             tokenizer,
@@ -118,16 +122,12 @@ class SpeechLM:
         return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
 
 
-def race_of(device: torch.device) -> Race:
-    """The sampler of a device: compiled, or a kernel of Triton if that may be used, else plain operations."""
+def race_of(device: torch.device, kernels: GpuKernels | None = None) -> Race:
+    """The sampler of a device: compiled on a CPU, else the one of the kernels or plain operations."""
     if device.type == "cpu":
         from llasa_core.lm.cpu.sampler import race as compiled
 
         # compiled now, so that the first request neither waits nor counts it
         compiled(torch.ones(1, 1), torch.zeros(1, dtype=torch.long), Sampling())
         return compiled
-    if device.type == "cuda" and may_use_kernels():
-        from llasa_core.lm.cuda.race import race as kernel
-
-        return kernel
-    return race
+    return race if kernels is None else kernels.race

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from llasa_core.lm.batch import STEPS_AHEAD, first_state
-from llasa_core.lm.kv_cache import COLUMNS
+from llasa_core.lm.gpu_kernels import KERNELS
 from llasa_core.lm.network import silu_mul
 from llasa_core.lm.runner import BATCH_SIZES, ModelRunner
 from llasa_core.lm.sampler import race
@@ -15,16 +15,18 @@ from llasa_core.lm.self_check import (
     check_attention,
     check_recording,
     check_sampler,
+    failed,
 )
 
 LOG = logging.getLogger(__name__)
-RESERVED = 64
-"""Rows for which cache and recorded steps are there before the first request; more are made when needed."""
+RESERVED, IF_ROOM = 64, 256
+"""Rows for which cache and recorded steps are there before the first request; the second number where their
+keys and values take at most a quarter of the limit. More are made when needed, and all recorded anew."""
 
 
 def warm_up(runner: ModelRunner) -> list[Check]:
     """Compare kernels and recorded steps with plain ones, and leave out what does not agree, with a line in
-    the log. Then reserve cache and record the steps of all numbers of rows up to `RESERVED`.
+    the log. Then reserve cache and record the steps of all numbers of rows up to `RESERVED` or `IF_ROOM`.
 
     Returns what was compared: nothing on a CPU. Raises UserError if the device does not survive it.
     """
@@ -47,23 +49,39 @@ def warm_up(runner: ModelRunner) -> list[Check]:
             checks.append(check_recording(runner))
             if not checks[-1].passed:
                 cache.graphs = None
+        if cache.graphs is not None and network.kernels is not None:
+            checks += _record(runner)
         for check in checks:
             if not check.passed:
                 LOG.warning(
                     "%s: not what plain operations give on %s (%s): decoding does without, slower",
                     *(check.name, runner.model.device, check.detail),
                 )
-        if cache.graphs is not None and network.kernels is not None:
-            _record(runner)
     return checks
 
 
-def _record(runner: ModelRunner) -> None:
+def _record(runner: ModelRunner) -> list[Check]:
+    """Nothing, or what failed: then neither kernels nor recordings are used."""
     model, cache = runner.model, runner.cache
     runner.look_at_memory(())
     columns = model.max_tokens + STEPS_AHEAD
-    slots = min(RESERVED, int(cache.limit // (model.network.bytes_per_token * (columns + COLUMNS))))
-    cache.reserve(slots, columns)
-    # the largest first: the memory that it takes is enough for the others
-    for size in [size for size in reversed(BATCH_SIZES) if size <= slots]:
-        runner.repeat(first_state(model, runner.sampling, (), (), size, 0, recorded=True), 1)
+    sizes = sizes_to_record(cache.limit, cache.bytes_of(1, columns))
+    size = sizes[-1] if sizes else 0
+    try:
+        cache.reserve(size, columns)
+        # the largest first: the memory that it takes is enough for the others
+        for size in reversed(sizes):
+            runner.repeat(first_state(model, runner.sampling, (), (), size, 0, recorded=True), 1)
+    except Exception as error:  # noqa: BLE001 (a compiler may raise anything: then it is not relied on)
+        found = failed(f"steps of {size} rows", error, model.device, KERNELS)
+        cache.drop()
+        cache.graphs = model.network.kernels = None
+        model.network.gated, model.race = silu_mul, race
+        return [found]
+    return []
+
+
+def sizes_to_record(limit: float, row: int) -> list[int]:
+    """Of the numbers of rows, which take `row` bytes each, those that are recorded; `limit`: bytes in all."""
+    rows = max(min(RESERVED, limit // row), min(IF_ROOM, limit // 4 // row))
+    return [size for size in (*BATCH_SIZES, 2 * BATCH_SIZES[-1]) if size <= rows]

@@ -216,12 +216,14 @@ class Scheduler:
             return
         try:
             self._run(jobs)
+            return
         except Exception as error:  # noqa: BLE001
             if len(jobs) == 1:
                 jobs[0].answer.set_exception(error)
                 return
-            for job in jobs:
-                self._round([job])
+        # behind the handler: inside, the error would hold the tensors of the round that found no memory
+        for job in jobs:
+            self._round([job])
 
     def _run(self, jobs: Sequence[Job]) -> None:
         running = [(job, sequence, len(sequence.codes)) for job in jobs for sequence in job.running]

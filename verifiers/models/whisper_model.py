@@ -142,12 +142,15 @@ def halved(model: Any) -> Any:
 
 
 def windows_that_fit(dims: Any, device: str) -> int:
-    """How many windows' keys and values of the audio take a quarter of the GPU: 246 MB each of large-v3."""
+    """How many windows' keys and values of the audio take a quarter of this process's part of the GPU: 246 MB
+    each of large-v3."""
     import torch
+
+    from llasa_core.gpu_memory import own_share
 
     _, total = torch.cuda.mem_get_info(device)
     values: int = dims.n_text_layer * 2 * dims.n_audio_ctx * dims.n_text_state
-    return max(1, total // 4 // (HALF * values))
+    return max(1, int(own_share() * total) // 4 // (HALF * values))
 
 
 @contextlib.contextmanager

@@ -71,14 +71,14 @@ def similar_lengths(waveforms: Sequence[Waveform], batch: int) -> Iterator[list[
 def in_parts(rows: list[int], work: Callable[[list[int]], T]) -> Iterator[tuple[list[int], T]]:
     """What `work` makes of the rows of a batch, or of halves of them where a GPU has no memory for all.
 
-    Raises torch.OutOfMemoryError where it has none for a single one.
+    Raises the error of the GPU where it has none for a single one.
     """
-    import torch
+    from llasa_core.device import out_of_memory
 
     try:
         found = work(rows)
-    except torch.OutOfMemoryError:
-        if len(rows) == 1:
+    except RuntimeError as error:
+        if len(rows) == 1 or not out_of_memory(error):
             raise
     else:
         yield rows, found

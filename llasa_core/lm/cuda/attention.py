@@ -14,8 +14,9 @@ from torch import Tensor
 from llasa_core.lm.cuda import kernels
 from llasa_core.lm.prefix import Group
 
-BLOCK = 64
-"""Keys that a program takes at a time."""
+BLOCKS = {torch.float32: (32, 2), torch.bfloat16: (64, 3), torch.float16: (64, 3)}
+"""Keys that a program takes at a time, and stages of its loop (Triton's `num_stages`): in float32 fewer, to
+fit into the shared memory of small GPUs with heads of 128 dimensions."""
 LEAST_QUERIES = 16
 """Of a tile: the smallest product of Triton."""
 PROGRAMS, MOST_PARTS = 256, 8
@@ -45,16 +46,18 @@ class TritonAttention:
         parts, _, heads = self._lse.shape
         padded = triton.next_power_of_2(sharing)
         kept = TYPES[self._block.dtype]
+        block_of_keys, stages = BLOCKS[self._block.dtype]
         # the interpreter multiplies with numpy, which has no bfloat16
         dot = tl.float32 if states.device.type == "cpu" else kept
         shared: dict[str, Any] = {
             "KV": kv_heads,
             "SHARING": sharing,
             "D": dim,
-            "BLOCK": BLOCK,
+            "BLOCK": block_of_keys,
             "SCALE": 1 / math.sqrt(dim),
             "KEYS": kept,
             "DOT": dot,
+            "num_stages": stages,
         }
         launch(
             kernels.attend_to_prefixes,

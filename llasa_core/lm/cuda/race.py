@@ -22,6 +22,8 @@ from llasa_core.sampling import Sampling
 
 BLOCK, WARPS = 8192, 16
 """Weights that a program takes at a time, and its warps: many, for many loads under way."""
+NUMBERS = 1024
+"""Random numbers that a program writes."""
 BITS_OF_ONE = tl.constexpr(0x3F800001)
 """One more than those of the float32 number 1, which no weight is above."""
 GOLDEN, MIX_1, MIX_2 = tl.constexpr(noise.GOLDEN), tl.constexpr(noise.MIX_1), tl.constexpr(noise.MIX_2)
@@ -52,6 +54,23 @@ def race(weights: Tensor, keys: Tensor, sampling: Sampling) -> Tensor:
         enable_fp_fusion=False,  # every operation is rounded as it is written
     )
     return picked
+
+
+def exponentials(keys: Tensor, count: int) -> Tensor:
+    """`noise.exponentials` of the tokens 0 .. ``count`` - 1 as `race` makes them: float32 [rows, count]."""
+    found = torch.empty(len(keys), count, device=keys.device)
+    grid = len(keys), triton.cdiv(count, NUMBERS)
+    attention.launch(write_exponentials, grid, keys, found, count, BLOCK=NUMBERS, enable_fp_fusion=False)
+    return found
+
+
+@triton.jit
+def write_exponentials(keys, out, count, BLOCK: tl.constexpr):
+    """A part of a row of keys int64 [rows] and out [rows, count]."""
+    row = tl.program_id(0).to(tl.int64)
+    token = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    key = tl.load(keys + row).to(tl.uint64, bitcast=True)
+    tl.store(out + row * count + token, exponential(key, token), token < count)
 
 
 @triton.jit

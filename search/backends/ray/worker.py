@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from llasa_core.device import device_failed
+from llasa_core.gpu_memory import use_share
 from llasa_core.request import Request
 from search.asks import Ask, Beam, Beams, Extend, Start
 from search.backends.base import no_progress
@@ -134,15 +135,13 @@ class Worker:
                 spec = replace(spec, verifiers=(), judges=())
             executor: Executor = "one-thread" if spec.device == "cpu" else "two-threads"
             generates = self.kind != "score" or judges_tokens(spec)
+            use_share(self.gpu_share if 0 < self.gpu_share < 1 else 1.0)
             self.backend: LocalBackend = load_backend(spec, executor, generates=generates)
         except Exception as error:  # noqa: BLE001 (the driver is told)
             return Result(error=portable(error))
         longest, cost = 0, GeneratorCost(0, 0)
         if self.backend.generates:
             generator = self.backend.generator
-            if 0 < self.gpu_share < 1:
-                # what a shared GPU has free may be another process's
-                generator.gpu_share = self.gpu_share
             longest, cost = generator.max_tokens, GeneratorCost.of(generator.network)
         judges = tuple(self.backend.judges)
         return Result(

@@ -1,12 +1,13 @@
 """How steps are recorded on a GPU: devices, memory pools, and what happens where memory runs out."""
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
 import torch
 
+from llasa_core.gpu_memory import GpuMemory
 from llasa_core.lm.cuda_graphs import MAX_GRAPHS, CudaGraphs, StepState, cuda_graphs
-from llasa_core.lm.gpu_memory import GpuMemory
 from tests.llasa_core.lm.fake_cuda import FakeCuda
 
 CPU = torch.device("cpu")
@@ -68,17 +69,23 @@ def test_too_many_graphs_are_dropped_together(cuda: FakeCuda) -> None:
     assert list(cuda.pools.values()) == [0, 1]
 
 
-@pytest.mark.parametrize("on_top", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "says", "context"),
+    [
+        (torch.OutOfMemoryError, "no room", None),
+        # the end of the recording fails by an error of its own; the graph itself needs memory too
+        (torch.AcceleratorError, "CUDA error: operation failed due to a previous error", "no room"),
+        (torch.AcceleratorError, "CUDA error: out of memory", None),
+    ],
+)
 def test_where_memory_runs_out_a_step_runs_without_a_graph(
-    cuda: FakeCuda, caplog: pytest.LogCaptureFixture, on_top: bool
+    cuda: FakeCuda, caplog: pytest.LogCaptureFixture, kind: type[Exception], says: str, context: str | None
 ) -> None:
-    """Also where the end of the recording fails by an error of its own."""
     graphs = graphs_of("cuda")
     run(graphs, "before")
-    cuda.fail = torch.OutOfMemoryError("no room")
-    if on_top:
-        cuda.fail = RuntimeError("CUDA error: operation failed due to a previous error during capture")
-        cuda.fail.__context__ = torch.OutOfMemoryError("no room")
+    cuda.fail = kind(says)
+    if context is not None:
+        cuda.fail.__context__ = torch.OutOfMemoryError(context)
     turns: list[int] = []
     run(graphs, "a", 3, lambda found: turns.append(1))
     assert len(turns) == 1 + 1 + 2  # once before, once while it is recorded, and the rest without a graph
@@ -94,6 +101,23 @@ def test_any_other_error_of_a_recording_is_raised(cuda: FakeCuda) -> None:
     cuda.fail = RuntimeError("CUDA error: operation not permitted when stream is capturing")
     with pytest.raises(RuntimeError, match="not permitted"):
         run(graphs_of("cuda"), "a")
+
+
+@pytest.mark.parametrize("fail", [None, RuntimeError("CUDA error: unjoined work")])
+def test_the_thread_is_on_its_stream_and_its_device_again(cuda: FakeCuda, fail: Exception | None) -> None:
+    before = cuda.stream
+    cuda.fail = fail
+    with contextlib.suppress(RuntimeError):
+        run(graphs_of("cuda:1"), "a")
+    assert cuda.devices == [1]
+    assert cuda.stream is before and cuda.current == 0
+
+
+def test_the_stream_of_recordings_is_no_stream_of_the_usual_priority(cuda: FakeCuda) -> None:
+    """Of which torch has 32, so that one could be that of the thread that listens."""
+    run(graphs_of("cuda"), "a")
+    (stream,) = cuda.streams
+    assert stream.priority == -1
 
 
 @pytest.mark.parametrize(

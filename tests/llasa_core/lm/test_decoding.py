@@ -241,6 +241,28 @@ def test_a_pinned_sequence_whose_slot_is_given_up_is_computed_again(tokenizer, p
     assert tokens(rows[8:]) == tokens(alone[8:])
 
 
+def test_a_block_of_long_slots_counts_with_its_length(generator, prompts, monkeypatch):
+    """As it is reserved when a model is loaded on a GPU: many rows of few tokens would take all of it."""
+    expected = ModelRunner(generator, FREE)
+    same = candidates(expected, prompts[0], 12)
+    expected.extend(same, 4)
+    runner = ModelRunner(generator, FREE)
+    rows = candidates(runner, prompts[0], 12)
+    token = generator.network.bytes_per_token
+    monkeypatch.setattr(generator, "memory", token * (len(rows[0].prefix) + 4 * 1024))
+    runner.cache.reserve(4, 1024)
+    runner.extend(rows, 4)
+    assert runner.cache.bytes == token * 4 * 1024 and tokens(rows) == tokens(same)
+    # not even one of its slots fits any more
+    monkeypatch.setattr(generator, "memory", token * (len(rows[0].prefix) + 1023))
+    runner.extend(rows, 3)
+    expected.extend(same, 3)
+    assert runner.cache.bytes <= token * 1023 and tokens(rows) == tokens(same)
+    monkeypatch.setattr(generator, "memory", token * (len(rows[0].prefix) + 10))
+    with pytest.raises(UserError, match="one row of 10 tokens needs"):
+        runner.extend(rows, 2)
+
+
 def test_a_request_that_cannot_be_computed_leaves_no_wrong_keys_behind(generator, prompts, monkeypatch):
     """Memory runs out while lost tokens are run again: what comes later is as if nothing had happened."""
     runner = ModelRunner(generator, FREE)

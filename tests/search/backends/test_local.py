@@ -2,6 +2,7 @@
 
 import json
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
@@ -14,11 +15,13 @@ import torch
 
 from llasa_core.audio import Waveform
 from llasa_core.codec.codec import Codec
+from llasa_core.lm.runner import ModelRunner
+from llasa_core.lm.sequence import SpeechSequence
 from llasa_core.lm.speech_lm import SpeechLM
 from llasa_core.request import Request
 from llasa_core.sampling import Sampling
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
-from search.backends.device import DeviceLost, use_own_stream
+from search.backends.device import DeviceLost
 from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
@@ -402,18 +405,58 @@ def test_what_fails_by_itself_ends_nothing_else(generator: SpeechLM, codec: Code
     assert [type(outcome).__name__ for outcome in outcomes] == ["Failure"] * 3
 
 
-def test_the_thread_that_listens_has_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_are_run_alone_find_the_memory_of_their_common_round_free(
+    generator: SpeechLM, codec: Codec, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what no memory was left for together would fail alone as well."""
+
+    class Big:
+        """A tensor of a round."""
+
+    left: weakref.WeakSet[Big] = weakref.WeakSet()
+    found: list[tuple[int, int]] = []
+    inner = ModelRunner.extend
+
+    def extend(runner: ModelRunner, sequences: Sequence[SpeechSequence], *given: Any) -> None:
+        requests = len({sequence.request_id for sequence in sequences})
+        found.append((requests, len(left)))
+        big = Big()
+        left.add(big)
+        if requests > 1:
+            raise torch.OutOfMemoryError("no room")
+        inner(runner, sequences, *given)
+
+    monkeypatch.setattr(ModelRunner, "extend", extend)
+    verifiers = {"wer": Crossings("crossings"), "sim": Level("level")}
+    with LocalBackend(generator, codec, verifiers) as backend:
+        requests = [replace(request_, id=str(k)) for k in range(2)]
+        results = list(Searcher(backend).run_many(requests, best_of(2), in_flight=2))
+    assert all(isinstance(result, SearchResult) for result in results)
+    assert (2, 0) in found and {held for _, held in found} == {0}
+
+
+def test_the_thread_that_listens_has_a_stream_of_its_own(
+    generator: SpeechLM, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a GPU would run what it is given in line with decoding. It waits for the weights once."""
-    streams: list[FakeStream] = []
+    streams: dict[int, FakeStream] = {}
     default = FakeStream("default")
     monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
     monkeypatch.setattr(torch.cuda, "default_stream", lambda device: default)
-    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
-    use_own_stream(torch.device("cuda:1"))
-    (stream,) = streams
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda one: streams.update({threading.get_ident(): one}))
+    monkeypatch.setattr(codec, "device", torch.device("cuda:1"))
+    with LocalBackend(generator, codec, {}, executor="two-threads") as backend:
+        decodes = backend.scheduler.call(threading.get_ident).result()
+        listens = {backend.submit(threading.get_ident).result() for _ in range(3)}
+    assert listens == set(streams) and decodes not in streams
+    (stream,) = streams.values()
     assert stream.device == torch.device("cuda:1") and stream.awaited == [default]
-    use_own_stream(torch.device("cpu"))
-    assert len(streams) == 1
+    streams.clear()
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda one: streams.update({threading.get_ident(): one}))
+    with LocalBackend(generator, codec, {}, executor="two-threads") as backend:  # on a CPU there are none
+        backend.submit(threading.get_ident).result()
+    assert not streams
 
 
 class FakeStream:

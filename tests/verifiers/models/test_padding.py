@@ -93,12 +93,12 @@ def test_a_batch_that_memory_does_not_hold_is_halved(
         def forward(input_values: Any, real: Any = real, sizes: list[int] = sizes, **more: Any) -> Any:
             sizes.append(len(input_values))
             if len(input_values) > fits:
-                raise torch.OutOfMemoryError("no room")
+                raise torch.AcceleratorError("CUDA error: out of memory")
             return real(input_values, **more)
 
         monkeypatch.setattr(verifier._model, "forward", forward)
         if not fits:
-            with pytest.raises(torch.OutOfMemoryError):
+            with pytest.raises(torch.AcceleratorError, match="out of memory"):
                 verifier.score(waves, TARGET)
             continue
         found = verifier.score(waves, TARGET)
@@ -126,9 +126,12 @@ def test_on_a_gpu_a_batch_has_64_rows_unless_a_spec_says_otherwise() -> None:
 def test_windows_of_whisper_take_a_quarter_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     from whisper.model import ModelDimensions
 
+    from llasa_core import gpu_memory
     from verifiers.models.whisper_model import windows_that_fit
 
     large = ModelDimensions(128, 1500, 1280, 20, 32, 51_866, 448, 1280, 20, 32)
     for gib, fit in ((8, 8), (24, 26), (80, 87)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, gib=gib: (1, gib << 30))
         assert windows_that_fit(large, "cuda") == fit
+    monkeypatch.setattr(gpu_memory, "_share", 0.25)  # an actor that has a quarter of the GPU
+    assert windows_that_fit(large, "cuda") == 21

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llasa_core.device import device_failed
+from llasa_core.device import device_failed, out_of_memory
 from llasa_core.errors import UserError
 from search.backends.ray.options import RayOptions, Resources
 from search.backends.ray.pool import cause_of_death
@@ -120,9 +120,32 @@ def test_which_errors_mean_that_a_device_is_lost() -> None:
     assert device_failed(torch.AcceleratorError("an illegal memory access"), "cpu")
     assert not device_failed(torch.OutOfMemoryError("no room"), "cuda")
     assert device_failed(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "cuda")
+    assert device_failed(RuntimeError("Triton Error [CUDA]: misaligned address"), "cuda")
+    # nothing but one call has failed
+    for says in ("out of memory", "operation not permitted when stream is capturing", "invalid argument"):
+        assert not device_failed(torch.AcceleratorError(f"CUDA error: {says}\nSearch for it"), "cuda")
+    assert not device_failed(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling it"), "cuda")
     assert not device_failed(RuntimeError("a bug"), "cpu")
     assert not device_failed(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "cuda")
     assert not device_failed(UserError("bad input"), "cuda")
+
+
+def test_which_errors_mean_that_memory_ran_out() -> None:
+    import torch
+
+    full = torch.AcceleratorError("CUDA error: out of memory\nSearch for it")
+    for error in (
+        full,
+        torch.OutOfMemoryError("no room"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+    ):
+        assert out_of_memory(error)
+    on_top = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    assert not out_of_memory(on_top)
+    on_top.__context__ = full
+    assert out_of_memory(on_top)
+    assert not out_of_memory(RuntimeError("a patience out of memory of man"))
 
 
 def test_what_is_said_of_a_death_is_one_line() -> None:

@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llasa_core.audio import Waveform
+from llasa_core.gpu_memory import own_share, use_share
 from llasa_core.request import Request
 from search.asks import Branch, Extend, Start, branched_beams
+from search.backends.local import LocalBackend
 from search.backends.ray.worker import DecodeBeams, Work, Worker
 from search.models import ModelSpec
 
@@ -74,11 +77,25 @@ def test_what_is_dropped_is_cancelled_and_what_comes_after_it_is_not(worker: Wor
 
 
 def test_an_actor_with_a_share_of_a_gpu_counts_its_models_in_it(
-    tiny_generator: Path, tiny_codec: Path
+    tiny_generator: Path, tiny_codec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Before anything is loaded: what is reserved and recorded then has to know it."""
     spec = ModelSpec.from_preset(generator=str(tiny_generator), codec=str(tiny_codec), verifiers=())
-    for share, expected in ((0.25, 0.25), (1.0, 1.0), (2.0, 1.0), (0.0, 1.0)):
-        worker = Worker(spec, "all", threads=1, gpu_share=share, imports=())
-        assert worker.load().error is None
-        assert worker.backend.generator.gpu_share == expected and worker.backend.generator.memory is None
-        worker.backend.close()
+    known: list[float] = []
+    for name in ("__init__", "warm_up"):
+        inner = getattr(LocalBackend, name)
+
+        def noting(self: LocalBackend, *given: Any, inner: Any = inner, **more: Any) -> None:
+            known.append(own_share())
+            inner(self, *given, **more)
+
+        monkeypatch.setattr(LocalBackend, name, noting)
+    try:
+        for share, expected in ((0.25, 0.25), (1.0, 1.0), (2.0, 1.0), (0.0, 1.0)):
+            worker = Worker(spec, "all", threads=1, gpu_share=share, imports=())
+            assert worker.load().error is None
+            assert known == [expected] * 2 and worker.backend.generator.memory is None
+            worker.backend.close()
+            known.clear()
+    finally:
+        use_share(1.0)

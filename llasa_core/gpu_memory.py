@@ -1,10 +1,24 @@
-"""How much memory of a GPU is left for keys and values."""
+"""How much memory of a GPU is left, and the part of it that is for this process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+
+_share = 1.0
+
+
+def use_share(share: float) -> None:
+    """From now on, so much of each GPU is for this process, its models included: what a shared GPU has free
+    may be another process's."""
+    global _share
+    _share = share
+
+
+def own_share() -> float:
+    """The part of each GPU that is for this process: all of it unless `use_share` said otherwise."""
+    return _share
 
 
 @dataclass(frozen=True, slots=True)
