@@ -72,7 +72,13 @@ def test_the_study_on_two_sentences(tmp_path: Path, capsys: pytest.CaptureFixtur
         "2 sentences, styles sad, N = 4" in shown and "Spearman of wanted strength and emotion2vec" in shown
     )
     found = json.loads(file.read_text())
-    assert list(found["systems"]) == ["one sample", "best-of-4", "PRM", "partial PRM + WER"]
+    assert list(found["systems"]) == [
+        "one sample",
+        "best-of-4",
+        "PRM",
+        "partial PRM + WER",
+        "the same, voice's styles",
+    ]
     best = found["systems"]["best-of-4"]["emotion2vec"]
     assert best["less_plain"]["mean"] >= 0 and best["mean"]["n"] == 2
     assert len(found["chosen"]) == 2 * (4 + 3)
