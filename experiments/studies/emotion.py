@@ -3,11 +3,11 @@
 Held-out sentences are spoken in every style, with a shipped neutral voice as the prompt: by one sample, by
 best-of-N, by a process reward for the emotion to the end (PRM), by partial PRM with word errors behind it,
 and by the same over all recordings of the voice (`--voice-styles`). What searched is emotion2vec, and Whisper
-tiny.en behind the partial PRM; what did not search judges: prosody says whether the style is there, Whisper
-base hears the words, GE2E the voice. Then strength: of the same N candidates the nearest to each wanted
-probability of the style is taken, and prosody says whether three levels come out in order (Spearman within a
-sentence). Styles of a sentence are averaged first; means over sentences with 95 % bootstrap intervals,
-differences paired by sentence.
+tiny.en behind the partial PRM; what did not search judges: prosody says whether the style is there (speech in
+which too little is voiced for it counts as wrong), Whisper base hears the words, GE2E the voice. Then
+strength: of the same N candidates the nearest to each wanted probability of the style is taken, and prosody
+says whether three levels come out in order (Spearman within a sentence). Styles of a sentence are averaged
+first; means over sentences with 95 % bootstrap intervals, differences paired by sentence.
 """
 
 from __future__ import annotations
@@ -174,8 +174,9 @@ class Judge:
         for name, ear in self.ears.items():
             (score,) = ear.score([waveform], target)
             measures[name] = score.value if score.usable else float("nan")
-            if "label" in score.evidence or (name == "prosody" and not score.usable):
-                measures[f"{name} accuracy"] = float(score.evidence.get("label") == item.style)
+            if name == "prosody":
+                measures["prosody judges"] = float(score.usable)
+                measures["prosody accuracy"] = float(score.evidence.get("label") == item.style)
         return Chosen(system, item.sentence, item.style, item.voice.name, measures)
 
 

@@ -20,7 +20,7 @@ from transformers import Xcodec2Model
 
 from experiments.nano.data.corpus import n_states
 from experiments.nano.second.acoustic import acoustic_outputs
-from experiments.nano.second.codec import Banks, config, pitch_losses
+from experiments.nano.second.codec import Banks, pitch_losses
 from experiments.nano.second.corpus import Shards
 from experiments.nano.train import codec as first
 from experiments.nano.train.training import Muon, Schedule, rng, train
@@ -222,9 +222,7 @@ def quantised(
 def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, steps: int, seed: int) -> None:
     """Train the encoder of ``source``, whose acoustic encoder stays as it is; exports ``folder/model``."""
     torch.manual_seed(seed)
-    model = Xcodec2Model(config()).requires_grad_(False)
-    known = Xcodec2Model.from_pretrained(source, dtype=torch.float32)
-    model.acoustic_encoder.load_state_dict(known.acoustic_encoder.state_dict())
+    model = Xcodec2Model.from_pretrained(source, dtype=torch.float32).requires_grad_(False)
     lesson = Lesson.of(corpus, banks, model.eval(), folder, seed)
     parts = (model.semantic_encoder, model.semantic_adapter, model.fc_encoder, model.quantizer)
     readings = Readings(model.config.quantization_dim, n_states(corpus), len(lesson.speakers))
@@ -259,8 +257,8 @@ def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, step
         return {f"dev_{name}": value for name, value in sums.items()}
 
     matrices = [p for p in learning.parameters() if p.ndim == 2 and min(p.shape) > 32]
-    chosen = {id(p) for p in matrices}
-    others = [p for p in learning.parameters() if id(p) not in chosen]
+    known = {id(p) for p in matrices}
+    others = [p for p in learning.parameters() if id(p) not in known]
     adam = torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)
     optimizers = [adam, Muon(matrices, LEARNING_RATE, weight_decay=DECAY)]
     modules = {"learning": learning}

@@ -154,8 +154,7 @@ def test_the_parts_one_after_the_other_make_a_codec(corpus, banks, tmp_path):
     changed = [
         {name.split(".")[0] for name in a if not torch.equal(a[name], b[name])} for a, b in pairwise(models)
     ]
-    assert changed[0] >= {"semantic_encoder", "semantic_adapter", "fc_encoder", "quantizer"}
-    assert not any("acoustic_encoder" in one for one in changed)
+    assert changed[0] == {"semantic_encoder", "semantic_adapter", "fc_encoder", "quantizer"}
     assert changed[1] == changed[2] == {"acoustic_decoder", "quantizer"}
     codec = Codec.from_source(str(work["adversary"] / "model"))
     assert codec.encode(corpus.samples(0)) == codes[0].tolist()

@@ -81,4 +81,4 @@ def test_the_study_on_two_sentences(tmp_path: Path, capsys: pytest.CaptureFixtur
     ]
     best = found["systems"]["best-of-4"]["emotion2vec"]
     assert best["less_plain"]["mean"] >= 0 and best["mean"]["n"] == 2
-    assert len(found["chosen"]) == 2 * (4 + 3)
+    assert len(found["chosen"]) == 2 * (5 + 3)  # of five systems and three strengths
