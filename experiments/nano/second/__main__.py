@@ -36,6 +36,7 @@ class Options:
     each: int
     count: int
     ear: str
+    listener: str
     packages: Path
 
     def steps(self, full: int) -> int:
@@ -44,7 +45,7 @@ class Options:
 
 
 PACKAGES = Path(__file__).resolve().parents[3]
-ACOUSTIC_HOURS, FIRST_HOURS = 3.0, 14.0
+ACOUSTIC_HOURS, FIRST_HOURS = 3.0, 9.5
 """Of the corpus, from which the acoustic encoder and the rest of the codec learn."""
 ACOUSTIC_STEPS, ENCODER_STEPS, DECODER_STEPS, ADVERSARY_STEPS = 1500, 7000, 8000, 6000
 GENERATOR_STEPS = 6000
@@ -84,9 +85,10 @@ def acoustic(o: Options) -> None:
 
 def encoder(o: Options) -> None:
     from experiments.nano.second.encoder import train_encoder
+    from experiments.nano.second.listener import Listener
 
     source, steps = o.work / "acoustic" / "model", o.steps(ENCODER_STEPS)
-    train_encoder(*_banks(o), source, o.work / "encoder", steps, o.seed)
+    train_encoder(*_banks(o), source, Listener(o.listener), o.work / "encoder", steps, o.seed)
 
 
 def _first_codes(o: Options) -> tuple[Shards, list[NDArray[np.int64]]]:
@@ -100,16 +102,18 @@ def _first_codes(o: Options) -> tuple[Shards, list[NDArray[np.int64]]]:
 
 def decoder(o: Options) -> None:
     from experiments.nano.second.decoder import train_decoder
+    from experiments.nano.second.listener import Listener
 
     source, steps = o.work / "encoder" / "model", o.steps(DECODER_STEPS)
-    train_decoder(*_first_codes(o), source, o.work / "decoder", steps, o.seed)
+    train_decoder(*_first_codes(o), source, Listener(o.listener), o.work / "decoder", steps, o.seed)
 
 
 def adversary(o: Options) -> None:
     from experiments.nano.second.decoder import train_against
+    from experiments.nano.second.listener import Listener
 
     source, steps = o.work / "decoder" / "model", o.steps(ADVERSARY_STEPS)
-    train_against(*_first_codes(o), source, o.work / "adversary", steps, o.seed)
+    train_against(*_first_codes(o), source, Listener(o.listener), o.work / "adversary", steps, o.seed)
 
 
 def corpus(o: Options) -> None:
@@ -262,6 +266,11 @@ EPILOG = f"\b\nSteps, in their order:\n{_listed(STEPS)}\n\n\b\nOnly by name:\n{_
 @click.option("--count", type=COUNT, default=100, help="Recordings of a group, for evaluate (100).")
 @click.option(
     "--ear", default="whisper:tiny.en", help="Recogniser, for check, evaluate and export (whisper:tiny.en)."
+)
+@click.option(
+    "--listener",
+    default="tiny.en",
+    help="Whisper whose encoder the codec learns from: a name of openai-whisper's, or a folder (tiny.en).",
 )
 @click.option(
     "--packages",

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 from transformers import Xcodec2Model
 
-from experiments.nano.second.codec import Banks, config, pitch_losses
+from experiments.nano.second.codec import Banks, config, outputs, pitch_losses
 from experiments.nano.second.corpus import Shards
 from experiments.nano.train import codec as first
 from experiments.nano.train.training import Schedule, rng, train
@@ -77,17 +76,10 @@ def acoustic_outputs(
 ) -> NDArray[np.float16]:
     """What the acoustic encoder says of waveforms in whole hops, one after the other: ``shape``, [hops in
     all, hidden size]; kept on disk at ``path``."""
-    if not path.exists():
-        first.use_fast_activation(compiled=True)
-        part = path.with_suffix(".tmp.npy")
-        out = np.lib.format.open_memmap(part, "w+", np.float16, shape)
-        start = 0
-        with torch.inference_mode():
-            for wave in track(waves, "acoustic encoder"):
-                told = model.acoustic_encoder(torch.from_numpy(wave)[None, None])[0].mT
-                out[start : start + len(told)] = told.numpy()
-                start += len(told)
-        out.flush()
-        part.rename(path)
-    outputs: NDArray[np.float16] = np.load(path, mmap_mode="r")
-    return outputs
+    first.use_fast_activation(compiled=True)
+
+    def heard(wave: torch.Tensor) -> torch.Tensor:
+        told: torch.Tensor = model.acoustic_encoder(wave[:, None])[0].mT
+        return told
+
+    return outputs(heard, waves, shape, path)

@@ -4,9 +4,10 @@ the spectrum. It is trained in three parts, each where it is cheap.
 1. `acoustic`: the acoustic encoder learns to tell the absolute spectrum and the pitch from the waveform. It
    is small and slow (it works at 16 kHz), so it is frozen then, and its output is computed once.
 2. `encoder`: the semantic encoder and the quantizer learn, at 50 vectors a second, which codes tell sounds,
-   pitch, speaker and spectrum. No waveform is made, so a step sees five times the speech that it saw when all
-   parts were trained together.
-3. `decoder`: on frozen codes, first by spectral losses, then against discriminators.
+   pitch, speaker, spectrum and what a released Whisper makes of the speech. No waveform is made, so a step
+   sees five times the speech that it saw when all parts were trained together.
+3. `decoder`: on frozen codes, first by spectral losses and by what the same Whisper makes of what is spoken,
+   then against discriminators as well. Judge it by other ears.
 
 16,384 = 4^7: fourteen bits for every 20 ms instead of ten, since there are many voices instead of five and
 pitch is to be kept. With 4,096 codes, learnt from 8 hours, a recogniser that nobody trained here heard 0.12
@@ -17,13 +18,15 @@ speech (`evaluate --count 24 --seed 1 --ear whisper:tiny.en?window=10`, before t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from rich.progress import track
 from transformers import Wav2Vec2BertConfig, Xcodec2Config
 
 from experiments.nano.second.corpus import Shards
@@ -102,6 +105,29 @@ class Banks:
     def hops(self, index: int) -> int:
         """Codes of an utterance."""
         return int(self.starts[index + 1] - self.starts[index])
+
+
+def outputs(
+    model: Callable[[torch.Tensor], torch.Tensor],
+    waves: Iterable[Waveform],
+    shape: tuple[int, int],
+    path: Path,
+) -> NDArray[np.float16]:
+    """What a model says of waveforms, one after the other: ``shape``, [hops in all, width]; computed once and
+    kept on disk at ``path``. model: [1, samples] -> [hops, width]."""
+    if not path.exists():
+        part = path.with_suffix(".tmp.npy")
+        out = np.lib.format.open_memmap(part, "w+", np.float16, shape)
+        start = 0
+        with torch.no_grad():
+            for wave in track(waves, path.stem):
+                told = model(torch.from_numpy(wave)[None])
+                out[start : start + len(told)] = told.numpy()
+                start += len(told)
+        out.flush()
+        part.rename(path)
+    found: NDArray[np.float16] = np.load(path, mmap_mode="r")
+    return found
 
 
 def pitch_losses(

@@ -1,4 +1,5 @@
-"""The codec's decoder, on frozen codes: by spectral losses first, then against discriminators as well."""
+"""The codec's decoder, on frozen codes: by spectral losses and a listener first, then against discriminators
+as well."""
 
 from __future__ import annotations
 
@@ -12,14 +13,17 @@ from transformers import Xcodec2Model
 
 from experiments.nano.second.adversary import Discriminators, deceived, told_apart
 from experiments.nano.second.corpus import Shards
+from experiments.nano.second.listener import Listener, unlike
 from experiments.nano.train.codec import SpectralLoss, export_codec
 from experiments.nano.train.training import Schedule, rng, train
 from llasa_core.codec.features import HOP, pad_to_hop
 
 CROP, BATCH = 75, 6
 """Codes of a crop (1.5 s: the decoder's group norms look at all of it), and crops of a batch."""
-SPECTRAL, MATCHING = 5.0, 2.0
-"""Weights of the spectral loss and of feature matching; that of deceiving is 1."""
+LISTENED = 2.0
+"""Weight of what the listener makes of it, beside the spectral loss."""
+LIKE, MATCHING = 5.0, 2.0
+"""Weights of both together and of feature matching, against discriminators; that of deceiving is 1."""
 
 
 class Pairs:
@@ -54,17 +58,40 @@ def _spoken(model: Xcodec2Model, codes: torch.Tensor) -> torch.Tensor:
     return wave.float()
 
 
+class Likeness:
+    """How far what is spoken is from the recording: by spectra, and by what a listener makes of both."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.spectral, self.listener = SpectralLoss(), listener
+
+    def __call__(
+        self, output: torch.Tensor, real: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """(loss, its parts) of waveforms [batch, samples]."""
+        distance, mel = self.spectral(output, real)
+        with torch.no_grad():
+            wanted = self.listener(real)
+        listened = unlike(self.listener(output), wanted)
+        return distance + LISTENED * listened, {"mel": mel, "listened": listened}
+
+
 def train_decoder(
-    corpus: Shards, codes: list[NDArray[np.int64]], source: Path, folder: Path, steps: int, seed: int
+    corpus: Shards,
+    codes: list[NDArray[np.int64]],
+    source: Path,
+    listener: Listener,
+    folder: Path,
+    steps: int,
+    seed: int,
 ) -> None:
-    """Train the decoder of ``source`` by spectral losses; exports ``folder/model``."""
+    """Train the decoder of ``source`` by spectral losses and the listener; exports ``folder/model``."""
     model, parameters = _opened(source, seed)
-    spectral, pairs = SpectralLoss(), Pairs(corpus, codes)
+    likeness, pairs = Likeness(listener), Pairs(corpus, codes)
 
     def losses(step: int) -> dict[str, torch.Tensor]:
         picked, real = pairs.draw(rng(seed, step))
-        distance, mel = spectral(_spoken(model, picked), real)
-        return {"loss": distance, "mel": mel}
+        distance, told = likeness(_spoken(model, picked), real)
+        return {"loss": distance, **told}
 
     optimizer = torch.optim.AdamW(parameters, lr=8e-4, betas=(0.8, 0.99), weight_decay=1e-3, fused=True)
     train(folder, Schedule(steps), {"model": model}, [optimizer], losses, clip=5.0, save_every=100)
@@ -72,23 +99,29 @@ def train_decoder(
 
 
 def train_against(
-    corpus: Shards, codes: list[NDArray[np.int64]], source: Path, folder: Path, steps: int, seed: int
+    corpus: Shards,
+    codes: list[NDArray[np.int64]],
+    source: Path,
+    listener: Listener,
+    folder: Path,
+    steps: int,
+    seed: int,
 ) -> None:
     """Train the decoder of ``source`` against discriminators as well; exports ``folder/model``."""
     model, parameters = _opened(source, seed)
-    spectral, pairs, discriminators = SpectralLoss(), Pairs(corpus, codes), Discriminators()
+    likeness, pairs, discriminators = Likeness(listener), Pairs(corpus, codes), Discriminators()
 
     def losses(step: int) -> dict[str, torch.Tensor]:
         picked, real = pairs.draw(rng(seed, step))
         output = _spoken(model, picked)
-        distance, mel = spectral(output, real)
+        distance, told = likeness(output, real)
         heard = discriminators(real)
         apart = told_apart(heard, discriminators(output.detach()))
         # the decoder's losses must not move the discriminators
         frozen = {name: p.detach() for name, p in discriminators.named_parameters()}
         fooled, matching = deceived(heard, torch.func.functional_call(discriminators, frozen, (output,)))
-        loss = SPECTRAL * distance + fooled + MATCHING * matching + apart
-        return {"loss": loss, "mel": mel, "apart": apart, "fooled": fooled, "matching": matching}
+        loss = LIKE * distance + fooled + MATCHING * matching + apart
+        return {"loss": loss, **told, "apart": apart, "fooled": fooled, "matching": matching}
 
     decoder = torch.optim.AdamW(parameters, lr=3e-4, betas=(0.8, 0.99), fused=True)
     critics = torch.optim.AdamW(discriminators.parameters(), lr=3e-4, betas=(0.8, 0.99), fused=True)

@@ -1,8 +1,8 @@
 """The codec's semantic encoder and its quantizer: which of 16,384 codes each 20 ms of speech becomes.
 
 The second aim of X-codec2 itself (arXiv 2502.04128) is the features of a speech model; here the codes are
-asked for the aligned phoneme state, the pitch and the speaker, and for the absolute spectrum instead of a
-waveform. What reads them off the codes is dropped afterwards.
+asked for what a Whisper makes of the speech, for the aligned phoneme state, the pitch and the speaker, and
+for the absolute spectrum instead of a waveform. What reads them off the codes is dropped afterwards.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from transformers import Xcodec2Model
 
 from experiments.nano.data.corpus import n_states
 from experiments.nano.second.acoustic import acoustic_outputs
-from experiments.nano.second.codec import Banks, pitch_losses
+from experiments.nano.second.codec import Banks, outputs, pitch_losses
 from experiments.nano.second.corpus import Shards
+from experiments.nano.second.listener import Listener, unlike
 from experiments.nano.train import codec as first
 from experiments.nano.train.training import Muon, Schedule, rng, train
 from llasa_core.audio import Waveform
@@ -37,14 +38,15 @@ LEARNING_RATE, DECAY, DROPOUT = 2e-3, 0.05, 0.1
 """Without dropout, decay, noise and hidden parts three hours were learnt by heart: cross-entropy of the
 sounds 0.8 on them, 1.7 to 1.9 on other texts and voices."""
 VALIDATED = 8
-SPECTRUM, OCTAVES, SPREAD, SPEAKER = 4.0, 4.0, 0.3, 0.3
+SPECTRUM, OCTAVES, SPREAD, SPEAKER, LISTENER = 4.0, 4.0, 0.3, 0.3, 3.0
 """Weights of the losses; those of sounds and voicing are 1."""
 
 
 @dataclass(frozen=True)
 class Crops:
     """``features`` [batch, hops, 160], ``acoustic`` [batch, hops, hidden], ``spectrum`` [batch, hops, 160],
-    ``states`` [batch, hops], ``pitch`` [batch, hops] in Hz, ``speakers`` [batch]."""
+    ``states`` [batch, hops], ``pitch`` [batch, hops] in Hz, ``speakers`` [batch], ``listened``
+    [batch, hops, width]: what the listener made of the recording."""
 
     features: torch.Tensor
     acoustic: torch.Tensor
@@ -52,6 +54,7 @@ class Crops:
     states: torch.Tensor
     pitch: torch.Tensor
     speakers: torch.Tensor
+    listened: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -94,23 +97,30 @@ def noisy(wave: Waveform, generator: np.random.Generator) -> Waveform:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the encoder learns from: a corpus in several versions, and the speakers that it tells apart."""
+    """What the encoder learns from: a corpus in several versions, what the listener makes of it as it was
+    recorded, [hops in all, width], and the speakers that it tells apart."""
 
     corpus: Shards
     banks: Banks
     versions: Sequence[Version]
+    listened: NDArray[np.float16]
     speakers: Sequence[str]
 
     @classmethod
-    def of(cls, corpus: Shards, banks: Banks, model: Xcodec2Model, folder: Path, seed: int) -> Lesson:
-        """As recorded, and with noise; what the acoustic encoder says of both is kept in ``folder``."""
+    def of(
+        cls, corpus: Shards, banks: Banks, model: Xcodec2Model, listener: Listener, folder: Path, seed: int
+    ) -> Lesson:
+        """As recorded, and with noise; what acoustic encoder and listener say is kept in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = folder / "acoustic.npy", folder / "acoustic-noisy.npy"
         versions = [
             Version.of(corpus, banks, model, path, its) for path, its in zip(paths, (None, seed), strict=True)
         ]
+        waves = (pad_to_hop(corpus.samples(index)) for index in range(len(corpus)))
+        shape = (len(banks.features), listener.width)
+        listened = outputs(lambda wave: listener(wave)[0], waves, shape, folder / "listened.npy")
         speakers = sorted({corpus.utterances[i].voice for i in corpus.split("train")})
-        return cls(corpus, banks, versions, speakers)
+        return cls(corpus, banks, versions, listened, speakers)
 
     def draw(
         self,
@@ -138,6 +148,7 @@ class Lesson:
                     self.corpus.states(index)[own],
                     self.corpus.pitch(index)[own],
                     np.int64(self.speakers.index(voice) if voice in self.speakers else 0),
+                    self.listened[crop].astype(np.float32),
                 )
             )
         return Crops(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
@@ -177,7 +188,7 @@ class Residual(nn.Module):
 class Readings(nn.Module):
     """What is read off the quantised latents [batch, hops, dim]."""
 
-    def __init__(self, dim: int, states: int, speakers: int) -> None:
+    def __init__(self, dim: int, states: int, speakers: int, width: int) -> None:
         super().__init__()
         self.states = states
         self.sounds = nn.Sequential(
@@ -186,18 +197,23 @@ class Readings(nn.Module):
         self.spectrum = nn.Sequential(
             nn.Conv1d(dim, 256, 1), *(Residual(256) for _ in range(3)), nn.Conv1d(256, 160, 1)
         )
-        self.listening = nn.Sequential(nn.Conv1d(dim, 128, 5, padding=2), nn.GELU())
+        self.voice = nn.Sequential(nn.Conv1d(dim, 128, 5, padding=2), nn.GELU())
         self.speaker = nn.Linear(128, speakers)
+        self.listened = nn.Sequential(
+            nn.Conv1d(dim, 256, 1), *(Residual(256) for _ in range(3)), nn.Conv1d(256, width, 1)
+        )
 
     def forward(self, latents: torch.Tensor, crops: Crops) -> dict[str, torch.Tensor]:
-        """Losses: cross-entropy of sound and speaker, those of the pitch, distance of the spectrum."""
+        """Losses: cross-entropy of sound and speaker, those of the pitch, distances of the spectrum and of
+        what the listener made of the recording."""
         x = latents.mT
         out, spectrum = self.sounds(x).float(), self.spectrum(x).float().mT
-        speaker = self.speaker(self.listening(x).mean(-1)).float()
+        speaker = self.speaker(self.voice(x).mean(-1)).float()
         return {
             "sounds": F.cross_entropy(out[:, : self.states], crops.states),
             "spectrum": (spectrum - crops.spectrum).abs().mean(),
             "speaker": F.cross_entropy(speaker, crops.speakers),
+            "listened": unlike(self.listened(x).float().mT, crops.listened),
             **pitch_losses(out[:, -2], out[:, -1], crops.pitch),
         }
 
@@ -219,13 +235,16 @@ def quantised(
     return latents, codes, spread
 
 
-def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, steps: int, seed: int) -> None:
+def train_encoder(
+    corpus: Shards, banks: Banks, source: Path, listener: Listener, folder: Path, steps: int, seed: int
+) -> None:
     """Train the encoder of ``source``, whose acoustic encoder stays as it is; exports ``folder/model``."""
     torch.manual_seed(seed)
     model = Xcodec2Model.from_pretrained(source, dtype=torch.float32).requires_grad_(False)
-    lesson = Lesson.of(corpus, banks, model.eval(), folder, seed)
+    lesson = Lesson.of(corpus, banks, model.eval(), listener, folder, seed)
     parts = (model.semantic_encoder, model.semantic_adapter, model.fc_encoder, model.quantizer)
-    readings = Readings(model.config.quantization_dim, n_states(corpus), len(lesson.speakers))
+    dim, speakers = model.config.quantization_dim, len(lesson.speakers)
+    readings = Readings(dim, n_states(corpus), speakers, listener.width)
     learning = nn.ModuleList([*parts, readings]).train().requires_grad_(True)
     for module in model.semantic_encoder.modules():
         if isinstance(module, nn.Dropout):
@@ -242,12 +261,14 @@ def train_encoder(corpus: Shards, banks: Banks, source: Path, folder: Path, step
             told = readings(latents, crops)
         loss = told["sounds"] + told["voicing"] + OCTAVES * told["octaves"]
         loss = loss + SPECTRUM * told["spectrum"] + SPEAKER * told["speaker"] + SPREAD * spread
+        loss = loss + LISTENER * told["listened"]
         used = torch.tensor(len(torch.unique(codes)) / codes.numel())
         return {"loss": loss, **told, "spread": spread, "used": used}
 
     def validate() -> dict[str, float]:
         learning.eval()
-        generator, sums = np.random.default_rng(seed), {"sounds": 0.0, "spectrum": 0.0, "octaves": 0.0}
+        generator = np.random.default_rng(seed)
+        sums = dict.fromkeys(("sounds", "spectrum", "octaves", "listened"), 0.0)
         with torch.no_grad():
             for _ in range(VALIDATED):
                 crops = lesson.draw(held_out, *CROPS[0], generator, hiding=False)

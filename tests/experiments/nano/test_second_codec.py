@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+import whisper
 from transformers import Xcodec2Model
 
 from experiments.nano.data.corpus import store_alignment
@@ -25,9 +26,10 @@ from experiments.nano.second.encoder import (
     quantised,
     train_encoder,
 )
+from experiments.nano.second.listener import Listener, unlike
 from experiments.nano.train.codec import build
 from llasa_core.codec.codec import Codec
-from llasa_core.codec.features import log_filter_banks, pad_to_hop, semantic_features
+from llasa_core.codec.features import HOP, log_filter_banks, pad_to_hop, semantic_features
 from tests.experiments.nano.small_corpus import STATES, build_corpus
 
 
@@ -42,6 +44,11 @@ def corpus(tmp_path_factory):
     places = [np.arange(hops(u.length)) for u in shards.utterances]
     store_alignment(shards.alignment, places, [place % STATES for place in places])
     return shards
+
+
+@pytest.fixture(scope="module")
+def listener():
+    return Listener("nano")
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +93,13 @@ def test_the_numbers_that_are_quantised_are_pulled_to_where_all_codes_are_used()
 
 def test_pitch_sounds_and_speaker_are_learnt_off_the_latents():
     torch.manual_seed(0)
-    readings = Readings(8, 5, 2)
+    readings = Readings(8, 5, 2, 4)
     pitch = torch.tensor([[0.0, 100, 150, 300] * 8] * 2)
     latents = torch.nn.functional.one_hot(torch.arange(4).repeat(2, 8), 8).float()
     latents[1, :, 5] = 1.0
     nothing = torch.zeros(2, 32, 160)
-    crops = Crops(nothing, nothing, nothing, torch.arange(4).repeat(2, 8), pitch, torch.tensor([0, 1]))
+    states, speakers = torch.arange(4).repeat(2, 8), torch.tensor([0, 1])
+    crops = Crops(nothing, nothing, nothing, states, pitch, speakers, latents[..., :4])
     optimizer = torch.optim.Adam(readings.parameters(), 1e-2)
     for _ in range(150):
         optimizer.zero_grad()
@@ -101,13 +109,17 @@ def test_pitch_sounds_and_speaker_are_learnt_off_the_latents():
     assert all(value < 0.15 for value in told.values())
 
 
-def test_crops_of_a_lesson_belong_together(corpus, banks, tmp_path):
+def test_crops_of_a_lesson_belong_together(corpus, banks, listener, tmp_path):
     model = build(0, config()).eval()
-    lesson = Lesson.of(corpus, banks, model, tmp_path, seed=3)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["acoustic-noisy.npy", "acoustic.npy"]
+    lesson = Lesson.of(corpus, banks, model, listener, tmp_path, seed=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "acoustic-noisy.npy",
+        "acoustic.npy",
+        "listened.npy",
+    ]
     crops = lesson.draw([7], 32, 4, np.random.default_rng(0))
     assert crops.features.shape == crops.spectrum.shape == (4, 32, 160)
-    assert crops.acoustic.shape == (4, 32, 320)
+    assert crops.acoustic.shape == (4, 32, 320) and crops.listened.shape == (4, 32, listener.width)
     assert (crops.states.diff() % STATES == 1).all() and (crops.pitch == 120).all()
     assert crops.speakers.tolist() == [lesson.speakers.index(corpus.utterances[7].voice)] * 4
     hop = slice(int(banks.starts[7]), int(banks.starts[8]))
@@ -141,15 +153,32 @@ def test_noise_is_as_loud_as_asked_and_hidden_parts_are_bounded():
         assert (kept.max(1) == 0).sum() <= 2 * HOPS
 
 
+def test_the_listener_hears_what_whisper_hears_and_can_be_learnt_from(corpus, listener):
+    model = listener._model
+    wave = torch.from_numpy(pad_to_hop(corpus.samples(0)))[None]
+    window = whisper.pad_or_trim(wave, model.dims.n_audio_ctx * HOP)
+    told = listener(wave)
+    assert told.shape == (1, wave.shape[1] // 320, model.dims.n_audio_state)
+    with torch.no_grad():  # the released window, most of it silence: nearly the same
+        whole = model.encoder(whisper.log_mel_spectrogram(window))[:, : told.shape[1]]
+    other = listener(torch.from_numpy(pad_to_hop(corpus.samples(1)))[None])[:, : told.shape[1]]
+    assert unlike(told, whole) < 0.5 * unlike(other[:, : whole.shape[1]], whole[:, : other.shape[1]])
+    worse = (wave + 0.05 * torch.randn_like(wave)).requires_grad_()
+    distance = unlike(listener(worse), told)
+    distance.backward()
+    assert unlike(told, told) == 0 < distance and worse.grad.abs().max() > 0
+    assert not any(p.requires_grad for p in model.parameters())
+
+
 @pytest.mark.slow
-def test_the_parts_one_after_the_other_make_a_codec(corpus, banks, tmp_path):
+def test_the_parts_one_after_the_other_make_a_codec(corpus, banks, listener, tmp_path):
     work = {name: tmp_path / name for name in ("acoustic", "encoder", "decoder", "adversary")}
     train_acoustic(corpus, banks, work["acoustic"], 2, 0)
-    train_encoder(corpus, banks, work["acoustic"] / "model", work["encoder"], 2, 0)
+    train_encoder(corpus, banks, work["acoustic"] / "model", listener, work["encoder"], 2, 0)
     encode_shards(corpus.folder, work["encoder"] / "model", tmp_path / "codes")
     codes = shard_codes(corpus, tmp_path / "codes")
-    train_decoder(corpus, codes, work["encoder"] / "model", work["decoder"], 2, 0)
-    train_against(corpus, codes, work["decoder"] / "model", work["adversary"], 2, 0)
+    train_decoder(corpus, codes, work["encoder"] / "model", listener, work["decoder"], 2, 0)
+    train_against(corpus, codes, work["decoder"] / "model", listener, work["adversary"], 2, 0)
     models = [Xcodec2Model.from_pretrained(path / "model").state_dict() for path in work.values()]
     changed = [
         {name.split(".")[0] for name in a if not torch.equal(a[name], b[name])} for a, b in pairwise(models)

@@ -1,0 +1,43 @@
+"""What the encoder of a released Whisper makes of speech, which the second codec is asked to keep.
+
+X-codec2 is asked for the features of a speech model beside the waveform (arXiv 2502.04128, 3.1), so that what
+its codes lose is not what words are told apart by. Here it is asked of the codes and of the decoder.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+
+from llasa_core.codec.features import HOP
+from verifiers.models import whisper_model
+
+
+class Listener:
+    """A Whisper by its name or path (`verifiers.models.whisper_model.find`); its weights stay as they are."""
+
+    def __init__(self, source: str) -> None:
+        """Raises VerifierError if it cannot be loaded."""
+        self._model = whisper_model.load(whisper_model.find(source), "cpu").requires_grad_(False)
+        self._encoder = cache(self._cut)
+        self.width: int = self._model.dims.n_audio_state
+
+    def _cut(self, hops: int) -> Any:
+        return whisper_model.cut(self._model, hops).encoder
+
+    def __call__(self, waves: torch.Tensor) -> torch.Tensor:
+        """Features [batch, hops, width] of waveforms [batch, hops * 320] of at most 30 s."""
+        from whisper.audio import log_mel_spectrogram
+
+        spectrum = log_mel_spectrogram(waves, self._model.dims.n_mels)
+        with torch.autocast("cpu", torch.bfloat16):
+            features: torch.Tensor = self._encoder(waves.shape[-1] // HOP)(spectrum)
+        return features.float()
+
+
+def unlike(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean distance of features [batch, hops, width], each in standard deviations of what is wanted."""
+    spread: torch.Tensor = wanted.std((0, 1)) + 1e-3
+    return ((found - wanted).abs() / spread).mean()
