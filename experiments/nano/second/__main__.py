@@ -130,7 +130,7 @@ def encode(o: Options) -> None:
 
 def generator(o: Options) -> None:
     from experiments.nano.data.prepare import align, prepare
-    from experiments.nano.second.codec import CODES
+    from experiments.nano.second.codec import CODES, LEVELS
     from experiments.nano.second.corpus import Shards
     from experiments.nano.second.encode import shard_codes
     from experiments.nano.train.generator import Recipe, train_generator
@@ -140,7 +140,13 @@ def generator(o: Options) -> None:
     builder, pieces = prepare(corpus, shard_codes(corpus, o.work / "codes"), n_codes=CODES)
     groups = [f"{u.voice}-{u.style}" for u in corpus.utterances]
     recipe = Recipe(
-        steps=o.steps(GENERATOR_STEPS), seed=o.seed, hidden=320, heads=5, inner=960, buckets=BUCKETS
+        steps=o.steps(GENERATOR_STEPS),
+        seed=o.seed,
+        hidden=320,
+        heads=5,
+        inner=960,
+        buckets=BUCKETS,
+        levels=LEVELS,
     )
     training, held_out = corpus.split("train"), corpus.split("dev")[:96]
     train_generator(

@@ -7,7 +7,7 @@ right and with a wrong text is the figure that tells (see ``validate``).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ class Recipe:
     pairs: float = 0.5
     dropped_text: float = 0.06
     buckets: tuple[int, ...] = (128, 192, 256, 352, 480, 768)
+    levels: tuple[int, ...] = ()
+    """Of the numbers whose digits a speech code is made of, the first changing fastest: codes that share a
+    digit share a part of their embedding while the model is trained. () shares nothing."""
 
     @property
     def longest(self) -> int:
@@ -63,6 +66,11 @@ class Guided(torch.nn.Module):
         super().__init__()
         self.model, self.recipe = model, recipe
         hidden = recipe.hidden
+        digits = digits_of(recipe.levels)
+        self.register_buffer("digits", digits, persistent=False)
+        self.shared = torch.nn.Parameter(
+            torch.randn(sum(recipe.levels), hidden) * model.config.initializer_range
+        )
         self.sound = torch.nn.Linear(hidden, n_sounds + n_states)
         self.next_state = torch.nn.Linear(hidden, n_states)
         self.word = torch.nn.ModuleList([torch.nn.Linear(hidden, MAX_WORDS) for _ in range(2)])
@@ -73,6 +81,22 @@ class Guided(torch.nn.Module):
         angles = (torch.arange(recipe.longest)[:, None] * inverse).repeat(1, 2)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
+
+    def table(self) -> torch.Tensor:
+        """Embeddings of all tokens [vocabulary, hidden]: the speech codes come last, each with what its
+        digits share."""
+        own: torch.Tensor = self.model.model.embed_tokens.weight
+        digits = self.get_buffer("digits")
+        if not len(digits):
+            return own
+        shared = F.embedding_bag(digits, self.shared, mode="sum")
+        return torch.cat([own[: -len(digits)], own[-len(digits) :] + shared])
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Puts what digits share into the embeddings of the model itself."""
+        self.model.model.embed_tokens.weight.copy_(self.table())
+        self.shared.zero_()
 
     def forward(
         self,
@@ -87,7 +111,8 @@ class Guided(torch.nn.Module):
         """All [batch, time] (``attend`` [batch, 2, time]) -> token, guide and auxiliary losses."""
         heads = self.recipe.heads
         batch, time = ids.shape
-        hidden = self.model.model.embed_tokens(ids)
+        table = self.table()
+        hidden = F.embedding(ids, table)
         head_dim = hidden.shape[-1] // heads
         cos, sin = (self.get_buffer(name)[:time].bfloat16() for name in ("cos", "sin"))
         future = torch.ones(time, time, dtype=torch.bool, device=ids.device).triu(1)
@@ -118,8 +143,18 @@ class Guided(torch.nn.Module):
                 auxiliary.append(
                     0.5 * _cross_entropy(self.word[1](hidden), torch.where(is_text, IGNORE, next_word))
                 )
-        logits = self.model.lm_head(_rms(hidden, self.model.model.norm.weight))
+        logits = F.linear(_rms(hidden, self.model.model.norm.weight), table)
         return _cross_entropy(logits, target), torch.stack(guide).mean(), torch.stack(auxiliary).mean()
+
+
+def digits_of(levels: Sequence[int]) -> torch.Tensor:
+    """[codes, numbers]: for each code the places of its digits in one list of the digits of all numbers."""
+    if not levels:
+        return torch.zeros(0, 0, dtype=torch.int64)
+    first = np.concatenate([[0], np.cumsum(levels)[:-1]])
+    step = np.concatenate([[1], np.cumprod(levels)[:-1]])
+    codes = np.arange(math.prod(levels))[:, None]
+    return torch.from_numpy(codes // step % np.array(levels) + first)
 
 
 def _rms(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -318,5 +353,6 @@ def train_generator(
         save_every=250,
         validate=lambda: text_gap(network, builder, held_out, device),
     )
+    network.settle()
     model.eval().to(torch.bfloat16).save_pretrained(folder / "model")
     builder.tokenizer.save_pretrained(folder / "model")

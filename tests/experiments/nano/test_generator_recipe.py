@@ -1,11 +1,13 @@
 """The written-out training pass is the stock model's, resumption changes nothing, and no aid is exported."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, Xcodec2Config
+from transformers.models.xcodec2.modeling_xcodec2 import Xcodec2FiniteScalarQuantization
 
 from experiments.nano.data.corpus import Utterance
 from experiments.nano.data.documents import DocumentBuilder
@@ -15,6 +17,7 @@ from experiments.nano.train.generator import (
     Recipe,
     build_model,
     collate,
+    digits_of,
     text_gap,
     train_generator,
 )
@@ -50,6 +53,35 @@ def test_the_training_pass_is_the_stock_model(builder, pieces):  # noqa: F811
     )
     # the written-out pass rounds its rotations to bf16, as in training
     assert token.item() == pytest.approx(expected.item(), abs=2e-3)
+
+
+def test_digits_are_those_of_the_quantizer():
+    values = Xcodec2FiniteScalarQuantization(Xcodec2Config(quantization_levels=[4, 3, 2])).codebook
+    digits = digits_of([4, 3, 2])
+    for number, (first, count) in enumerate([(0, 4), (4, 3), (7, 2)]):
+        places = digits[:, number] - first
+        assert sorted(set(places.tolist())) == list(range(count))
+        assert all(len(values[places == place, number].unique()) == 1 for place in range(count))
+
+
+def test_what_digits_share_is_part_of_the_exported_embeddings(builder, pieces):  # noqa: F811
+    recipe = replace(SMALL, levels=(4, 4, 2))  # 32 codes
+    model = build_model(recipe, builder).eval()
+    plain = model.model.embed_tokens.weight.detach().clone()
+    network = Guided(model, recipe, builder.n_sounds, builder.phonemes.n_states)
+    batch = collate([builder.document([pieces[0]])], rng(0, 0), 0.0, builder, recipe)
+    with torch.no_grad():
+        before, _, _ = network(**batch)
+    network.settle()
+    with torch.no_grad():
+        after, _, _ = network(**batch)
+        logits = model(input_ids=batch["ids"]).logits
+    expected = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), batch["target"].flatten(), ignore_index=-100
+    )
+    assert after.item() == before.item() == pytest.approx(expected.item(), abs=2e-3)
+    moved = (model.model.embed_tokens.weight - plain).abs().amax(1) > 0
+    assert moved[-CODES:].all() and not moved[:-CODES].any()
 
 
 def test_a_batch_is_the_same_after_a_resumption(builder, pieces):  # noqa: F811
