@@ -95,7 +95,8 @@ def generator(o: Options) -> None:
     from experiments.nano.data.corpus import Corpus
     from experiments.nano.data.prepare import prepare
     from experiments.nano.train.encode import load_codes
-    from experiments.nano.train.generator import Recipe, train_generator
+    from experiments.nano.train.generator import train_generator
+    from experiments.nano.train.recipe import Recipe
 
     corpus = Corpus(o.work / "corpus")
     builder, pieces = prepare(corpus, load_codes(o.work / "codes.npz"))

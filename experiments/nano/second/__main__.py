@@ -133,7 +133,8 @@ def generator(o: Options) -> None:
     from experiments.nano.second.codec import CODES, LEVELS
     from experiments.nano.second.corpus import Shards
     from experiments.nano.second.encode import shard_codes
-    from experiments.nano.train.generator import Recipe, train_generator
+    from experiments.nano.train.generator import train_generator
+    from experiments.nano.train.recipe import Recipe
 
     corpus = Shards(o.work / "corpus")
     align([corpus], o.seed)

@@ -11,16 +11,9 @@ from transformers.models.xcodec2.modeling_xcodec2 import Xcodec2FiniteScalarQuan
 
 from experiments.nano.data.corpus import Utterance
 from experiments.nano.data.documents import DocumentBuilder
-from experiments.nano.train.generator import (
-    Batches,
-    Guided,
-    Recipe,
-    build_model,
-    collate,
-    digits_of,
-    text_gap,
-    train_generator,
-)
+from experiments.nano.train.batches import Batches, collate
+from experiments.nano.train.generator import Guided, build_model, digits_of, text_gap, train_generator
+from experiments.nano.train.recipe import Recipe
 from experiments.nano.train.training import rng
 from tests.experiments.nano.test_alignment import WORDS
 from tests.experiments.nano.test_documents import CODES, builder  # noqa: F401
