@@ -49,6 +49,7 @@ def config() -> Xcodec2Config:
     """9.5M parameters: a wider acoustic and semantic encoder and a wider decoder than the first codec's."""
     semantic = first.config().semantic_model_config.to_dict()
     semantic |= {"hidden_size": 192, "num_hidden_layers": 3, "intermediate_size": 384}
+    semantic["conformer_conv_dropout"] = 0.0
     return Xcodec2Config(
         hidden_size=320,
         intermediate_size=1024,
