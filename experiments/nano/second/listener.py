@@ -22,6 +22,7 @@ class Listener:
         """Raises VerifierError if it cannot be loaded."""
         self._model = whisper_model.load(whisper_model.find(source), "cpu").requires_grad_(False)
         self._encoder = cache(self._cut)
+        self._filters: torch.Tensor | None = None
         self.width: int = self._model.dims.n_audio_state
 
     def _cut(self, hops: int) -> Any:
@@ -29,12 +30,23 @@ class Listener:
 
     def __call__(self, waves: torch.Tensor) -> torch.Tensor:
         """Features [batch, hops, width] of waveforms [batch, hops * 320] of at most 30 s."""
-        from whisper.audio import log_mel_spectrogram
-
-        spectrum = log_mel_spectrogram(waves, self._model.dims.n_mels)
+        spectrum = self._spectrum(waves)
         with torch.autocast("cpu", torch.bfloat16):
             features: torch.Tensor = self._encoder(waves.shape[-1] // HOP)(spectrum)
         return features.float()
+
+    def _spectrum(self, waves: torch.Tensor) -> torch.Tensor:
+        """As `whisper.audio.log_mel_spectrogram`, of each waveform by itself: [batch, bands, 2 * hops]."""
+        from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
+
+        if (
+            self._filters is None
+        ):  # Whisper keeps its own, perhaps since an inference, for which nothing is learnt
+            self._filters = mel_filters("cpu", self._model.dims.n_mels).clone()
+        window = torch.hann_window(N_FFT)
+        spectrum = torch.stft(waves, N_FFT, HOP_LENGTH, window=window, return_complex=True)[..., :-1]
+        bands = (self._filters @ spectrum.abs().square()).clamp(min=1e-10).log10()
+        return (torch.maximum(bands, bands.amax((1, 2), keepdim=True) - 8) + 4) / 4
 
 
 def unlike(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
