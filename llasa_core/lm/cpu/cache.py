@@ -2,6 +2,11 @@
 
 numba stores compiled functions as pickles in ``NUMBA_CACHE_DIR``, in ``__pycache__`` beside the source, or in
 the user's cache folder. It fails on a file that was cut off, and it runs whatever code a pickle contains.
+
+The process that compiles a function for several threads runs other code than those that load it: of the part
+that runs on the threads there are two versions, optimised once and twice, and it finds the first. Where sums
+may be reordered, as in attention, the two differ in the last bit. So such a function is compiled in a process
+of its own, and loaded.
 """
 
 from __future__ import annotations
@@ -9,11 +14,14 @@ from __future__ import annotations
 import functools
 import grp
 import hashlib
+import importlib
 import logging
 import os
 import pickle
 import pwd
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -40,11 +48,26 @@ class _Checksummed(CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class FunctionFiles(FunctionCache):  # type: ignore[misc]
-    """The files of one function. If they cannot be read or written, the function is compiled again."""
+    """The files of one function. If they cannot be read or written, the function is compiled again.
+
+    elsewhere: in another process, if this one can start one that finds the function.
+    """
 
     _impl_class = _Checksummed
+    elsewhere = False
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
+        found = self._load(signature, target_context)
+        if (
+            found is None
+            and self.elsewhere
+            and not _compiling
+            and _compile_elsewhere(self._py_func, signature)
+        ):
+            found = self._load(signature, target_context)
+        return found
+
+    def _load(self, signature: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(signature, target_context)
         except Exception:  # noqa: BLE001 (unpickling damaged bytes raises any kind of error)
@@ -61,6 +84,35 @@ class FunctionFiles(FunctionCache):  # type: ignore[misc]
         """Write an empty index over the damaged one."""
         with suppress(OSError):
             self.flush()
+
+
+_compiling = False
+"""Whether this process was started to compile a function."""
+
+
+def _compile_elsewhere(function: Callable[..., Any], signature: Any) -> bool:
+    """Compile a function of a module for the types of its arguments in a process that ends then, and say
+    whether that worked."""
+    module, name = function.__module__, function.__name__
+    if module == "__main__" or module not in sys.modules or not sys.executable:
+        return False
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import compile_here; compile_here()"],
+        input=pickle.dumps((module, name, signature)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def compile_here() -> None:
+    """What the other process does: compile and store what its standard input names."""
+    global _compiling
+    _compiling = True
+    module, name, signature = pickle.load(sys.stdin.buffer)
+    getattr(importlib.import_module(module), name).compile(signature)
 
 
 def find_files(function: Callable[..., Any]) -> FunctionFiles | None:

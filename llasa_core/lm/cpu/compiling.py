@@ -60,6 +60,7 @@ def _compiled(function: Function, fastmath: set[str] | bool) -> Function:
     dispatcher: Any = numba.njit(fastmath=fastmath, nogil=True, parallel=OPENMP)(function)
     files = find_files(function)
     if files is not None:
+        files.elsewhere = bool(fastmath)
         dispatcher._cache = files
     return dispatcher  # type: ignore[no-any-return]
 

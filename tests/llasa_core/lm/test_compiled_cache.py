@@ -114,6 +114,36 @@ def test_an_undamaged_function_is_loaded(source: Path, folder: Path) -> None:
     assert loaded(4.0) == 8.0 and hits(loaded) == 1
 
 
+ATTEND = """
+import hashlib
+import numpy as np
+from llasa_core.lm.cpu.attention import _attend
+
+generator = np.random.default_rng(0)
+states, block = (generator.standard_normal(s, np.float32) for s in ((130, 12, 64), (1, 2, 4, 256, 64)))
+tables = [generator.standard_normal((512, 64), np.float32) for _ in range(2)]
+prefix = generator.standard_normal((2, 4, 40, 64), np.float32)
+mixed = np.empty((130, 4, 64), np.float32)
+positions, slots = np.stack([np.arange(130)] * 2), np.zeros(130, np.int64)
+_attend(states, positions, slots, *tables, prefix, block, 0, 130, mixed)
+print(hashlib.sha256(mixed.tobytes()).hexdigest(), sum(_attend.stats.cache_hits.values()))
+"""
+
+
+def test_attention_is_the_same_to_the_bit_in_the_first_process_and_in_later_ones(tmp_path: Path) -> None:
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", ATTEND],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert told[0] == told[1] and told[0][1] == "1"
+
+
 def test_a_full_disk_costs_only_the_next_compilation(
     source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
