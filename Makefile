@@ -14,7 +14,7 @@ TEXT ?= The morning train is late again.
 export HF_HUB_OFFLINE := 1
 export TRANSFORMERS_VERBOSITY ?= error
 
-.PHONY: help install demo house check style test test-local test-ray test-slow fuzz format bench pictures clean
+.PHONY: help install demo house check style test test-slow fuzz format bench pictures clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -46,12 +46,7 @@ style: $(DEV)  ## style, types and layers
 	$(BIN)/lint-imports
 
 test: style  ## everything that a change has to pass, without the slow tests
-	$(MAKE) --no-print-directory -j 2 test-local test-ray
-
-test-local:  # on two cores; those with Ray wait most of the time
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not (ray or slow)"
-
-test-ray:
 	$(BIN)/pytest -m "ray and not slow"
 
 test-slow: $(DEV)  ## the slow tests: released model shapes with random weights

@@ -36,6 +36,7 @@ def test_a_text_is_kept_when_it_can_be_said(written, text):
     assert (found.text if found else None) == text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not texts.WORDNET.exists(), reason="needs wordnet-base")
 def test_no_training_text_is_near_a_held_out_sentence():
     near = set().union(*(texts.runs(sentence) for sentence in texts.held_out()))

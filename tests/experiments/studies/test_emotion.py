@@ -64,6 +64,7 @@ def test_a_sentence_has_one_voice_and_one_seed_in_all_styles() -> None:
 
 @pytest.mark.skipif(find_spec("funasr") is None, reason="funasr is not installed")
 @pytest.mark.models
+@pytest.mark.slow
 def test_the_study_on_two_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "study.json"
     assert main(["--limit", "2", "-n", "4", "--style", "sad", "--json", str(file)]) == 0
