@@ -39,9 +39,8 @@ class Listener:
         """As `whisper.audio.log_mel_spectrogram`, of each waveform by itself: [batch, bands, 2 * hops]."""
         from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
-        if (
-            self._filters is None
-        ):  # Whisper keeps its own, perhaps since an inference, for which nothing is learnt
+        if self._filters is None:
+            # those that Whisper keeps may be of an inference, and then nothing is learnt through them
             self._filters = mel_filters("cpu", self._model.dims.n_mels).clone()
         window = torch.hann_window(N_FFT)
         spectrum = torch.stft(waves, N_FFT, HOP_LENGTH, window=window, return_complex=True)[..., :-1]

@@ -50,7 +50,8 @@ class _Checksummed(CompileResultCacheImpl):  # type: ignore[misc]
 class FunctionFiles(FunctionCache):  # type: ignore[misc]
     """The files of one function. If they cannot be read or written, the function is compiled again.
 
-    elsewhere: in another process, if this one can start one that finds the function.
+    elsewhere: in another process, if this one can start one that finds the function; if not, in this one,
+    whose results may then differ in the last bit from those of later ones.
     """
 
     _impl_class = _Checksummed
