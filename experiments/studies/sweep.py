@@ -6,9 +6,9 @@ how far a sweep is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,8 @@ class Sweep:
         from experiments.runs.view import RunView
 
         done = {search.key for search in read_searches(self.folder)}
-        work = {job: missing for job in self.plan.jobs if (missing := self._missing(job, done))}
-        left = sum(map(len, work.values()))
+        work = self.plan.left(done)
+        left = sum(len(missing) for _, missing in work)
         before, loading = self.plan.count - left, ", loading the models" if left else ""
         say(
             f"{len(self.plan.cells)} cells, {self.plan.count} searches: {before} done before, "
@@ -65,20 +65,20 @@ class Sweep:
             0,
             self.plan.directions,
             self._workers,
-            work=sum(job.cell.n * len(missing) for job, missing in work.items()),
+            work=sum(job.cell.n * len(missing) for job, missing in work),
         ) as view:
-            for models in dict.fromkeys(job.cell.settings.models for job in work):
-                own = [job for job in work if job.cell.settings.models == models]
+            for models in dict.fromkeys(job.cell.settings.models for job, _ in work):
+                own = [(job, rows) for job, rows in work if job.cell.settings.models == models]
                 with (
-                    closing(own[0].cell.settings.searcher()) as self.searcher,
+                    closing(own[0][0].cell.settings.searcher()) as self.searcher,
                     ActorLog(self.folder, 1, self._workers),
                 ):
-                    for job in own:
-                        self._search(job, work[job], view, in_flight)
+                    for job, rows in own:
+                        self._search(job, rows, view, in_flight)
                 self.searcher = None
 
     def _search(self, job: Job, rows: Sequence[Row], view: RunView, in_flight: int | None) -> None:
-        """One strategy over its texts and seeds."""
+        """One strategy over its texts."""
         assert self.searcher is not None
         outcomes = self.searcher.run_many(
             self._requests(rows),
@@ -99,14 +99,6 @@ class Sweep:
                     else:
                         self.failed[f"{job.cell.id}, {row.id}, seed {row.seed}"] = first_line(outcome.error)
                         view.lost(row.id, job.cell.n)
-
-    def _missing(self, job: Job, done: Collection[tuple[str, str, int]]) -> list[Row]:
-        return [
-            replace(row, seed=seed)
-            for seed in self.plan.grid.seeds
-            for row in self.plan.rows
-            if (job.cell.id, row.id, seed) not in done
-        ]
 
     def _requests(self, rows: Sequence[Row]) -> Iterator[Request]:
         """Made as there is room for them."""

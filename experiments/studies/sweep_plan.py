@@ -5,8 +5,8 @@ Cells of best-of-N that differ in N or in the selection share one run of the lar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,18 @@ class Plan:
             check_texts(rows, models.settings.generator_source, grid.max_seconds)
         found[0].settings.check_device()
         return cls(grid, rows, found, jobs_of(found))
+
+    def left(self, done: Collection[tuple[str, str, int]]) -> list[tuple[Job, list[Row]]]:
+        """What is not done yet, seed by seed: whatever a stopped sweep has can be compared.
+
+        done: (cell of the run, utterance, seed) of every search that is."""
+        work = []
+        for seed in self.grid.seeds:
+            for job in self.jobs:
+                rows = [row for row in self.rows if (job.cell.id, row.id, seed) not in done]
+                if rows:
+                    work.append((job, [replace(row, seed=seed) for row in rows]))
+        return work
 
     @property
     def directions(self) -> dict[str, bool]:

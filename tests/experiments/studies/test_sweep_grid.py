@@ -7,7 +7,7 @@ import pytest
 from experiments.cli import main as cli
 from experiments.studies.nano_eval import nano_eval
 from experiments.studies.sweep_grid import FOLDER, Cell, cells, grid_path, read_grid, shipped, square
-from experiments.studies.sweep_plan import jobs_of
+from experiments.studies.sweep_plan import Plan, SweepOptions, jobs_of
 
 ROW = nano_eval(1)[0]
 
@@ -75,21 +75,42 @@ def test_what_chooses_among_the_same_candidates_is_run_once(tmp_path: Path) -> N
     assert sorted(cell.id for job in jobs for cell in job.answers) == sorted(cell.id for cell in found)
 
 
+def test_what_a_stopped_sweep_has_is_whole_seeds(tmp_path: Path) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(
+        'limit: 3\nseeds: [5, 2]\nn: [1, 4]\nstrategies: ["best-of-n?select=sim", "repair?select=wer,sim"]\n'
+    )
+    plan = Plan.of(path, SweepOptions(tmp_path / "out"))
+    best, *repair = plan.jobs
+    everything = [(job.cell.id, row.seed, row.id) for job, rows in plan.left(()) for row in rows]
+    ids = [row.id for row in nano_eval(3)]
+    assert everything == [(job.cell.id, seed, id) for seed in (5, 2) for job in plan.jobs for id in ids]
+    done = [(best.cell.id, id, 5) for id in ids] + [(repair[0].cell.id, ids[1], 2)]
+    left = plan.left(done)
+    assert [(job, rows[0].seed) for job, rows in left] == [
+        *((job, 5) for job in repair),
+        *((job, 2) for job in plan.jobs),
+    ]
+    assert [row.id for row in left[-2][1]] == [ids[0], ids[2]] and len(repair) == 2
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_grids_can_be_read(name: str) -> None:
     grid = read_grid(grid_path(name))
     assert grid.strategies and grid_path(name).parent == FOLDER
 
 
-def test_the_study_runs_best_of_64_once_and_every_other_strategy_at_three_widths() -> None:
+def test_the_study_runs_best_of_64_once_and_every_other_strategy_at_widths_of_its_own() -> None:
     found = cells(read_grid(grid_path("study")), ROW)
     kinds = {cell.spec.partition("?")[0] for cell in found}
     assert kinds == {"best-of-n", "beam", "partial-prm", "dvts", "particle", "adaptive", "repair"}
     best = [cell for cell in found if cell.spec.startswith("best-of-n")]
     assert {cell.n for cell in best} == {1, 2, 4, 8, 16, 32, 64} and len(best) == 14
-    assert {cell.n for cell in found if cell not in best} == {4, 16, 64} and len(found) == 14 + 6 * 3
+    few = [cell for cell in found if cell.spec.startswith(("adaptive", "repair"))]
+    assert {cell.n for cell in few} == {4, 16, 64} and len(few) == 2 * 3
+    assert {cell.n for cell in found if cell not in [*best, *few]} == {4, 16} and len(found) == 14 + 6 + 4 * 2
     first, *others = jobs_of(found)
-    assert first.cell.n == 64 and len(first.answers) == 14 and len(others) == 18
+    assert first.cell.n == 64 and len(first.answers) == 14 and len(others) == 14
 
 
 def test_a_strategy_may_have_widths_of_its_own(tmp_path: Path) -> None:
