@@ -25,7 +25,7 @@ from experiments.cli.production_options import making as making_options
 from experiments.files import Destination, check_folder, check_outputs, write_whole
 from experiments.request_options import RequestOptions
 from llasa_core.errors import UserError
-from llasa_core.paths import regular_file
+from llasa_core.paths import regular_file, shown
 from llasa_core.presets import find_preset
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def command(
     chosen = chosen_chapters(given.book, numbers)
     found = chunks(given.book, Packing.of(pace_of(preset), paper=paper_chunks), entries)
     if to is not None:
-        write_whole(to, written(given.book, chosen, to, entries).encode())
+        _write_new(to, written(given.book, chosen, to, entries).encode())
     if listed:
         report.show(given.book, found, chosen)
     report.warn(given, found, chosen, entries, preset if listed or folder is None else None)
@@ -164,6 +164,16 @@ def command(
         given.book, [one for one in found if one.chapter in chosen], folder, request, speak, voices
     )
     return _speak(folder, plan, speak, made)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Raises UserError if a file with another content is there: somebody may have edited it."""
+    if path.exists() and path.read_bytes() != content:
+        raise UserError(
+            f"--text-file {shown(path)} is there and holds another text, perhaps an edited one: "
+            "choose another name, or remove it"
+        )
+    write_whole(path, content)
 
 
 def _speak(folder: Path, plan: Speaking, options: SpeakOptions, making: Making | None) -> int:

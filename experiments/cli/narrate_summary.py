@@ -9,7 +9,7 @@ from experiments.cli.narrate_options import EXIT_FLAGGED, EXIT_LOST
 from experiments.narration.book import beginning
 from experiments.narration.speaking.unheard import unheard_words
 from experiments.narration.takes import Narration, read_narration
-from experiments.terminal import Terminal
+from experiments.terminal import Terminal, say
 
 MOST_SHOWN = 20
 """Of doubtful chunks, and of words, so many are listed."""
@@ -29,9 +29,8 @@ def conclude(folder: Path, interrupted: interrupts.Interrupted | None) -> int:
     if len(flagged) > MOST_SHOWN:
         terminal.say(f"and {len(flagged) - MOST_SHOWN} more, in {folder}/takes.jsonl")
     for word in unheard_words(narration.in_order)[:MOST_SHOWN]:
-        terminal.say(
-            f"never heard right: {word.word!r} ({word.places} chunks); try a line of --lexicon: {word.line}"
-        )
+        tried = f"; try a line of --lexicon: {word.line}" if word.line else ""
+        say(f"never heard right: {word.word!r} ({word.places} chunks){tried}")  # with the tab as it is
     terminal.say(counted(narration))
     if narration.plan.one_family:
         terminal.say(f"note: both ears are of one family, {next(iter(narration.plan.ears.values()))}")

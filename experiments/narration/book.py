@@ -134,21 +134,25 @@ def words(text: str) -> list[str]:
 
 
 def join(parts: list[str]) -> str:
-    """Sentences in one line: with a space between them, but none behind or before Chinese punctuation and
-    characters on both sides.
+    """Sentences in one line: with a space between them, but none between Chinese ones.
 
     >>> join(["He came.", "She left."]), join(["他来了。", "她走了！"])
     ('He came. She left.', '他来了。她走了！')
+    >>> join(["“Stop!”", "“No!”"]), join(["“停！”", "“不！”"])
+    ('“Stop!” “No!”', '“停！”“不！”')
     """
     text = ""
     for part in parts:
-        close = text and _wide(text[-1]) and _wide(part[0])
-        text += part if not text or close else f" {part}"
+        text += part if not text or _close(text, part) else f" {part}"
     return text
 
 
-def _wide(character: str) -> bool:
-    return bool(_HAN.match(character)) or character in "。！？；：，、…—“”‘’「」『』《》（）"
+def _close(before: str, behind: str) -> bool:
+    """Whether Chinese stands on both sides. Quotation marks, dashes and ellipses are written in all
+    languages, so what stands behind them decides."""
+    sides = (next((one for one in side if one not in "…—“”‘’"), None) for side in (reversed(before), behind))
+    known = [one for one in sides if one is not None]
+    return bool(known) and all(_HAN.match(one) or one in "。！？；：，、「」『』《》（）" for one in known)
 
 
 def beginning(text: str) -> str:

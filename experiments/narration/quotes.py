@@ -116,7 +116,7 @@ def _named(narration: str, names: Sequence[str]) -> str | None:
     for name in names:
         if name.casefold() in (NARRATOR, QUOTES):
             continue
-        own = regex.escape(name)
+        own = rf"(?:{regex.escape(name)}|(?=\p{{Lu}})(?i:{regex.escape(name)}))"  # "alice" is Alice too
         beside = rf"\b{own}\b\W{{0,2}}\s*(?:\w+ly\s+)?(?:{_VERBS})|(?:{_VERBS})\s+(?:\w+\s+){{0,2}}?{own}\b"
         chinese = rf"{own}(?:{_VERBS})"
         if regex.search(rf"{beside}|{chinese}", narration):

@@ -14,7 +14,7 @@ from experiments.narration.book import Book, Chapter, Paragraph, Source, count_w
 from experiments.narration.edits import Edits, compared
 from experiments.narration.lexicon import Entry, respelled
 from experiments.narration.reading.book import read_book
-from experiments.narration.reading.plain import read_text
+from experiments.narration.reading.plain import encoding_of, read_text
 from experiments.narration.spans import Mark, has_marks, split_marks
 from llasa_core.errors import UserError
 from llasa_core.paths import shown, user_path
@@ -50,9 +50,10 @@ def is_text_file(path: Path) -> bool:
     """Whether the file is one that `written` made."""
     try:
         with path.open("rb") as file:
-            return file.read(len(FIRST_LINE)) == FIRST_LINE.encode()
+            begin = file.read(4 * len(FIRST_LINE))
     except OSError:
         return False
+    return begin.decode(encoding_of(begin), "ignore").startswith(FIRST_LINE)
 
 
 def written(book: Book, numbers: frozenset[int], destination: Path, lexicon: Sequence[Entry] = ()) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from experiments.studies.analysis import Analysis
+from experiments.studies.measures import brief
 from experiments.studies.predict import FARTHEST, Needed, Prediction
 from experiments.studies.report_cells import Table, shown
 from experiments.studies.rescore.beginnings import switches
@@ -50,7 +51,7 @@ def _hacking(found: Analysis) -> Table:
     rows = []
     for one in found.hacking:
         for gap in one.gaps:
-            pair = f"{one.searched.metric} / {one.held_out.by}"
+            pair = f"{one.searched.metric} / {brief(one.held_out.by)}"
             values = (shown(value, sign=True) for value in (gap.searched, gap.held_out, gap.gap))
             rows.append((one.line, pair, f"{one.base} → {gap.n}", *values))
     headings = ("strategy", "search / ear", "N", "gain by the search", "gain by the ear", "difference")

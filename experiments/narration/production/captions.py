@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.narration.book import join, letters
-from experiments.narration.production.words import Timed, tokens
+from experiments.narration.production.words import Timed
 from experiments.narration.sentences import sentences
 
 LINE = 42
@@ -36,16 +36,20 @@ class Sentence:
 def sentences_of(written: str, words: Sequence[Timed], language: str) -> list[Sentence]:
     """The sentences of a chunk. words: those of `written`, as `tokens` has them."""
     found: list[Sentence] = []
-    place = 0
+    place = first = size = reached = 0
     waiting: list[str] = []
     for text in sentences(written, language):
         waiting.append(text)
-        count = len(tokens(text))
-        if not count or not letters(text):
-            continue
-        found.append(Sentence(join(waiting), tuple(words[place : place + count])))
-        place += count
-        waiting = []
+        size += len(letters(text))
+        while place < len(words) and reached < size:
+            reached += len(letters(words[place].text))
+            place += 1
+        # No word yet: marks alone. Too many letters: a word goes on in the next sentence, as in "Stop!""No!".
+        if place > first and reached == size:
+            found.append(Sentence(join(waiting), tuple(words[first:place])))
+            waiting, first = [], place
+    if first < len(words):
+        found.append(Sentence(join(waiting), tuple(words[first:])))
     return found
 
 
@@ -83,10 +87,14 @@ def _apart(cues: Sequence[Timed]) -> list[tuple[int, int, str]]:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines of about equal length."""
+    """As few lines as LINE allows, of about equal length."""
     text = " ".join(text.split())
-    count = -(-len(text) // LINE)
-    return textwrap.wrap(text, max(LINE, -(-len(text) // max(count, 1))), break_on_hyphens=False) or [text]
+    lines = textwrap.wrap(text, LINE, break_on_hyphens=False)
+    for width in range(-(-len(text) // max(len(lines), 1)), LINE):
+        narrow = textwrap.wrap(text, width, break_on_hyphens=False)
+        if len(narrow) == len(lines):
+            return narrow
+    return lines or [text]
 
 
 def _time(milliseconds: int, point: str) -> str:

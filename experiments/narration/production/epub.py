@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from experiments.narration.book import join
 from experiments.narration.production.captions import Sentence
 from experiments.narration.production.tags import Cover
 
@@ -109,13 +110,16 @@ def _xhtml(chapter: SpokenChapter, language: str) -> str:
     lines = []
     number = 0
     for place, passage in enumerate(chapter.passages, 1):
-        spans = []
+        text = line = ""
         for sentence in passage.sentences:
             number += 1
-            spans.append(f'<span id="s{number}">{escape(sentence.text)}</span>')
+            joined = join([text, sentence.text]) if text else sentence.text
+            space = joined[len(text) : len(joined) - len(sentence.text)]  # none between Chinese sentences
+            line += f'{space}<span id="s{number}">{escape(sentence.text)}</span>'
+            text = joined
         tag = "h1" if passage.heading and place == 1 else "h2" if passage.heading else "p"
         section = ' class="section"' if passage.section else ""
-        lines.append(f'<{tag} id="p{place}"{section}>{" ".join(spans)}</{tag}>')
+        lines.append(f'<{tag} id="p{place}"{section}>{line}</{tag}>')
     return _page(chapter.title, language, "\n".join(lines))
 
 

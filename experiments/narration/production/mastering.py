@@ -90,9 +90,12 @@ def _tone(waveform: Waveform, gain: float) -> NDArray[np.float64] | None:
     return np.asarray(shape / max(float(power), 1e-12) * 10 ** (min(level, LOUDEST_TONE) / 20))
 
 
-def room_tone(tone: NDArray[np.float64], samples: int) -> Samples:
-    """Noise of this spectrum and level, the same for the same length: [samples]."""
-    random = np.random.Generator(np.random.PCG64(samples))
+def room_tone(tone: NDArray[np.float64], samples: int, side: int = 0) -> Samples:
+    """Noise of this spectrum and level, the same for the same length: [samples].
+
+    side: 0 or 1, of a pause. The noises of both sides are independent, so that their powers add up and not
+    their samples."""
+    random = np.random.Generator(np.random.PCG64([samples, side]))
     white = random.random(samples + TONE_BINS) - 0.5
     spectrum = np.fft.rfft(white)
     places = np.linspace(0, 1, len(spectrum))
@@ -106,8 +109,8 @@ def pause(samples: int, before: Mastered | None, behind: Mastered | None) -> Sam
     behind."""
     found = np.zeros(samples, np.float32)
     rise = np.linspace(0, 1, samples, dtype=np.float32)
-    for one, share in ((before, np.sqrt(1 - rise)), (behind, np.sqrt(rise))):
+    for side, (one, share) in enumerate(((before, np.sqrt(1 - rise)), (behind, np.sqrt(rise)))):
         if one is not None and one.tone is not None:
-            found += room_tone(one.tone, samples) * share
+            found += room_tone(one.tone, samples, side) * share
     # Chunks fade in and out of silence at the joins; so does their tone.
     return _faded(found)

@@ -145,7 +145,7 @@ def _pieces(element: Any) -> Iterator[Piece]:
             yield Piece(" ")
         elif tag == "noBreakHyphen":
             yield Piece("-")
-        elif tag == "r" and child.find(f"{_W}rPr/{_W}vanish") is not None:
+        elif tag == "r" and _hidden(child):
             yield Piece(_text(child), Reason.HIDDEN)
         elif tag == "r" and _raised(child):
             yield from (Piece(one.text.translate(_RAISED), one.reason) for one in _pieces(child))
@@ -161,8 +161,30 @@ def _raised(run: Any) -> bool:
     return found is not None and found.get(f"{_W}val") == "superscript" and _text(run).strip().isdigit()
 
 
+def _hidden(run: Any) -> bool:
+    found = run.find(f"{_W}rPr/{_W}vanish")
+    return found is not None and found.get(f"{_W}val", "true") not in ("false", "0", "off")
+
+
 def _text(element: Any) -> str:
-    return " ".join(str(one.text or "") for one in element.iter(*_TEXTS))
+    """All text in it: runs of a paragraph are one text, paragraphs and lines are apart."""
+    return "".join(_texts(element))
+
+
+def _texts(element: Any) -> Iterator[str]:
+    tag = _local(element)
+    if element.tag in _TEXTS:
+        yield str(element.text or "")
+    elif tag in _BREAKS:
+        yield " "
+    elif tag == "noBreakHyphen":
+        yield "-"
+    else:
+        apart = " " if tag == "p" else ""
+        yield apart
+        for child in element:
+            yield from _texts(child)
+        yield apart
 
 
 def _local(element: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,10 @@ from llasa_core.paths import shown
 
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 """Ways to lock fonts, which are not needed to read."""
-_DOCUMENTS = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+_PICTURE = "image/svg+xml"
+_DOCUMENTS = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
+_IN_ORDER = (*_DOCUMENTS, "application/xml", "text/xml", _PICTURE)
+"""Also markup, where the reading order names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,15 @@ class _Item:
     path: str
     kind: str
     properties: str
+
+    @property
+    def is_nav(self) -> bool:
+        """Whether it is the table of contents."""
+        return "nav" in self.properties.split()
+
+    def is_document(self, kinds: Collection[str]) -> bool:
+        """Whether it is markup: by its type, which old books give wrongly, or by its name."""
+        return self.kind in kinds or self.path.lower().endswith(("html", "htm"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +75,19 @@ def read_epub(path: Path, what: str) -> Reading:
         entries = list(_contents(archive, package, items))
         documents: list[tuple[str, Document]] = []
         aside: list[LeftOut] = []
-        for item, linear in spine:
-            if item.kind not in _DOCUMENTS and not item.path.endswith(("html", "htm")):
-                continue
+        listed = {item.path for item, _ in spine}
+        beside = [
+            (item, False)
+            for item in items.values()
+            if item.path not in listed and item.path in archive.names and not item.is_nav
+        ]
+        in_order = [one for one in spine if one[0].is_document(_IN_ORDER)]
+        for item, linear in (*in_order, *(one for one in beside if one[0].is_document(_DOCUMENTS))):
             document = read_markup(archive.read(item.path), f"{name}: {shown(item.path)}", item.path)
-            if linear and "nav" not in item.properties.split():
+            if linear and not item.is_nav and item.kind != _PICTURE:
                 documents.append((item.path, document))
             elif letters(document.written):
-                reason = Reason.CONTENTS if linear else Reason.ASIDE
+                reason = Reason.ASIDE if not linear else Reason.CONTENTS if item.is_nav else Reason.PICTURE
                 aside.append(LeftOut(reason, " ".join(document.written.split())))
     without_notes(documents)
     pictures = sum(len(block.left_out) for _, one in documents for block in one.blocks)
@@ -162,8 +179,10 @@ def _parts(documents: list[tuple[str, Document]], entries: list[_Entry]) -> Iter
     for path, document in documents:
         here = [entry for entry in entries if entry.path == path]
         cuts: dict[int, str] = {}
-        for entry in here:
-            at = _position(document.blocks, entry.fragment)
+        places = [(entry, _position(document.blocks, entry.fragment)) for entry in here]
+        if places and all(at is None for _, at in places):  # links that lead nowhere in this file
+            places = [(here[0], 0)]
+        for entry, at in places:
             if at is not None and at not in cuts and (entry.depth == 1 or at == 0):
                 cuts[at] = entry.title
         if not entries:

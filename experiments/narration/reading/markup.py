@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urldefrag
 
@@ -63,11 +63,6 @@ _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _DOCTYPE = re.compile(r"<!DOCTYPE[^>\[]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)""")
-_SEEN_TEXT = etree.XPath(
-    "descendant-or-self::*//text()[not(ancestor::*["
-    + " or ".join(f"local-name()='{one}'" for one in sorted(_UNSEEN))
-    + "])] | descendant-or-self::*[local-name()='img']/@alt"
-)
 DEEPEST = 200
 
 
@@ -96,10 +91,25 @@ def read_markup(content: bytes | str, place: str, path: str = "") -> Document:
         for body in bodies:
             walker.walk(body, 0)
             walker.flush()
-            written += map(str, _SEEN_TEXT(body))
+            written += _seen(body)
     except RecursionError:
         raise UserError(f"{place} is nested deeper than {DEEPEST} levels: export the book again") from None
     return Document(walker.blocks, "".join(written), walker.notes, " ".join(str(titles).split()))
+
+
+def _seen(element: etree._Element) -> Iterator[str]:
+    """All text in it that a reader sees, and the words for pictures; blocks and cells are apart."""
+    if not isinstance(element.tag, str) or (tag := _local(element)) in _UNSEEN:
+        return
+    apart = " " if tag in _BLOCKS or tag in _EMPTY else ""
+    yield apart
+    if tag == "img":
+        yield element.get("alt", "")
+    yield element.text or ""
+    for child in element:
+        yield from _seen(child)
+        yield child.tail or ""
+    yield apart
 
 
 def parse(content: bytes | str, place: str) -> etree._Element:
@@ -203,7 +213,7 @@ class _Walker:
         if reason is Reason.FOOTNOTE_MARK:
             for link in element.xpath("descendant-or-self::*/@href"):
                 self.notes.append((len(self.blocks), _target(str(link), self.path)))
-        text = "".join(map(str, _SEEN_TEXT(element)))
+        text = "".join(_seen(element))
         if reason is Reason.FOOTNOTE_MARK and not text.strip():
             return
         self._pieces.append(Piece(text, reason))

@@ -4,7 +4,7 @@ out."""
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +22,10 @@ _HEADING = regex.compile(
     r"(?:the\s+)?(?:first|second|third|last|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)\w*[-\s]?)?"
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)?))(?P<rest>\b.*)?"
     r"|(?:prologue|epilogue|preface|foreword|introduction|afterword|interlude)[.:]?"
-    r"|第\s?[0-9〇零一二三四五六七八九十百千两]+\s?[章回节卷部篇].*|序[章言]|前言|尾声|后记|楔子)",
+    r"|第\s?[0-9〇零一二三四五六七八九十百千两]+\s?[章回节卷部篇][^。！？]*|序[章言]|前言|尾声|后记|楔子)",
     regex.IGNORECASE,
 )
-_PART_HEADING = regex.compile(r"[IVXLC]{1,7}\.?|(?:[IVXLC]{1,7}\.\s+)?[\p{Lu}\p{N}][^\p{Ll}]{2,}")
+_PART_HEADING = regex.compile(r"[IVXLC]{1,7}\.?|(?:[IVXLC]{1,7}\.\s+)?[\p{Lu}\p{N}][^\p{Ll}\p{Lo}]{2,}")
 """A Roman number, or capitals alone: a heading below those that say "Chapter"."""
 _LONGEST_HEADING = 80
 _LONGEST_TITLE = 6
@@ -40,6 +40,8 @@ _MARK = regex.compile(r"\[(\d{1,3}|[*†‡])\]")
 _PICTURE = regex.compile(r"\[(?:illustration|picture|image)\b[^\]]*\]", regex.IGNORECASE)
 _GUTENBERG = regex.compile(r"\*{3}\s?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^*]*\*{3}")
 _PARAGRAPH = regex.compile(r"(?:[^\S\n]*\n){2,}|\f")
+_INDENTED = regex.compile(r"\n(?=\u3000)")
+"""Where a Chinese paragraph begins without an empty line before it."""
 _MOJIBAKE = regex.compile("â€[™œ\x9d“”˜\x9c\x99]|Ã[©¨¤¶¼§ª«´±³¡­]|ï»¿")
 MOST_BROKEN = 2
 """Places with a broken character that a text may have: more, and it was written in another encoding."""
@@ -70,9 +72,8 @@ def read_text(path: Path, what: str) -> str:
         content = file.read(TEXT_BYTES + 1)
     if len(content) > TEXT_BYTES:
         raise UserError(f"{name} is longer than {TEXT_BYTES / 2**20:.0f} MB: cut it into volumes")
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = content.decode("utf-16" if wide else "utf-8-sig")
+        text = content.decode(encoding_of(content))
     except UnicodeDecodeError as error:
         if b"\0" in content[:4096]:
             raise UserError(f"{name} is no text file: give a book as .txt, .md, .epub or .docx") from None
@@ -91,19 +92,38 @@ def read_text(path: Path, what: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def encoding_of(content: bytes) -> str:
+    """UTF-16 if the content, or its begin, has such a byte order mark, else UTF-8 with or without one."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
 def _blocks(text: str) -> Iterator[Block]:
-    """Paragraphs between empty lines; every line is one where there is no empty line at all."""
+    """Paragraphs between empty lines; every line is one where there is no empty line at all. A heading may
+    stand on the first line of a paragraph."""
     paragraphs = _PARAGRAPH.split(text)
     if len([one for one in paragraphs if one.strip()]) < 2:
         paragraphs = text.split("\n")
     for paragraph in paragraphs:
-        if paragraph.strip():
-            yield _block(paragraph)
+        for part in _INDENTED.split(paragraph):
+            if part.strip():
+                yield from map(_block, _headed(part))
+
+
+def _headed(paragraph: str) -> Sequence[str]:
+    """The heading of a chapter that is its first line, and the rest; or the whole of it."""
+    first, _, rest = paragraph.strip("\n").partition("\n")
+    if rest.strip() and _level(_line(first)) == 1 and not _level(_line(paragraph)):
+        return (first, rest)
+    return (paragraph,)
+
+
+def _line(paragraph: str) -> str:
+    return " ".join(paragraph.split())
 
 
 def _block(paragraph: str) -> Block:
     lines = [line for line in paragraph.split("\n") if line.strip()]
-    line = " ".join(paragraph.split())
+    line = _line(paragraph)
     if _PAGE.fullmatch(line) and any(map(str.isdigit, line)):
         return left_out(paragraph, Reason.PAGE_NUMBER)
     ruled = any(_RULE.fullmatch(one) for one in lines)

@@ -29,6 +29,7 @@ class SpokenFolder(Closing):
         self.takes: dict[str, Take] = {}
         self.sessions = 0
         self._elapsed: dict[int, float] = {}
+        self._forgotten: dict[str, Take] = {}
         self._log = Log(folder / TAKES)
         try:
             for take in read_takes(folder):
@@ -61,6 +62,7 @@ class SpokenFolder(Closing):
         Raises UserError if the disk is full; the folder is then as it was before.
         """
         before = self.takes.get(chunk.key)
+        replaced = before or self._forgotten.get(chunk.key)
         line = {"schema": 1, "id": chunk.id, "key": chunk.key, "asked": dict(asked), **values}
         if speech is not None and best:
             line |= self._write(speech, f"{AUDIO}/{name}.flac")
@@ -70,8 +72,8 @@ class SpokenFolder(Closing):
         take = checked(Take, line, "the take")
         self._log.append({key: value for key, value in line.items() if key != "schema"})
         self._note(take)
-        if before is not None and before.audio != take.audio:
-            (self.folder / before.audio).unlink(missing_ok=True)
+        if replaced is not None and replaced.audio != take.audio:
+            (self.folder / replaced.audio).unlink(missing_ok=True)
         return take
 
     def _write(self, speech: Speech, file: str) -> dict[str, Any]:
@@ -90,9 +92,11 @@ class SpokenFolder(Closing):
         }
 
     def forget(self, keys: Iterable[str]) -> None:
-        """What was spoken of these chunks does not count any more."""
+        """What was spoken of these chunks does not count any more. Its audio stays until something else is
+        spoken: whoever named a wrong voice stops, names the right one, and has lost nothing."""
         for key in keys:
-            self.takes.pop(key, None)
+            if (take := self.takes.pop(key, None)) is not None:
+                self._forgotten[key] = take
 
     def lost(self, keys: Collection[str]) -> list[str]:
         """Those whose audio is gone, or is another one now."""
@@ -101,7 +105,7 @@ class SpokenFolder(Closing):
     def prepare(self) -> None:
         """Makes the folder of the audio, and removes what a kill left: half-written files, and audio that no
         line of the log came to name."""
-        named = {take.audio for take in self.takes.values()}
+        named = {take.audio for take in (*self.takes.values(), *self._forgotten.values())}
         prepare_audio(
             self.folder / AUDIO, lambda path: path.suffix == ".flac" and f"{AUDIO}/{path.name}" not in named
         )
@@ -111,6 +115,7 @@ class SpokenFolder(Closing):
 
     def _note(self, take: Take) -> None:
         self.takes[take.key] = take
+        self._forgotten.pop(take.key, None)
         self.sessions = max(self.sessions, take.session)
         self._elapsed[take.session] = max(self._elapsed.get(take.session, 0.0), take.elapsed)
 

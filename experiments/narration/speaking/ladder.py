@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.narration.book import join
+from experiments.narration.splitting import split_near
 from experiments.narration.takes import Attempt, PlannedChunk, Take
 from llasa_core.audio import CODES_PER_SECOND
 from llasa_core.request import MAX_SEED
@@ -38,6 +40,8 @@ LADDER = (
 """adaptive: most chunks pass at the first or second try, and nothing more is drawn then. repair: what is
 right up to a word is kept; in steps of a second, since the ear hears each beginning. A wider adaptive: words
 that are seldom right. split: shorter texts are read better."""
+PARTS = 2
+"""Of a chunk that is split."""
 BOOK_CANDIDATES = 6
 """By default a book may cost as much as so many whole candidates of each chunk. Two ears hear each, and 6 of
 these cost about what 8 do that one ear hears."""
@@ -83,10 +87,23 @@ def predicted_tokens(chunk: PlannedChunk) -> int:
     return max(1, round(chunk.predicted * CODES_PER_SECOND))
 
 
+def texts_of(chunk: PlannedChunk, rung: Rung, language: str) -> Sequence[str]:
+    """What a rung speaks one by one: the chunk's text, or its parts; none where it cannot be split."""
+    if not rung.split:
+        return (chunk.text,)
+    parts = split_near(chunk.text, PARTS, (), language)
+    whole = len(parts) == PARTS and join(parts).split() == chunk.text.split()
+    return parts if whole else ()
+
+
 def due(
-    chunks: Iterable[PlannedChunk], takes: Mapping[str, Take], rung: int, limits: Limits
+    chunks: Iterable[PlannedChunk],
+    takes: Mapping[str, Take],
+    rung: int,
+    limits: Limits,
+    language: str = "en",
 ) -> list[PlannedChunk]:
-    """The chunks that a rung is still to be tried for, in the order of the book.
+    """The chunks that a rung is still to be tried for, in the order of the book. language: of their texts.
 
     Every chunk gets the first rung. Of those that have not passed by then, a later rung takes what the book's
     budget has room for, the shortest first. That depends on what the earlier rungs came to and on nothing of
@@ -104,6 +121,8 @@ def due(
         if take is None or take.redo or any(one.passed for one in before[chunk.key]):
             continue
         if not before[chunk.key] or limits.spent(chunk, take, rung):
+            continue
+        if not texts_of(chunk, limits.ladder[rung], language):
             continue
         room -= limits.ladder[rung].candidates * predicted_tokens(chunk)
         if room >= 0:

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import interrupts
-from experiments.narration.book import join
 from experiments.narration.speaking.folder import SpokenFolder
-from experiments.narration.speaking.ladder import Rung, due
+from experiments.narration.speaking.ladder import Rung, due, texts_of
 from experiments.narration.speaking.planning import Speaking, changed, check_folder_of
 from experiments.narration.speaking.speech import Speech, joined, speech_of
-from experiments.narration.splitting import split_near
 from experiments.narration.takes import PlannedChunk, Take, write_plan
 from experiments.request_options import warn_of_prompts
 from experiments.runs.actor_log import ActorLog
@@ -28,9 +26,6 @@ from search.results.result import SearchResult
 
 if TYPE_CHECKING:
     from search.engine import Failure, Searcher
-
-PARTS = 2
-"""Of a chunk that is split."""
 
 
 @dataclass
@@ -56,7 +51,7 @@ def narrate(
     check_folder_of(folder, speaking.plan)
     with interrupts.guarded(), SpokenFolder(folder) as spoken:
         begin(spoken, speaking)
-        if not any(due(speaking.plan.chunks, spoken.takes, n, speaking.limits) for n in rungs(speaking)):
+        if not any(due_of(spoken, speaking, number) for number in rungs(speaking)):
             return None
         say("loading the models", error=True)
         try:
@@ -71,6 +66,11 @@ def narrate(
 
 def rungs(speaking: Speaking) -> range:
     return range(len(speaking.limits.ladder))
+
+
+def due_of(spoken: SpokenFolder, speaking: Speaking, rung: int) -> list[PlannedChunk]:
+    """As `due`."""
+    return due(speaking.plan.chunks, spoken.takes, rung, speaking.limits, speaking.plan.language)
 
 
 def begin(spoken: SpokenFolder, speaking: Speaking) -> None:
@@ -113,11 +113,14 @@ class Narrator:
 
     def climb(self, number: int) -> None:
         """Tries one rung for every chunk that it is due for."""
-        limits = self.speaking.limits
-        rung = limits.ladder[number]
-        chunks = due(self.speaking.plan.chunks, self.spoken.takes, number, limits)
-        waiting = {one.key: Waiting(one, texts_of(one, rung, self.speaking)) for one in chunks}
-        waiting = {key: one for key, one in waiting.items() if one.texts and key not in self.failed}
+        rung = self.speaking.limits.ladder[number]
+        language = self.speaking.plan.language
+        chunks = due_of(self.spoken, self.speaking, number)
+        waiting = {
+            one.key: Waiting(one, texts_of(one, rung, language))
+            for one in chunks
+            if one.key not in self.failed
+        }
         if not waiting:
             return
         say(f"{rung.spec}{', split' if rung.split else ''}: {len(waiting)} chunks", error=True)
@@ -207,15 +210,6 @@ class Narrator:
                 "elapsed": round(time.monotonic() - self._began, 3),
             },
         )
-
-
-def texts_of(chunk: PlannedChunk, rung: Rung, speaking: Speaking) -> Sequence[str]:
-    """What a rung speaks one by one: the chunk's text, or its parts; none where it cannot be split."""
-    if not rung.split:
-        return (chunk.text,)
-    parts = split_near(chunk.text, PARTS, (), speaking.plan.language)
-    whole = len(parts) == PARTS and join(parts).split() == chunk.text.split()
-    return parts if whole else ()
 
 
 def attempt_of(speech: Speech, number: int, rung: Rung, texts: Sequence[str], seed: int) -> dict[str, Any]:

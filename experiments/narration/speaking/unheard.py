@@ -26,7 +26,8 @@ _SYLLABLE = re.compile(r"[^aeiouy]*[aeiouy]+(?:[^aeiouy]*$|[^aeiouy](?=[^aeiouy]
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """word: as it is written in the book, if it is there. places: in so many chunks. line: of a lexicon."""
+    """word: as it is written in the book, if it is there. places: in so many chunks. line: of a lexicon; ""
+    where no respelling comes to mind."""
 
     word: str
     places: int
@@ -44,7 +45,12 @@ def unheard_words(chunks: Iterable[tuple[PlannedChunk, Take | None]]) -> list[Un
             name = as_written(word, chunk.written)
             places[name] = places.get(name, 0) + 1
     ranked = sorted(places.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [Unheard(word, count, f"{word}\t{respelling(word)}") for word, count in ranked]
+    return [Unheard(word, count, _line(word)) for word, count in ranked]
+
+
+def _line(word: str) -> str:
+    found = respelling(word)
+    return "" if found == word.casefold() else f"{word}\t{found}"
 
 
 def as_written(word: str, text: str) -> str:

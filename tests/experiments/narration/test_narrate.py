@@ -39,6 +39,9 @@ def test_text_is_written_edited_and_read_again(tmp_path: Path, capsys: pytest.Ca
     assert cli.main(["narrate", str(text), "--list"]) == 0
     shown = capsys.readouterr()
     assert "edited: 1 places, 3 words left out, 0 added" in shown.err
+    edited = text.read_bytes()
+    assert cli.main(["narrate", BOOK, "--text-file", str(text), "--chapters", "2", *lexicon]) == 2
+    assert "is there and holds another text" in capsys.readouterr().err and text.read_bytes() == edited
     assert "left out in the text file" in shown.out
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
+import docx
 import pytest
+from docx.oxml.ns import qn
 
 from experiments.narration.account import account
 from experiments.narration.book import Book, Reason, letters
@@ -170,3 +173,83 @@ def test_the_title_of_a_book_is_its_only_top_heading(tmp_path: Path, text: str, 
     file = tmp_path / "story.md"
     file.write_text(text)
     assert read_book(file).title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "chapters"),
+    [
+        (
+            f"CHAPTER I\nIt was {'very ' * 20}dark.\n\nHe slept.\n\nCHAPTER II\nShe was {'very ' * 20}old.\n",
+            ["CHAPTER I", "CHAPTER II"],
+        ),
+        (
+            "第一章 山村\n\u3000\u3000他来了。\n\u3000\u3000她走了。\n\n第二章 大海\n\u3000\u3000船开了。\n",
+            ["第一章 山村", "第二章 大海"],
+        ),
+        ("2008年，他离开了北京。\n\nA先生说了很多话。他笑了。\n\nDNA是生命的密码。我们都知道。\n", ["a"]),
+    ],
+)
+def test_headings_of_plain_text(tmp_path: Path, text: str, chapters: list[str]) -> None:
+    """On the first line of a paragraph, and none in Chinese text that says it is one by nothing."""
+    path = tmp_path / "a.txt"
+    path.write_text(text, encoding="utf-8")
+    book = read_book(path)
+    assert [one.title for one in book.chapters] == chapters
+    headings = [s for c in book.chapters for p in c.paragraphs if p.heading for s in p.sentences]
+    assert headings == [one for one in chapters if one != "a"]
+    found = account(book)
+    assert found.source == found.spoken + found.left_out
+
+
+def test_every_document_of_an_epub_is_spoken_or_left_out(tmp_path: Path) -> None:
+    page = "<html><body><p>{}</p></body></html>"
+    path = write_epub(
+        tmp_path / "a.epub",
+        {"one.xhtml": "<h1>One</h1><p>Hello there.</p>", "two.xhtml": "<p>It rained.</p>"},
+        contents='<nav><ol><li><a href="one.xhtml">One</a></li>'
+        '<li><a href="two.xhtml#gone">Two</a></li></ol></nav>',
+        more={
+            "OEBPS/OLD.HTM": page.format("An old page."),
+            "OEBPS/new.xml": page.format("A new page."),
+            "OEBPS/art.svg": '<svg xmlns="http://www.w3.org/2000/svg"><text>Drawn words</text></svg>',
+            "OEBPS/extra.xhtml": page.format("Not in the order."),
+        },
+    )
+    kinds = {"OLD.HTM": "text/x-oeb1-document", "new.xml": "application/xml", "art.svg": "image/svg+xml"}
+    listed = "".join(f'<item id="{name}" href="{name}" media-type="{kind}"/>' for name, kind in kinds.items())
+    listed += '<item id="extra" href="extra.xhtml" media-type="application/xhtml+xml"/>'
+    order = "".join(f'<itemref idref="{name}"/>' for name in kinds)
+    edited = tmp_path / "b.epub"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(edited, "w") as new:
+        for name in old.namelist():
+            text = old.read(name).decode()
+            if name.endswith("book.opf"):
+                text = text.replace("</manifest>", f"{listed}</manifest>").replace(
+                    "</spine>", f"{order}</spine>"
+                )
+            new.writestr(name, text)
+    book = read_book(edited)
+    spoken = [s for c in book.chapters for p in c.paragraphs for s in p.sentences]
+    assert spoken == ["One", "Hello there.", "It rained.", "An old page.", "A new page."]
+    assert [one.title for one in book.chapters] == ["One", "Two"]  # a link that leads nowhere is the file's
+    heaps = {heap.reason: heap.first for heap in account(book).heaps}
+    assert heaps[Reason.ASIDE] == ("Not in the order.",) and heaps[Reason.PICTURE] == ("Drawn words",)
+
+
+def test_words_that_are_left_out_are_counted_as_they_are_set(tmp_path: Path) -> None:
+    pages = {"a.xhtml": "<h1>One</h1><p>Yes.</p><table><tr><td>Name</td><td>Age</td></tr></table>"}
+    heaps = {heap.reason: heap for heap in account(read_book(write_epub(tmp_path / "a.epub", pages))).heaps}
+    assert (heaps[Reason.TABLE].words, heaps[Reason.TABLE].first) == (2, ("Name Age",))
+    document = docx.Document()
+    seen = document.add_paragraph("He said: ").add_run("Not hidden.")
+    vanish = seen._r.get_or_add_rPr().makeelement(qn("w:vanish"), {qn("w:val"): "0"})
+    seen._r.rPr.append(vanish)
+    cells = document.add_table(1, 2).rows[0].cells
+    for cell, parts in zip(cells, (("foot", "ball"), ("ga", "me")), strict=True):
+        for part in parts:
+            cell.paragraphs[0].add_run(part)
+    document.save(str(tmp_path / "a.docx"))
+    book = read_book(tmp_path / "a.docx")
+    assert [s for c in book.chapters for p in c.paragraphs for s in p.sentences] == ["He said: Not hidden."]
+    (heap,) = account(book).heaps
+    assert (heap.reason, heap.words, heap.first) == (Reason.TABLE, 2, ("football game",))

@@ -13,7 +13,7 @@ from experiments.narration.book import Book, Chapter, LeftOut, Paragraph, Reason
 from experiments.narration.chunks import PACKINGS, chunks
 from experiments.narration.edits import compared
 from experiments.narration.reading.book import read_book
-from experiments.narration.text_file import read_text_file, written
+from experiments.narration.text_file import is_text_file, read_text_file, written
 from llasa_core.errors import UserError
 from tests.experiments.narration.books import DATA
 
@@ -107,3 +107,13 @@ def test_edits_account_for_every_word(before: list[str], after: list[str]) -> No
     dropped = [word for one in edits.found for word in one.dropped]
     added = [word for one in edits.found for word in one.added]
     assert sorted([*own, *added]) == sorted([*other, *dropped])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_as_another_editor_saves_it(encoding: str, tmp_path: Path) -> None:
+    path = text_of(DATA / "trial.md", tmp_path)
+    path.write_bytes(path.read_text("utf-8").replace("\n", "\r\n").encode(encoding))
+    assert is_text_file(path)
+    found = read_text_file(path)
+    assert found.edits is not None and found.edits.found == ()
+    assert found.book.chapters[0].paragraphs == read_book(DATA / "trial.md").chapters[0].paragraphs

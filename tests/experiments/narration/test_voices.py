@@ -149,3 +149,13 @@ def test_a_speaker_without_a_voice_is_told_before_anything_is_spoken(tmp_path: P
     file.write_text("Alice: slt\n", "utf-8")
     with pytest.raises(UserError, match="'Alise' speaks in the book and has no voice: did you mean 'Alice'"):
         check_speakers([None, "Alise"], read_voices(file), RequestOptions())
+
+
+def test_a_name_in_any_case_is_found_where_the_book_has_a_capital(tmp_path: Path) -> None:
+    source = tmp_path / "book.md"
+    source.write_text(
+        "“Go,” said Alice.\n\n“Stay,” said the fox.\n\n“Wait,” she said; rose said no.\n", "utf-8"
+    )
+    found = with_speakers(read_book(source), ["alice", "fox", "Rose"])
+    quoted = [one.speaker for one in found.chapters[0].paragraphs if one.sentences[0].startswith("“")]
+    assert quoted == ["alice", "fox", None]

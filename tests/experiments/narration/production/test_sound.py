@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.narration.book import letters
+from experiments.narration.production.captions import sentences_of, srt
 from experiments.narration.production.loudness import (
     RATE,
     Loudness,
@@ -21,7 +22,14 @@ from experiments.narration.production.loudness import (
     parse_loudness,
     true_peak,
 )
-from experiments.narration.production.mastering import at_rate, mastered
+from experiments.narration.production.mastering import (
+    LOUDEST_TONE,
+    TONE_BINS,
+    Mastered,
+    at_rate,
+    mastered,
+    pause,
+)
 from experiments.narration.production.meter import Meter
 from experiments.narration.production.trimming import FRAME, LEAD, TAIL, cut, edges, levels
 from experiments.narration.production.words import Timed, as_written, spread, tokens
@@ -150,6 +158,34 @@ def test_every_written_word_has_a_time_and_they_stand_in_order(written: str, spo
 def test_tokens_keep_every_character_but_white_space(text: str) -> None:
     if letters(text):
         assert letters("".join(tokens(text))) == letters(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("“Stop!” “No!”", ["“Stop!”", "“No!”"]),
+        ("“Stop!”“No!” He left.", ["“Stop!” “No!”", "He left."]),  # one word in two sentences
+        ("He came. — “Yes.” …", ["He came.", "— “Yes.” …"]),
+        ("他来了。她走了。", ["他来了。", "她走了。"]),
+    ],
+)
+def test_every_sentence_has_its_words(written: str, expected: list[str]) -> None:
+    found = sentences_of(written, _said(written), "zh" if "他" in written else "en")
+    assert [one.text for one in found] == expected
+    assert [word.text for one in found for word in one.words] == tokens(written)
+
+
+def test_a_caption_has_lines_of_equal_length() -> None:
+    text = "The quick brown fox jumps over the lazy dogs and."
+    cue = srt([Timed(text, 0.0, 2.0)]).splitlines()[2:]
+    assert cue == ["The quick brown fox jumps", "over the lazy dogs and."]
+
+
+def test_the_tones_of_both_sides_of_a_pause_are_no_louder_than_one() -> None:
+    tone = np.full(TONE_BINS, 10 ** (LOUDEST_TONE / 20))
+    side = Mastered(np.zeros(1, np.float32), 0.0, 0.0, 0.0, tone)
+    for parts in np.array_split(pause(RATE, side, side)[RATE // 50 : -RATE // 50], 10):
+        assert 20 * np.log10(np.sqrt(np.mean(np.square(parts)))) == pytest.approx(LOUDEST_TONE, abs=0.6)
 
 
 HUMAN = ("beckett", "endgame_nagg_nell", "two_cities", "clone-test")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from experiments.narration.lexicon import read_lexicon
+from experiments.narration.speaking.folder import SpokenFolder
 from experiments.narration.speaking.ladder import (
     BOOK_CANDIDATES,
     LADDER,
@@ -10,8 +14,10 @@ from experiments.narration.speaking.ladder import (
     predicted_tokens,
     seed_of,
 )
+from experiments.narration.speaking.unheard import unheard_words
 from experiments.narration.takes import Attempt, Measures, PlannedChunk, Take
 from search.cost.budget import Budget
+from tests.experiments.narration.production.narrations import narration
 
 
 def chunk(number: int, predicted: float = 2.0) -> PlannedChunk:
@@ -135,3 +141,40 @@ def test_seeds_follow_from_the_books_seed_the_chunk_and_the_search() -> None:
     others = {seed_of(1, "a", 1, 0), seed_of(0, "b", 1, 0), seed_of(0, "a", 2, 0), seed_of(0, "a", 1, 1)}
     assert len(others | {seed_of(0, "a", 1, 0)}) == 5
     assert all(0 <= seed < 2**63 for seed in others)
+
+
+def test_what_cannot_be_split_is_not_due_for_ever() -> None:
+    one, rung = chunk(0), len(LADDER) - 1
+    assert LADDER[rung].split
+    takes = {one.key: take(one, *(attempt(number) for number in range(rung)))}
+    assert due([one.model_copy(update={"text": "Huh!"})], takes, rung, Limits(tokens=10**6)) == []
+    long = one.model_copy(update={"text": "He came in from the rain, and she put the letter on the table."})
+    assert due([long], takes, rung, Limits(tokens=10**6)) == [long]
+
+
+def test_a_lexicon_line_that_is_proposed_can_be_used(tmp_path: Path) -> None:
+    assert _proposed("Phaedra") == "Phaedra\tfaed ra" and _proposed("strand") == ""
+    path = tmp_path / "book.lexicon"
+    path.write_text(f"{_proposed('Phaedra')}\n", "utf-8")
+    assert len(read_lexicon(path)) == 1
+
+
+def _proposed(word: str) -> str:
+    failed = attempt(0).model_copy(update={"never": [word.casefold()]})
+    one = chunk(0).model_copy(update={"written": f"The {word} came."})
+    (found,) = unheard_words([(one, take(one, failed))])
+    assert found.word == word
+    return found.line
+
+
+def test_another_voice_forgets_and_the_old_one_finds_its_audio(tmp_path: Path) -> None:
+    book = narration(tmp_path / "book")
+    keys = [one.key for one in book.plan.chunks]
+    audio = sorted((book.folder / "audio").iterdir())
+    with SpokenFolder(book.folder) as folder:
+        folder.forget(keys)
+        folder.prepare()
+        assert not folder.takes and sorted((book.folder / "audio").iterdir()) == audio
+    with SpokenFolder(book.folder) as folder:
+        folder.prepare()
+        assert not folder.lost(keys) and sorted(folder.takes) == sorted(keys)
