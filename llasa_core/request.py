@@ -16,7 +16,7 @@ from llasa_core.audio import (
 )
 from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
-from llasa_core.text import SpokenText, as_written, check_text, language, spoken_form
+from llasa_core.text import SpokenText, as_written, check_markers, check_text, language, spoken_form
 
 MIN_PROMPT_SECONDS = 1.0
 MAX_PROMPT_SECONDS = 15.0
@@ -61,6 +61,7 @@ class Request:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", check_text(self.text))
         object.__setattr__(self, "language", language(self.language))
+        check_markers(self.spoken.spoken)
         if not any(character.isalnum() for character in self.spoken.spoken):
             raise UserError(f"nothing in the text {self.text[:40]!r} can be spoken: give words to speak")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
@@ -84,6 +85,7 @@ class Request:
             raise UserError("there is prompt audio but no prompt text: give what is said in the prompt audio")
         try:
             object.__setattr__(self, "prompt_text", check_text(self.prompt_text))
+            check_markers(self.spoken_prompt.spoken)
         except UserError as error:
             raise UserError(f"prompt text: {error}") from None
         bounds = (MIN_PROMPT_SECONDS, MAX_PROMPT_SECONDS)

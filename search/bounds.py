@@ -6,7 +6,8 @@ from llasa_core.errors import UserError
 
 MOST_CANDIDATES = 4096
 """Utterances of one request, running or complete. Each holds up to 20 s of audio (1.3 MB) beside its keys
-and values, so that 4,096 fill 5 GiB; the paper's largest search, 16 beams of 16, has 256."""
+and values, so that 4,096 fill 5 GiB, and a tree whose beams end early twice that; the paper's largest search,
+16 beams of 16, has 256."""
 LARGEST = 2**53
 """Of all other whole numbers: above it a float no longer tells neighbours apart."""
 

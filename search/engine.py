@@ -35,6 +35,7 @@ class Searcher:
         self.backend = backend
         self.spec = spec
         self.models: dict[str, Any] = {} if spec is None else spec.manifest(threads)
+        self._loops = 0  # of `run_many` that are under way
 
     @classmethod
     def from_preset(
@@ -120,6 +121,7 @@ class Searcher:
             strategy = build(strategy, metrics)
         rest = iter(requests)
         waiting: dict[Future[Any], RequestSearch] = {}
+        self._loops += 1
         try:
             while True:
                 while len(waiting) < in_flight and (request := next(rest, None)) is not None:
@@ -142,7 +144,9 @@ class Searcher:
         finally:
             for search in waiting.values():
                 search.close()
-            self.backend.drop()
+            self._loops -= 1
+            if not self._loops:  # what other loops have under way goes on
+                self.backend.drop()
 
     def _begin(
         self, request: Request, strategy: Strategy, budget: Budget, progress: Progress, heard: Heard

@@ -143,7 +143,7 @@ class LimitedAsks:
         """Complete candidates, as many as there is room for; raises Spent if some are left."""
         known = self._scores.setdefault(ask.verifier, {})
         new = [beam for beam in ask.beams if beam.tokens not in known]
-        if new:
+        if new and (self.room.priced or self.room.crowded):  # to measure costs neither tokens nor candidates
             self.room.check()
         if (yield from self._measured(new, ask.verifier, within=self.room.priced)):
             raise Spent(f"the budget has no room to measure all candidates by {ask.verifier}")

@@ -14,6 +14,7 @@ from search.asks import Beam, Beams
 from search.backends.base import Session
 from search.strategies.base import Strategy
 from verifiers.base import Score
+from verifiers.selection.rules import ConstraintFirst, Rule, Selection
 
 Steps: TypeAlias = Generator[Future[Any], Any, Any]
 """Yields futures and is sent what they hold."""
@@ -40,10 +41,16 @@ def flops_between(session: Session, first: int, last: int) -> float:
     return session.flops_of(last) - session.flops_of(first)
 
 
+def reward_of(strategy: Strategy) -> Selection | None:
+    """How it ranks partial utterances; an option of a plugin that is called `prm` may be anything else."""
+    rule = getattr(strategy, "prm", None)
+    return rule if isinstance(rule, Rule | ConstraintFirst) else None
+
+
 def foremost(beams: Beams, strategy: Strategy, partial: dict[str, dict[tuple[int, ...], Score]]) -> Beam:
     """The best of the beams by the strategy's reward of partial utterances, as last measured; the first where
     there is none."""
-    rule = getattr(strategy, "prm", None)
+    rule = reward_of(strategy)
     known = [partial.get(metric, {}) for metric in rule.metrics] if rule is not None else []
     measured = [beam for beam in beams if known and all(beam.tokens in scores for scores in known)]
     if rule is None or not measured:

@@ -103,6 +103,8 @@ def whole(spec: str) -> str:
 
 
 def weights(spec: str) -> tuple[str, str]:
-    """Kind and source: what two specs share that differ in how they measure only."""
+    """Kind and source: what two specs share that differ in how they measure only. A source with several names
+    has one here: a path is written out, and "large" of Whisper is "large-v3"."""
     parsed = Spec.parse(spec)
-    return parsed.kind, parsed.source
+    kind = registry.built_in(parsed.kind)
+    return parsed.kind, parsed.source if kind is None else kind.canonical(parsed)

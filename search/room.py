@@ -17,7 +17,7 @@ from search.backends.base import Session
 from search.cost.budget import Budget, Spent
 from search.cost.ledger import Ledger
 from search.cost.prices import Cost, Prices
-from search.reserve import flops_between, predicted_tokens, tokens_to_finish
+from search.reserve import flops_between, predicted_tokens, reward_of, tokens_to_finish
 from search.results.trace import node_id
 from search.strategies.base import Strategy
 from verifiers.selection.cascade import Cascade
@@ -89,7 +89,7 @@ class Room:
         if not self.priced:
             return True
         needed = self._extending(beams, step) + self.finishing(beams, step)
-        if reward := getattr(self.strategy, "prm", None):
+        if reward := reward_of(self.strategy):
             for metric in reward.metrics:
                 needed += self.measuring(metric, beams, partial=True, more=step)
         return self.fits(needed)
@@ -184,6 +184,11 @@ class Room:
     def tokens_left(self) -> int | None:
         ledger = self.session.ledger
         return None if self.budget.tokens is None else self.budget.tokens - ledger.tokens_generated
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more candidates ended in one step than there was room for."""
+        return self.budget.candidates is not None and len(self.complete) > self.budget.candidates
 
     def check(self) -> None:
         self.budget.check(self.session.ledger, len(self.complete), self.until)

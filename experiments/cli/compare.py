@@ -93,7 +93,11 @@ def show(found: Comparison, terminal: Terminal) -> None:
         verdict = {True: "better", False: "worse", None: "no different beyond chance"}[one.better]
         cells = (shown(value, digits) for value in (one.first, one.second))
         grid.add_row(
-            one.title, *cells, shown(one.change, digits, sign=True), f"{one.found:.{digits}f}", verdict
+            one.title,
+            *cells,
+            shown(one.change, digits, sign=True),
+            f"{one.found:.{digits}f}" if one.found else "",
+            verdict,
         )
     terminal.print(grid)
     change = next(one.change.mean for one in found.differences if one.title == found.measure.title)

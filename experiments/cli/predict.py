@@ -79,7 +79,7 @@ def command(
         return
     say(f"{one.title}, {found.spec}: {found.utterances} utterances, {found.searches} searches")
     for n in curve_widths(found):
-        how = "observed" if n <= found.drawn else f"model ({found.kind})"
+        how = "observed" if found.observed(n) else f"model ({found.kind})"
         say(f"  N = {n:>5,}   {shown(found.at(n))}   {how}")
     check = found.checks[0]
     say(

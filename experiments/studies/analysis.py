@@ -77,8 +77,10 @@ class Analysis:
 
     @cached_property
     def common_width(self) -> int:
-        """The largest N that most lines have."""
-        counts = Counter(point.n for line in self.lines for point in line.points)
+        """The largest N that most lines were run with."""
+        run = set(self.frame[["series", "n"]].itertuples(index=False, name=None))
+        points = [(line.series, point.n) for line in self.lines for point in line.points]
+        counts = Counter(n for series, n in points if (series, n) in run) or Counter(n for _, n in points)
         return max(counts, key=lambda n: (counts[n], n))
 
     def at_common_width(self) -> list[tuple[Line, Point]]:

@@ -22,7 +22,7 @@ from experiments.studies.measures import WORDS, Measure, measures
 from experiments.studies.power import Spread, spread
 from llasa_core.errors import UserError, nearest
 from llasa_core.paths import shown
-from search.results.failures import failures_in
+from search.results.failures import EMPTY, failures_in
 from verifiers import registry
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 KEYS = ("utterance", "seed")
+UNUSABLE = "unusable"
+"""Of a row that is being read: who could not judge it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,13 @@ def compare(first: Side, second: Side, by: str | None = None) -> Comparison:
     import pandas
 
     frames = [side.winners.set_index(list(KEYS)).sort_index() for side in (first, second)]
-    same_seeds = len(frames[0].index.intersection(frames[1].index)) > 0
+    shared = frames[0].index.intersection(frames[1].index)
+    if same_seeds := len(shared) > 0:  # seeds that only one of them has tell nothing of the difference
+        spoken = shared.get_level_values("utterance").unique()
+        frames = [
+            frame[frame.index.isin(shared) | ~frame.index.get_level_values("utterance").isin(spoken)]
+            for frame in frames
+        ]
     means = [frame.groupby(level="utterance") for frame in frames]
     both = sorted(set(means[0].groups) & set(means[1].groups))
     if not both:
@@ -172,15 +180,21 @@ def _run(folder: Path) -> Side:
 
     rows: dict[str, dict[str, Any]] = {}
     directions: dict[str, bool] = {}
+    recognisers: set[str] = set()
     for record in read_records(folder):
         rows.pop(record["id"], None)
         if record["status"] != "done":
             continue
-        rows[record["id"]] = _row(record)
+        rows[record["id"]] = row = _row(record)
+        recognisers |= {key.removeprefix("words:") for key in row if key.startswith("words:")}
         for measure, spec in measured_by(record).items():
             name = measure.removeprefix("judge ")
             found = registry.directions(spec)
             directions[name] = found.get(name, next(iter(found.values())))
+    for row in rows.values():
+        for name in recognisers & row[UNUSABLE]:
+            row[f"failures:{name}"] = EMPTY
+        del row[UNUSABLE]
     if not rows:
         raise UserError(f"{shown(folder)} holds no text that was spoken: go on with the run first")
     return _side(folder.name, pandas.DataFrame(list(rows.values())), directions)
@@ -200,6 +214,12 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "text": record["text"],
         "seed": record["asked"]["seed"],
         "tokens_generated": ledger["tokens_generated"],
+        UNUSABLE: {
+            name
+            for scores in (record["scores"], record["judged"])
+            for name, score in scores.items()
+            if not score["usable"]
+        },
     }
     for column, key in (("wall", "wall_seconds"), ("flops", "flops")):
         if key in ledger:

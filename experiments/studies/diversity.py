@@ -84,9 +84,23 @@ def _cell(
         ear,
         heard,
         over([float(search["seconds"].std()) for search in searches]),
-        {one.metric: over([float(np.nanstd(one.of(s), ddof=1)) for s in searches]) for one in own},
+        _spreads(searches, own),
         over([edit_distance(list(search.sort_values("candidate")["codes"])[:PAIRED]) for search in searches]),
     )
+
+
+def _spreads(searches: Sequence[pandas.DataFrame], own: Sequence[Measure]) -> dict[str, Interval]:
+    """By metric, the standard deviation within a search; of searches in which a cascade asked about two
+    candidates or more."""
+    found = {}
+    for one in own:
+        values = [(str(search["utterance"].iloc[0]), one.of(search)) for search in searches]
+        asked = [(utterance, of[np.isfinite(of)]) for utterance, of in values]
+        several = [(utterance, of) for utterance, of in asked if len(of) > 1]
+        if several:
+            spread = [float(np.std(of, ddof=1)) for _, of in several]
+            found[one.metric] = _by_utterance([utterance for utterance, _ in several], spread)
+    return found
 
 
 def edit_distance(codes: Sequence[Sequence[int]]) -> float:

@@ -68,9 +68,13 @@ class Draws:
         judged = {k: column[where] for k, column in self.judged.items()}
         return Draws(self.key[where], self.order[where], own, value, judged)
 
+    def observes(self, k: int) -> bool:
+        """Whether `observed` can tell of best-of-k."""
+        return k <= self.n and (self.value is not None or k in self.judged)
+
     def observed(self, k: int) -> float:
-        """Best-of-k, k <= n: the mean over utterances, of means over seeds; by sub-sampling, or of the
-        winners of the first k (k in `widths`) where only winners were judged."""
+        """Best-of-k, where it `observes` k: the mean over utterances, of means over seeds; by sub-sampling,
+        or of the winners of the first k where only winners were judged."""
         if self.value is None:
             each = self.judged[k]
         else:

@@ -119,6 +119,8 @@ def measures(frame: pandas.DataFrame) -> list[Measure]:
         kind = _kind(frame, spec, needs)
         found.append(Measure(f"judge:{spec}", metric, spec, kind, directions[spec], held_out=True))
     for name in parts(frame, "failures"):
+        if f"words:{name}" not in frame.columns:
+            continue  # silence that another verifier could not judge: the recognisers tell of it
         column = f"failures:{name}"
         found.append(Measure(column, "failures", name, "failures", False, name in judges, failures=True))
     found = [one for one in found if not frame[one.column].isna().all()]

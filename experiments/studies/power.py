@@ -88,6 +88,8 @@ def statement(found: Spread, floor: float | None, differences: Mapping[str, floa
     seeds = f"{found.seeds:g} seed{'s' if found.seeds > 1 else ''}"
     can = f"{found.utterances} utterances with {seeds} find a mean difference of {found.found:.3g} {unit}"
     lines = [f"{can} or more with 80 % power (5 % level, two-sided)"]
+    if not found.found:
+        lines = [f"in {found.utterances} utterances no pair differs: what they could find is not known"]
     if floor is None:
         lines.append("one seed: give two or more to tell the noise of sampling from that of texts")
     else:

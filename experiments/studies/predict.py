@@ -63,8 +63,12 @@ class Prediction:
     def kind(self) -> str:
         return self.model.kind
 
+    def observed(self, n: int) -> bool:
+        """Whether `at` tells what was seen, and not what the model says."""
+        return self.draws.observes(n)
+
     def at(self, n: int) -> Interval:
-        """Best-of-N: by sub-sampling where so many were drawn, else by the model."""
+        """Best-of-N: by sub-sampling where so many were drawn and judged, else by the model."""
         return self._interval([_value(found, model, n) for found, model in self.replicates], n)
 
     def _interval(self, replicates: Sequence[float], n: int) -> Interval:
@@ -107,7 +111,9 @@ def predict(frame: pandas.DataFrame, measure: Measure, *, seed: int = 0) -> Pred
     source = widest(frame, measure)
     found = draws(source, measure)
     sign = -1.0 if measure.higher else 1.0
-    own = source.searched.column == measure.column
+    # The winner's score is the least of N draws where the rule makes it best, not where it only bounds it.
+    least = np.take_along_axis(found.key, found.order[:, :1], axis=1)[:, 0] == found.key.min(axis=1)
+    own = source.searched.column == measure.column and bool(least.all())
     kinds = ["normal", "levels" if own else "share"]
     if (found.key == found.key.min()).mean() >= FLOOR:
         kinds.reverse()
@@ -145,7 +151,7 @@ def _check(kind: str, found: Draws, picks: Sequence[Draws], half: int, sign: flo
 
 
 def _value(found: Draws, model: Model, n: int) -> float:
-    return found.observed(n) if n <= found.n and found.value is not None else model.at(n)
+    return found.observed(n) if found.observes(n) else model.at(n)
 
 
 def _smallest(found: Draws, model: Model, target: float, higher: bool) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from experiments.studies.analysis import Analysis
 from experiments.studies.measures import brief
 from experiments.studies.predict import FARTHEST, Needed, Prediction
@@ -30,7 +32,7 @@ def needed_sentence(needed: Needed, prediction: Prediction) -> str:
     if not needed.reached:
         there = shown(prediction.at(FARTHEST))
         return f"{head}no N is enough by this curve: with N = {FARTHEST:,} it is at {there}"
-    beyond = "" if needed.n <= prediction.drawn else " (beyond what was run: by the model)"
+    beyond = "" if prediction.observed(math.ceil(needed.n)) else " (beyond what was run: by the model)"
     low, high = (_s(needed, n) for n in (needed.low, needed.high))
     return (
         f"{head}you need N = {needed.n:,.0f} [{_n(needed.low)}, {_n(needed.high)}]{beyond}; that is "

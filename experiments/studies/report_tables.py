@@ -89,9 +89,8 @@ def _power(found: Analysis) -> Table:
             several = one.spread.within is not None
             needed = (one.spread.utterances_for(one.difference, k) for k in (1, 3, 5))
             needs = (f"{next(needed):,}", *(f"{n:,}" if several else "" for n in needed))
-        rows.append(
-            (one.name, one.measure.title, f"{one.difference:+.4f}", f"{one.spread.found:.4f}", *needs)
-        )
+        could = f"{one.spread.found:.4f}" if one.spread.found else ""
+        rows.append((one.name, one.measure.title, f"{one.difference:+.4f}", could, *needs))
     notes = []
     for measure in found.qualities:
         noise = found.noise(measure)
@@ -101,7 +100,9 @@ def _power(found: Analysis) -> Table:
                 f"each, of the same search, are up to {noise.noise_floor:.3g} apart in 95 % of cases"
             )
     if found.qualities and not notes:
-        notes.append("no noise floor: the sweep has one seed; give two or more")
+        one_seed = found.frame["seed"].nunique() == 1
+        why = "the sweep has one seed" if one_seed else "no text was spoken with two seeds there"
+        notes.append(f"no noise floor: {why}; give two or more")
     caption = (
         f"Power: less best-of-N of N={found.common_width}, and the utterances that this difference needs"
     )

@@ -5,7 +5,7 @@ as words; `compare` finds the errors of a transcript; `predict_seconds` and `unr
 what will not fit. Nothing here needs a model.
 """
 
-from llasa_core.text.check import check_text, no_character
+from llasa_core.text.check import check_markers, check_text, no_character
 from llasa_core.text.language import base_language, language
 from llasa_core.text.spoken import Change, SpokenText, as_written, spoken_form
 
@@ -14,6 +14,7 @@ __all__ = [
     "SpokenText",
     "as_written",
     "base_language",
+    "check_markers",
     "check_text",
     "language",
     "no_character",

@@ -34,6 +34,12 @@ def check_text(text: str) -> str:
         raise UserError("the text is empty: give the words to speak")
     if not any(character.isalnum() for character in text):
         raise UserError(f"the text {text[:40]!r} holds no letter or digit: give words to speak")
+    check_markers(text)
+    return text
+
+
+def check_markers(text: str) -> None:
+    """Raises UserError for a marker of the model's own, which the spoken form may have even where the text
+    has it in other characters."""
     if marker := _MARKER.search(text):
         raise UserError(f"the text holds {marker.group()!r}, a marker of the model's own: remove it")
-    return text

@@ -210,6 +210,7 @@ class LocalSession:
         self._scheduler = backend.scheduler if backend.generates else None
         self._root: Root | None = None
         self._waveforms: dict[tuple[int, ...], Waveform] = {}
+        self._ended: set[tuple[int, ...]] = set()
         self._resynthesis: Waveform | None = None
         self._likelihood: RequestLikelihood | None = None
         self._prepared = backend.submit(self._prepare)
@@ -264,6 +265,7 @@ class LocalSession:
                 if self._root is None:
                     raise LookupError("the first ask of a strategy has to be Start")
                 watch = lambda done, total: self._progress("generate", done, total)
+                self._forget_beginnings()
                 return self._running().extend(self._root, beams, n_tokens, watch, until)
             case Measure(beams, name, partial):
                 verifier = self.backend.verifiers[name]
@@ -279,7 +281,11 @@ class LocalSession:
         return self.backend.submit(lambda: self._decode(beams))
 
     def close(self) -> None:
-        self._root, self._waveforms, self._likelihood = None, {}, None
+        self._root, self._waveforms, self._ended, self._likelihood = None, {}, set(), None
+
+    def _forget_beginnings(self) -> None:
+        """Beams that go on are other tokens: what was heard of them until here is not asked for again."""
+        self._waveforms = {tokens: one for tokens, one in self._waveforms.items() if tokens in self._ended}
 
     def _running(self) -> Scheduler:
         """Raises LookupError where there is no generator."""
@@ -322,7 +328,7 @@ class LocalSession:
         scores = dict(zip(distinct, found, strict=True))
         self.ledger.add_flops(f"{role} {name}", flops)
         self._progress(f"score {name}", len(beams), len(beams))
-        self.ledger.add_audio(name, len(waveforms), seconds, held_out=held_out)
+        self.ledger.add_audio(name, len(distinct), seconds, held_out=held_out)
         return [scores[beam.tokens] for beam in beams]
 
     def _score_tokens(
@@ -342,6 +348,7 @@ class LocalSession:
     def _decode(self, beams: Sequence[Beam]) -> list[Waveform]:
         """Tokens are decoded once, however many beams have them and however many verifiers score them."""
         prepared = self._prepared.result()
+        self._ended.update(beam.tokens for beam in beams if beam.finished)
         missing = [
             tokens for tokens in dict.fromkeys(b.tokens for b in beams) if tokens not in self._waveforms
         ]

@@ -226,7 +226,11 @@ class Scheduler:
             self._round([job])
 
     def _run(self, jobs: Sequence[Job]) -> None:
-        running = [(job, sequence, len(sequence.codes)) for job in jobs for sequence in job.running]
+        running = [
+            (job, sequence, len(sequence.codes), sequence.tokens_recomputed)
+            for job in jobs
+            for sequence in job.running
+        ]
         # The round ends with the first job that is done: its slots would be taken by the sequences that go
         # on.
         steps = min(ROUND, *(max(s.tokens_left for s in job.running) for job in jobs if job.running))
@@ -235,13 +239,14 @@ class Scheduler:
         idle = [root for root in self._roots if all(job.root is not root for job in jobs)]
         pinned = [sequence for root in idle for sequence in root.resident.values()]
         began = time.perf_counter()
-        self._runner.extend([s for _, s, _ in running], steps, partial(_report, jobs), pinned)
+        self._runner.extend([s for _, s, _, _ in running], steps, partial(_report, jobs), pinned)
         seconds = (time.perf_counter() - began) / len(running)
-        for job, sequence, before in running:
+        for job, sequence, before, recomputed in running:
             ledger, prompt, after = job.root.ledger, len(sequence.prefix), len(sequence.codes)
+            again = sequence.tokens_recomputed - recomputed
             ledger.add_time("generator", seconds)
             ledger.tokens_generated += after - before
-            ledger.add_flops("generator", self._cost.flops(prompt + before, prompt + after))
+            ledger.add_flops("generator", self._cost.flops(prompt + before - again, prompt + after))
 
     def _settled(self, job: Job) -> bool:
         """Whether the job is done; if so, its answer is given."""

@@ -132,9 +132,12 @@ def _added_matrices(args: Sequence[torch.Tensor], out: torch.Tensor) -> float:
 
 
 def _convolution(args: Sequence[Any], out: torch.Tensor) -> float:
-    if len(args) > 6 and args[6]:  # aten's one operation for all convolutions
-        return _transposed_convolution(args, out)
     return float(2 * out.numel() * math.prod(args[1].shape[1:]))
+
+
+def _any_convolution(args: Sequence[Any], out: torch.Tensor) -> float:
+    """aten's one operation for all convolutions; the seventh argument says whether it is transposed."""
+    return _transposed_convolution(args, out) if args[6] else _convolution(args, out)
 
 
 def _transposed_convolution(args: Sequence[torch.Tensor], out: torch.Tensor) -> float:
@@ -152,7 +155,8 @@ Count = Callable[[Sequence[torch.Tensor], torch.Tensor], float]
 _PRODUCTS: Mapping[str, Count] = {
     **dict.fromkeys(("linear", "mm", "bmm", "matmul"), _matrices),
     **dict.fromkeys(("addmm", "baddbmm"), _added_matrices),
-    **dict.fromkeys(("conv1d", "conv2d", "convolution"), _convolution),
+    **dict.fromkeys(("conv1d", "conv2d"), _convolution),
+    "convolution": _any_convolution,
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d"), _transposed_convolution),
 }
 _COMPOSITE = ("einsum", "tensordot")

@@ -37,7 +37,7 @@ def html(
         cells = [
             str(candidate.number),
             f"{candidate.seconds:.2f}",
-            *(_cell(scores[name]) for name in metrics),
+            *(_cell(scores[name]) if name in scores else "" for name in metrics),
         ]
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
     more = f"<p>and {len(best) - SHOWN} more</p>" if len(best) > SHOWN else ""

@@ -17,6 +17,7 @@ from llasa_core.errors import UserError
 from llasa_core.paths import user_path
 from llasa_core.presets import PACKAGED
 from llasa_core.request import Request
+from verifiers import registry
 from verifiers.shared.loading import NANO
 from verifiers.spec import Spec
 
@@ -78,6 +79,9 @@ def verifier_identity(spec: str) -> dict[str, str]:
     """A verifier by its spec and the identity of its weights; one without files is named by its spec
     alone."""
     parsed = Spec.parse(spec)
+    kind = registry.built_in(parsed.kind)
+    if kind is not None and kind.is_name(parsed):
+        return {"spec": spec}
     folder = NANO / parsed.kind if parsed.source == "nano" else user_path(parsed.source, "verifier")
     if folder.exists():
         return {"spec": spec, "sha256": content_hash(folder.resolve())}

@@ -113,7 +113,9 @@ class Strategy(ABC):
 
     @property
     def most_candidates(self) -> int:
-        """How many utterances a request holds at most; 0 where that is not known before it runs."""
+        """How many utterances a request is to have; 0 where that is not known before it runs. Beams that end
+        early are kept while the others go on at full width, so that a tree may end with up to twice as
+        many."""
         return 0
 
     @abstractmethod

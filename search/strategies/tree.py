@@ -10,8 +10,8 @@ that stops early. What is decided here holds for all of them:
 - A beam that ended is not lost: it is a candidate, with the others that end, and is measured as what it is,
   complete.
 - A group stops when none of its beams runs any more, or when as many have ended as it is wide (`keep *
-  copies`): by then
-  it has yielded as many candidates as best-of-N would have. What still runs then is dropped.
+  copies`), which is as many candidates as best-of-N has. Until then it goes on at full width, so that it may
+  yield up to twice as many, less one. What still runs then is dropped.
 - A group of at most `keep` running beams is not measured: there is nothing to prune.
 - Where no beam of a group can be judged (all too short, or still silent) nothing is pruned and nothing
   branched: the

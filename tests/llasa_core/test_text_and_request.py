@@ -91,3 +91,12 @@ def test_numbers_of_any_length_are_spelled(written: str) -> None:
     """Python refuses to read more than 4,300 digits as a number."""
     spelled = spoken_form(written.format("9" * 5000)).spoken
     assert not any(character.isdigit() for character in spelled) and spelled.count("nine") >= 5000
+
+
+@pytest.mark.parametrize("marker", ["|s_7|", "|TEXT_UNDERSTANDING_END|"])
+def test_markers_in_other_characters_do_not_reach_the_prompt(marker):
+    text = f"hallo \uff1c{marker}\uff1e welt"  # full-width brackets
+    with pytest.raises(UserError, match="a marker of the model's own"):
+        Request(text, language="de")
+    with pytest.raises(UserError, match=r"prompt text: .* marker"):
+        Request("Hallo.", language="de", prompt_audio=VOICE, prompt_text=text)

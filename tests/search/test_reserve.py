@@ -5,12 +5,14 @@ import re
 import pytest
 
 from llasa_core.request import Request
-from search.asks import Beam
+from search.asks import Beam, Beams, Work, branch, extend, start
 from search.cost.budget import Budget
 from search.reserve import foremost, predicted_tokens
+from search.strategies.plugins import from_function
 from search.strategies.registry import build
 from tests.search.fake_world import METRICS, TreeWorld, branch_of, searched
 from verifiers.base import Score
+from verifiers.selection.parse import Selection, parse_selection
 
 TEXT = "The morning train is late again."
 GROWING = (
@@ -56,3 +58,24 @@ def test_the_best_by_the_process_reward_is_finished() -> None:
 def test_a_prediction_is_a_length_that_a_candidate_can_have() -> None:
     assert predicted_tokens(Request("No."), 1000) < predicted_tokens(Request(TEXT), 1000) < 300
     assert predicted_tokens(Request(TEXT), 40) == 40
+
+
+@pytest.mark.parametrize("spec", ["best-of-n?n=8&wide=1&select=wer,sim", "adaptive?n=8&select=wer<=2,sim"])
+def test_a_limit_that_nothing_goes_beyond_stops_nothing(spec: str) -> None:
+    """To measure what is there costs no candidate."""
+    free = searched(world(), build(spec, METRICS), text=TEXT)
+    bound = searched(world(), build(spec, METRICS), Budget(candidates=len(free.candidates)), TEXT)
+    assert not bound.stopped and bound.winner.lineage == free.winner.lineage
+    assert len(bound.candidates) == len(free.candidates)
+
+
+def test_an_option_of_a_plugin_may_be_called_prm() -> None:
+    def named(selection: Selection, prm: str = "sim", n: int = 2) -> Work[Beams]:
+        root = yield from start()
+        beams = yield from branch((root,), n)
+        return (yield from extend((yield from extend(beams, 10))))
+
+    strategy = from_function("named", named)(
+        verifiers=tuple(METRICS), selection=parse_selection("sim", METRICS)
+    )
+    assert len(searched(world(), strategy, Budget(tokens=150), TEXT).tokens) == 100

@@ -10,6 +10,7 @@ from llasa_core.errors import UserError
 from llasa_core.presets import PRESETS
 from llasa_core.request import Request
 from search.models import ModelSpec
+from search.results.manifest import verifier_identity
 from search.roles import Roles, check_apart, roles
 from tests.conftest import NANO
 
@@ -141,3 +142,31 @@ def test_without_a_voice_nothing_compares_voices() -> None:
         pytest.skip(roles("nano").note)
     found = Settings.from_options(SearchOptions(), REQUEST).models
     assert (found.verifiers, found.judges) == ((TINY,), ("whisper:base", "dnsmos"))
+
+
+@pytest.mark.parametrize(
+    ("verifier", "judge"),
+    [
+        ("whisper:large-v3", "whisper:large"),
+        ("whisper:turbo?window=auto", "whisper:large-v3-turbo"),
+        ("wavlm-sv:{}", "wavlm-sv:{}/"),
+    ],
+)
+def test_other_names_of_the_same_weights_are_the_same_weights(
+    verifier: str, judge: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="would judge what"):
+        check_apart([verifier.format(tmp_path)], [judge.format(tmp_path)])
+
+
+def test_what_lies_in_the_working_folder_is_no_released_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = roles("nano")
+    identity = verifier_identity("whisper:tiny.en?window=auto")
+    for name in ("base", "tiny.en"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "tiny.en" / "notes.txt").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    assert roles("nano") == before
+    assert verifier_identity("whisper:tiny.en?window=auto") == identity

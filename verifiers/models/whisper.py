@@ -73,7 +73,8 @@ class WhisperASR(Recogniser):
     """What Whisper hears against the text of the target.
 
     Temperature 0 and no fallback to sampling, no timestamps, the number of tokens capped by the text's, so
-    that hallucinated loops end. Audio longer than the window (30 s as released) is cut where it is quiet.
+    that hallucinated loops end; with a benchmark's normaliser all of them are counted, as benchmarks do.
+    Audio longer than the window (30 s as released) is cut where it is quiet.
 
     The encoder computes its whole window however short the audio is. `window=SECONDS` makes it shorter, by as
     many of its positions and frames, and `window=auto` as short as each audio allows: faster, and now and
@@ -118,6 +119,14 @@ class WhisperASR(Recogniser):
         if isinstance(window, float):
             self._positions = min(self._positions, _positions(window))
         self._cut: dict[int, Any] = {}
+
+    @classmethod
+    def is_name(cls, spec: Spec) -> bool:
+        return whisper_model.is_official(spec.source)
+
+    @classmethod
+    def canonical(cls, spec: Spec) -> str:
+        return whisper_model.OFFICIAL[spec.source] if cls.is_name(spec) else super().canonical(spec)
 
     @classmethod
     def wheel(cls, spec: Spec) -> Wheel | None:
@@ -200,13 +209,16 @@ class WhisperASR(Recogniser):
         language = base_language(target.language)
         tokenizer = self._tokenizer(language)
         start = len(tokenizer.sot_sequence_including_notimestamps)
-        text_tokens = len(self._tokens(self._orthography(text_of(target), language), language))
+        room = self._model.dims.n_text_ctx - start
+        if self._normalize is None:
+            text_tokens = len(self._tokens(self._orthography(text_of(target), language), language))
+            room = min(room, 2 * text_tokens + 16)
         options = DecodingOptions(
             language=language,
             temperature=0.0,
             without_timestamps=True,
             fp16=self._half,
-            sample_len=max(1, min(self._model.dims.n_text_ctx - start, 2 * text_tokens + 16)),
+            sample_len=max(1, room),
         )
         model = self._model_of(self._positions_of(waveforms[0]))
         windows = [self._windows(waveform) for waveform in waveforms]

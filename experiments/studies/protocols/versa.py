@@ -45,8 +45,7 @@ def _entry(one: Scored, ears: Ears) -> dict[str, Any]:
         entry["spk_similarity"] = one.scores[SIM]["value"]
     if EMOTION in one.scores:
         found = one.scores[EMOTION]
-        label = "label" in ears.emotion
-        entry["emotion_probability" if label else "emotion_similarity"] = found["value"]
+        entry["emotion_probability" if ears.labels else "emotion_similarity"] = found["value"]
     return entry
 
 

@@ -109,6 +109,40 @@ def test_compare_two_runs_by_id(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "before" / NAME).is_file()
 
 
+def test_a_text_that_came_out_silent_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compared = {"reference": "text", "heard": "text", "added": [], "changed": [], "missed": []}
+    for name in "ab":
+        with Records(tmp_path / name) as records:
+            for number in range(3):
+                one = record(f"t{number}", 0.0)
+                score = one["scores"]["wer"]  # type: ignore[index]
+                score["evidence"] |= compared
+                if name == "b" and number == 0:
+                    one["scores"] = {"wer": {**score, "usable": False, "reason": "silent", "evidence": {}}}
+                records.append(one)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--json", "-"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    (failed,) = [one for one in found["differences"] if one["title"] == "catastrophic failures by the search"]
+    assert (failed["first"]["mean"], failed["first"]["n"]) == (0.0, 3)
+    assert (failed["second"]["mean"], failed["second"]["n"]) == (pytest.approx(1 / 3), 3)
+
+
+def test_seeds_that_one_side_alone_has_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seeds in (("a", (0, 1)), ("b", (0,))):
+        (tmp_path / name).mkdir()
+        rows = []
+        for seed in seeds:
+            for u in "uvwx":
+                wer = [0.1 + 0.4 * seed]
+                rows += search(utterance=u, wer=wer, sim=[0], judge=wer, seed=seed)
+        write(tmp_path / name, frame(rows), DIRECTIONS)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--json", "-"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert {one["change"]["mean"] for one in found["differences"]} == {0.0}
+
+
 def test_a_gain_of_all_texts_alike_is_sure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, wer in (("a", 0.5), ("b", 0.4)):
         with Records(tmp_path / name) as records:

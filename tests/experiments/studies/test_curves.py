@@ -162,3 +162,11 @@ def test_a_measure_that_is_not_there_is_named_with_the_nearest() -> None:
 def test_what_a_selection_goes_by_first(select: str, metric: str | None) -> None:
     found = searched_by(correlated(2, 2), f"best-of-n?n=2&select={select}")
     assert (found.metric if found else None) == metric
+
+
+def test_silence_that_a_verifier_of_voices_could_not_judge_is_no_measure_of_its_own() -> None:
+    rows = [row for u in "abcd" for row in search(utterance=u, wer=[0.2] * 4, sim=[0.9] * 4, judge=[0.1] * 4)]
+    table = frame(rows)
+    table["failures:sim"] = ["empty", *[None] * (len(table) - 1)]
+    assert "failures:sim" not in {one.column for one in measures(table)}
+    assert [point.n for point in lines(table)[0].points] == [1, 2, 4]

@@ -59,3 +59,13 @@ def test_diversity_counts_what_differs() -> None:
 def test_the_edit_distance_is_a_share_of_the_longer_one() -> None:
     assert edit_distance([[1, 2, 3, 4], [1, 2, 4]]) == 0.25
     assert edit_distance([[1], [1]]) == 0
+
+
+def test_a_cascade_that_asked_about_one_candidate_has_no_spread() -> None:
+    sim = [0.5, 0.6, 0.7, 0.8]
+    table = frame(
+        [row for u in "abc" for row in search(utterance=u, wer=[0.1] * 4, sim=sim, judge=[0.1] * 4)]
+    )
+    table.loc[table["rank"] > 0, "score:wer"] = np.nan
+    (found,) = diversity(table)
+    assert set(found.scores) == {"sim"}

@@ -62,3 +62,10 @@ def test_one_seed_has_no_noise_floor() -> None:
 def test_no_difference_needs_no_number() -> None:
     with pytest.raises(ValueError, match="difference of 0"):
         components([np.array([0.1, 0.2]), np.array([0.4, 0.1])]).utterances_for(0.0, 1)
+
+
+def test_where_no_pair_differs_nothing_is_said_of_what_could_be_found() -> None:
+    same = components([np.zeros(1), np.zeros(1), np.zeros(1)])
+    assert statement(same, None, {}, "errors")[0] == (
+        "in 3 utterances no pair differs: what they could find is not known"
+    )

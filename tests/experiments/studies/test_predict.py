@@ -112,3 +112,25 @@ def test_tables_that_nothing_can_be_predicted_from(change: dict[str, str], says:
     table = frame(rows)
     with pytest.raises(UserError, match=says):
         predict(table, find(table, "wer"))
+
+
+def test_where_the_rule_only_bounds_the_score_it_is_no_least_of_draws() -> None:
+    """`wer<=0.15,sim`: among candidates within the bound the most similar wins, whatever its errors."""
+    generator = np.random.default_rng(4)
+    rows = []
+    for number in range(60):
+        wer, sim = generator.choice([0.0, 0.1, 0.4], 16), generator.random(16)
+        own = search(utterance=f"u{number:02}", wer=wer, sim=sim, judge=wer)
+        order = np.lexsort((-sim, np.maximum(wer - 0.15, 0)))
+        for rank, place in enumerate(order):
+            own[place] |= {"rank": rank, "winner": rank == 0, "spec": "best-of-n?n=16&select=wer<=0.15,sim"}
+        rows += own
+    table = frame(rows)
+    found = predict(table, find(table, "wer"))
+    assert found.kind != "levels" and found.at(64).mean == pytest.approx(0.05, abs=0.02)
+
+
+def test_what_no_judge_heard_is_not_said_to_be_observed() -> None:
+    places = np.tile(np.arange(8), (3, 1))
+    found = Draws(places.astype(float), places, np.arange(3), None, {1: np.ones(3), 8: np.zeros(3)})
+    assert [n for n in (1, 2, 4, 8, 16) if found.observes(n)] == [1, 8]

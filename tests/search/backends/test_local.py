@@ -466,3 +466,14 @@ class FakeStream:
 
     def wait_stream(self, other: "FakeStream") -> None:
         self.awaited.append(other)
+
+
+def test_beginnings_are_forgotten_and_candidates_kept(backend: LocalBackend, request_: Request) -> None:
+    session = Told(backend, request_)
+    beams = session.answer(Branch((session.answer(Start()),), 2))
+    short = session.answer(Extend(beams, 5))
+    session.answer(Measure(short, "wer", True))
+    whole = session.answer(Extend(short, None))
+    session.answer(Measure(whole, "wer", False))
+    session.answer(Extend(session.answer(Branch((Beam((), ()),), 3))[2:], 5))
+    assert set(session.session._waveforms) == {beam.tokens for beam in whole}

@@ -231,3 +231,22 @@ def test_a_result_that_a_budget_cut_off_is_flagged(searcher: Searcher, voice: Wa
     assert not cut.satisfied and cut.stopped
     assert [c.cut_off for c in cut.candidates] == [True]
     assert len(cut.tokens) == length - 1
+
+
+def test_a_search_within_the_loop_of_others_ends_none_of_them(searcher: Searcher, voice: Waveform) -> None:
+    alone = [one for one in searcher.run_many(requests(voice), best_of(2)) if isinstance(one, SearchResult)]
+    found: list[SearchResult] = []
+    for outcome in searcher.run_many(requests(voice), best_of(2), in_flight=3):
+        assert isinstance(outcome, SearchResult)
+        found.append(outcome)
+        with pytest.raises(UserError):
+            searcher.run(Request("привет"), best_of(2), budget=Budget(tokens=0))
+        again = searcher.run(outcome.request, best_of(2))
+        assert same(again, outcome)
+    by_id = {one.request.id: one for one in alone}
+    assert len(found) == 7 and all(same(one, by_id[one.request.id]) for one in found)
+
+
+def test_a_result_with_judges_of_the_winner_alone_is_shown(searcher: Searcher, voice: Waveform) -> None:
+    (found,) = searcher.run_many(requests(voice, 1), best_of(3), heard=lambda choice: choice.ranking[:1])
+    assert isinstance(found, SearchResult) and "<td></td>" in found._repr_html_()

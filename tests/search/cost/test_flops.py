@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from llasa_core.audio import read_audio
 from llasa_core.request import Request
 from llasa_core.voices import find_voice
-from search.cost.flops import Meter
+from search.cost.flops import Meter, _Calls, _Operations
 from search.engine import Searcher
 from verifiers.instances import unload
 
@@ -23,6 +23,7 @@ def products(x: torch.Tensor) -> torch.Tensor:
 
 
 ATTENTION = torch.nn.MultiheadAttention(16, 2, batch_first=True)
+STRIDED = torch.nn.Conv1d(10, 30, 3, stride=4, groups=5)
 SCRIPT = torch.jit.script(torch.nn.Linear(16, 3))
 WORKS: dict[str, Callable[[torch.Tensor], object]] = {
     "products": products,
@@ -32,6 +33,7 @@ WORKS: dict[str, Callable[[torch.Tensor], object]] = {
     "transposed": lambda x: F.conv_transpose1d(x, torch.ones(10, 3, 4)),
     "by name": lambda x: F.linear(input=x, weight=torch.ones(5, 16)),
     "TorchScript": SCRIPT,
+    "convolution of a module": lambda x: STRIDED(x),
     "none": lambda x: x.exp().sum(),
 }
 
@@ -69,3 +71,13 @@ def test_a_request_costs_the_same_first_and_after_others() -> None:
     judges = "judge hubert-ctc:nano", "judge wavlm-sv:nano"
     assert set(first) == {"generator", "codec", "verifier wer", *judges}
     assert all(first.values())
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_both_counters_count_a_convolution_with_a_stride(groups: int) -> None:
+    layer, x = torch.nn.Conv1d(8, 32, 5, stride=5, groups=groups), torch.randn(1, 8, 100)
+    counters = (_Operations(), _Calls())
+    for counter in counters:
+        with torch.inference_mode(), counter:
+            out = layer(x)
+    assert {counter.total for counter in counters} == {2.0 * out.numel() * 5 * 8 / groups}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.studies.protocols.ears import EarOptions, choose_ears, shown
+from experiments.studies.protocols.ears import EarOptions, Ears, _same, choose_ears, shown
 from experiments.studies.protocols.protocol import Utterance
 from experiments.studies.protocols.registry import find
 from llasa_core.errors import UserError
@@ -52,3 +52,23 @@ def test_the_shipped_list_takes_what_is_here() -> None:
     found = choose_ears(find("nano-eval"), EarOptions(), ONE, None)
     assert found.words.partition("?")[0] in ("whisper:base", "hubert-ctc:nano")
     assert found.sim in ("ge2e", "wavlm-sv:nano")
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "same"),
+    [
+        ("emotion2vec:x/plus", "emotion2vec:iic/plus", True),
+        ("emotion2vec:x/plus?measure=label", "emotion2vec:iic/plus", False),
+        ("emotion2vec:x/plus", "emotion2vec:iic/plus?measure=label", False),
+        ("paraformer:paraformer-zh?hub=hf", "paraformer:paraformer-zh", False),
+        ("whisper:large-v3?window=auto", "whisper:large-v3", False),
+        ("whisper:large-v3?batch=4", "whisper:large-v3", True),
+    ],
+)
+def test_what_measures_something_else_is_not_the_protocols(given: str, own: str, same: bool) -> None:
+    assert _same(given, own) == same
+
+
+def test_accuracy_is_told_by_the_option_and_not_by_the_path() -> None:
+    assert Ears("", "", "emotion2vec:x?measure=label", "f5").labels
+    assert not Ears("", "", "emotion2vec:/relabelled/x", "f5").labels
