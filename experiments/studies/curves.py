@@ -8,6 +8,7 @@ unbiased, also for what the search never saw, such as the winner's WER by a held
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -271,7 +272,15 @@ def equal_compute(
 
 
 def base_of(line: Line, found: Sequence[Line]) -> Line | None:
-    """Best-of-N of the same preset, of the same selection if there is one, with more than one width."""
+    """Best-of-N of the same preset with more than one width: of the same selection if there is one, else of
+    one that goes by the same metric first, as `wer,sim` for `wer<=0,sim`."""
     bases = [one for one in found if one.is_base and one.preset == line.preset and len(one.points) > 1]
     same = [one for one in bases if one.option("select") == line.option("select")]
-    return next(iter(same or bases), None)
+    alike = [one for one in bases if _first_word(one) == _first_word(line)]
+    return next(iter(same or alike or bases), None)
+
+
+def _first_word(line: Line) -> str:
+    """Of its selection: a metric, or the name of a rule."""
+    found = re.match(r"[\w-]*", line.option("select"))
+    return found[0] if found else ""

@@ -119,6 +119,17 @@ def test_equal_compute_compares_with_the_best_of_n_of_that_cost() -> None:
     assert row.difference.high < 0
 
 
+def test_the_best_of_n_beside_it_goes_by_the_same_metric() -> None:
+    rows = []
+    for n in (1, 2):
+        for spec in ("best-of-n?select=sim", "best-of-n?select=wer,sim", "adaptive?select=wer<=0,sim"):
+            own = {"spec": f"{spec}&n={n}", "series": spec, "strategy": spec, "n": n}
+            rows += search(utterance="u", wer=[0.1] * n, sim=[0.5] * n, judge=[0.1] * n, **own)
+    found = {line.series: line for line in lines(frame(rows))}
+    base = base_of(found["adaptive?select=wer<=0,sim"], list(found.values()))
+    assert base is found["best-of-n?select=wer,sim"]
+
+
 def test_lines_of_one_name_are_told_apart_by_their_options() -> None:
     rows = []
     for seconds in ("1", "2"):
