@@ -46,6 +46,14 @@ class Trouble:
         return cls.about.needs
 
     @classmethod
+    def is_name(cls, spec: Spec) -> bool:
+        return False
+
+    @classmethod
+    def canonical(cls, spec: Spec) -> str:
+        return spec.source
+
+    @classmethod
     def check_spec(cls, spec: Spec) -> None:
         spec.values({})
 
