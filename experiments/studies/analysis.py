@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SWITCHED = "partial-prm"
 BEAM = "beam"
+DECIMALS = 12
+"""Of a mean difference: what is smaller is the rounding of sums."""
 PAPER_SECONDS = 2.0
 """For which the paper prunes."""
 
@@ -79,8 +81,8 @@ class Analysis:
     def common_width(self) -> int:
         """The largest N that most lines were run with."""
         run = set(self.frame[["series", "n"]].itertuples(index=False, name=None))
-        points = [(line.series, point.n) for line in self.lines for point in line.points]
-        counts = Counter(n for series, n in points if (series, n) in run) or Counter(n for _, n in points)
+        points = {(line.series, point.n) for line in self.lines for point in line.points}
+        counts = Counter(n for _, n in points & run)
         return max(counts, key=lambda n: (counts[n], n))
 
     def at_common_width(self) -> list[tuple[Line, Point]]:
@@ -162,7 +164,8 @@ class Analysis:
                 own, other = self._winners(line, one), self._winners(base, one)
                 difference = (own - other).dropna()
                 if len(difference) > 1:
-                    found.append(Paired(line.name, one, float(difference.mean()), spread(difference)))
+                    mean = round(float(difference.mean()), DECIMALS)
+                    found.append(Paired(line.name, one, mean, spread(difference)))
         return found
 
     def noise(self, measure: Measure) -> Spread | None:

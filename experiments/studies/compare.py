@@ -6,7 +6,7 @@ averaged first. Beside it stands the smallest difference that so many utterances
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ from experiments.runs.records import read_records
 from experiments.runs.table import ERRORS, measured_by
 from experiments.studies import table
 from experiments.studies.curves import COSTS
-from experiments.studies.measures import WORDS, Measure, measures
+from experiments.studies.measures import WORDS, Measure, measures, options
 from experiments.studies.power import Spread, spread
 from llasa_core.errors import UserError, nearest
 from llasa_core.paths import shown
-from search.results.failures import EMPTY, failures_in
+from search.results.failures import failures_in
 from verifiers import registry
 from verifiers.stats import Interval, bootstrap_mean, paired_difference
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 KEYS = ("utterance", "seed")
-UNUSABLE = "unusable"
-"""Of a row that is being read: who could not judge it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,26 +176,24 @@ def _run(folder: Path) -> Side:
     """A run's last record of each text that was spoken."""
     import pandas
 
-    rows: dict[str, dict[str, Any]] = {}
+    spoken: dict[str, dict[str, Any]] = {}
     directions: dict[str, bool] = {}
-    recognisers: set[str] = set()
     for record in read_records(folder):
-        rows.pop(record["id"], None)
+        spoken.pop(record["id"], None)
         if record["status"] != "done":
             continue
-        rows[record["id"]] = row = _row(record)
-        recognisers |= {key.removeprefix("words:") for key in row if key.startswith("words:")}
+        spoken[record["id"]] = record
         for measure, spec in measured_by(record).items():
             name = measure.removeprefix("judge ")
             found = registry.directions(spec)
             directions[name] = found.get(name, next(iter(found.values())))
-    for row in rows.values():
-        for name in recognisers & row[UNUSABLE]:
-            row[f"failures:{name}"] = EMPTY
-        del row[UNUSABLE]
-    if not rows:
+    if not spoken:
         raise UserError(f"{shown(folder)} holds no text that was spoken: go on with the run first")
-    return _side(folder.name, pandas.DataFrame(list(rows.values())), directions)
+    recognisers = {
+        name for record in spoken.values() for _, name, score in _scores(record) if _counts_words(score)
+    }
+    rows = [_row(record, recognisers) for record in spoken.values()]
+    return _side(folder.name, pandas.DataFrame(rows), directions)
 
 
 def _side(name: str, winners: pandas.DataFrame, directions: Mapping[str, bool]) -> Side:
@@ -206,42 +202,58 @@ def _side(name: str, winners: pandas.DataFrame, directions: Mapping[str, bool]) 
     return Side(name, winners)
 
 
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """One record of a run in the columns of a sweep's table."""
+def _scores(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """(kind, name, score) of all who measured it."""
+    for kind, scores in (("score", record["scores"]), ("judge", record["judged"])):
+        for name, score in scores.items():
+            yield kind, name, score
+
+
+def _counts_words(score: Mapping[str, Any]) -> bool:
+    return {"words", *ERRORS} <= score["evidence"].keys()
+
+
+def _row(record: Mapping[str, Any], recognisers: Collection[str]) -> dict[str, Any]:
+    """One record of a run in the columns of a sweep's table. recognisers: those of the run, which tell of
+    failures also where they could not judge."""
     ledger = record["ledger"]
     row: dict[str, Any] = {
         "utterance": record["id"],
         "text": record["text"],
         "seed": record["asked"]["seed"],
         "tokens_generated": ledger["tokens_generated"],
-        UNUSABLE: {
-            name
-            for scores in (record["scores"], record["judged"])
-            for name, score in scores.items()
-            if not score["usable"]
-        },
     }
     for column, key in (("wall", "wall_seconds"), ("flops", "flops")):
         if key in ledger:
             row[column] = sum(v for part, v in ledger[key].items() if not part.startswith("judge "))
-    for kind, scores in (("score", record["scores"]), ("judge", record["judged"])):
-        for name, score in scores.items():
-            row[f"{kind}:{name}"] = score["value"]
-            evidence = score["evidence"]
-            if {"words", *ERRORS} <= evidence.keys():
-                row[f"words:{name}"] = evidence["words"]
-                row[f"transcript:{name}"] = evidence.get("transcript", "")
-                failed = failures_in(evidence, usable=score["usable"], cut_off=record["cut_off"])
-                row[f"failures:{name}"] = None if failed is None else ",".join(failed)
+    for kind, name, score in _scores(record):
+        row[f"{kind}:{name}"] = score["value"]
+        evidence = score["evidence"]
+        if _counts_words(score):
+            row[f"words:{name}"] = evidence["words"]
+            row[f"transcript:{name}"] = evidence.get("transcript", "")
+        if name in recognisers:
+            failed = failures_in(evidence, usable=score["usable"], cut_off=record["cut_off"])
+            row[f"failures:{name}"] = None if failed is None else ",".join(failed)
     return row
 
 
 def _named(sides: Sequence[Side], name: str, which: str) -> Side:
     for side in sides:
-        if name == side.name or ("spec" in side.winners and name in set(side.winners["spec"])):
+        if name == side.name or any(_same_search(name, spec) for spec in _specs(side)):
             return side
-    known = [side.name for side in sides]
+    known = [own for side in sides for own in (side.name, *_specs(side))]
     raise UserError(f"{which} has no cell {name!r}{nearest(name, known)}")
+
+
+def _specs(side: Side) -> list[str]:
+    return sorted(set(side.winners["spec"])) if "spec" in side.winners else []
+
+
+def _same_search(given: str, spec: str) -> bool:
+    """In whatever order the options are; the grid adds `wide=1`, which keeps N at N."""
+    kinds = [one.partition("?")[0] for one in (given, spec)]
+    return kinds[0] == kinds[1] and {"wide": "1", **options(given)} == {"wide": "1", **options(spec)}
 
 
 def _chosen(common: Sequence[Measure], by: str | None) -> Measure:

@@ -265,7 +265,7 @@ class LocalSession:
                 if self._root is None:
                     raise LookupError("the first ask of a strategy has to be Start")
                 watch = lambda done, total: self._progress("generate", done, total)
-                self._forget_beginnings()
+                self._forget_beginnings(beams)
                 return self._running().extend(self._root, beams, n_tokens, watch, until)
             case Measure(beams, name, partial):
                 verifier = self.backend.verifiers[name]
@@ -283,9 +283,11 @@ class LocalSession:
     def close(self) -> None:
         self._root, self._waveforms, self._ended, self._likelihood = None, {}, set(), None
 
-    def _forget_beginnings(self) -> None:
-        """Beams that go on are other tokens: what was heard of them until here is not asked for again."""
-        self._waveforms = {tokens: one for tokens, one in self._waveforms.items() if tokens in self._ended}
+    def _forget_beginnings(self, beams: Beams) -> None:
+        """Of what was decoded, candidates stay, and the beginnings of the beams that are extended now: one
+        that ends at once has no other tokens."""
+        kept = self._ended | {beam.tokens for beam in beams}
+        self._waveforms = {tokens: one for tokens, one in self._waveforms.items() if tokens in kept}
 
     def _running(self) -> Scheduler:
         """Raises LookupError where there is no generator."""

@@ -180,8 +180,8 @@ def compare(
     if normalize is None:
         return _accepted(transcript, target, partial, unit, pinyin)
     spoken, language = text_of(target), target.language
-    # A benchmark has its own way with numbers; beginnings are those of what the model was given to say.
-    text = spoken if partial else target.written or spoken
+    # Beginnings are those of what the model was given to say.
+    text = spoken if partial else _benchmark_text(target)
     words = normalize(text, language).split()
     hypothesis = simplified(transcript) if is_chinese(language) else transcript
     units = by_character(normalize) if unit == "character" else normalize
@@ -247,11 +247,17 @@ def text_of(target: Target) -> str:
     return target.text
 
 
+def _benchmark_text(target: Target) -> str:
+    """The text as it is written, where that is known: a benchmark has its own way with numbers."""
+    return target.written or text_of(target)
+
+
 def check_text(target: Target, normalize: Normalizer | None) -> None:
     """Raises VerifierError if there are no words to compare with, or if Chinese cannot be compared here."""
     word_errors(text_of(target), "", target.language, normalize or seed_tts_eval)
     if normalize is None:
         return
+    word_errors(_benchmark_text(target), "", target.language, normalize)
     if is_chinese(target.language):
         simplified("")
     if normalize is whisper_english and base_language(target.language) != "en":

@@ -321,6 +321,8 @@ def _power(match: re.Match[str]) -> Readings:
 
 
 _WORDS_TOO = frozenset("art app ex sec ste".split())
+_BESIDE_I = frozenset("no min max sec art app ex ste est avg p pt".split())
+"""Words that end sentences too: "I" behind them is the pronoun unless nothing follows it ("No. I am late.")."""
 _ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?)[ ,:\"']+$")
 
 
@@ -328,6 +330,9 @@ def _label(match: re.Match[str]) -> Readings:
     """`No. 7`, unless the full stop ends a sentence: "He said no. 3 men left.\""""
     written, before = match[1] or match[2], match.string[: match.start()]
     short = written.lower()
+    after = match.string[match.end() :]
+    if short in _BESIDE_I and re.match(r"I\b", after) and not re.match(r"I(?:[.;:)]|\s*$)", after):
+        return None
     if written.islower() and short == "no" and _ANSWERED.search(before):
         return None
     if written.islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):

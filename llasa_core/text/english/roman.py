@@ -110,6 +110,14 @@ def roman(text: str) -> int:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
+_SURNAME = re.compile(
+    r"\.\s(?!(?:The|An?|And|But|Or|So|Then|Thus|Yet|He|She|It|They|We|You|I|His|Her|Its|Their|Our|My|Your|This|That|These|Those|"
+    r"There|Here|In|On|At|By|For|From|To|With|Of|As|If|When|While|Where|After|Before|Until|Since|Although|Because|However|"
+    r"Who|What|Why|How|Which|No|Not|Now|Later|Soon|Once|All|Some|Many|Most|Both|One|Two|Under|During|Over|Only)\b)[A-Z][\w'-]+"
+)
+"""A word behind a full stop that begins no sentence by itself."""
+
+
 def _regnal(name: str, match: re.Match[str]) -> Readings:
     number = next(group for group in reversed(match.groups()) if group and re.fullmatch(_ROMAN, group))
     after = match.string[match.end() :]
@@ -119,6 +127,8 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
         or re.match(r"\s(?:of|and [A-Z]|is|has|reigns|rules|dies|marries)\b", after)
         or (begins and re.match(r"\s(?:was|had|became|died|reigned|ruled|married|succeeded)\b", after))
     )
+    if len(number) == 1 and _SURNAME.match(after) and not re.match(rf"(?:{_HONOURS})\b", match.group()):
+        return None  # "James V. Forrestal" has a letter in the middle
     if number == "I" and re.match(r"\s\w", after) and not ruler:
         return None  # "said George I think" has no first George
     if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC") or f"{name} {number}" == "Malcolm X":
@@ -147,6 +157,7 @@ def _counted(match: re.Match[str]) -> Readings:
     if match[2].upper() == "I" and (
         match[2] == "i"
         or (re.match(r"\s\w", after) and match[1] not in _NEVER_A_PRONOUN and not _NOT_A_PRONOUN.match(after))
+        or (match[1].lower() == "no." and re.match(r",\s\w", after))
     ):
         return None
     value = roman(match[2])

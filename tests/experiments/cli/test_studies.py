@@ -66,6 +66,29 @@ def test_compare_two_cells_of_a_sweep(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "0.410 -> 0.110  u07: the text of u07  (A: HEARD 0.4; B: HEARD 0.1)" in shown
 
 
+@pytest.mark.parametrize("order", ["best-of-n?n=2&select=wer,sim", "best-of-n?select=wer,sim&n=2"])
+def test_a_cell_is_named_by_its_search_in_any_order_of_options(
+    order: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sweep's own spec has `wide=1`, which nobody writes into a grid."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    rows = []
+    for number in range(4):
+        for n in (1, 2):
+            spec = f"best-of-n?select=wer,sim&n={n}&wide=1"
+            own = {"spec": spec, "n": n} | {"cell": f"nano {n}"}
+            rows += search(utterance=f"u{number}", wer=[0.4] * n, sim=[0] * n, judge=[0.4] * n, **own)
+    write(folder, frame(rows), DIRECTIONS)
+    arguments = ["compare", str(folder), str(folder), "--first", "nano 1", "--second", order, "--json", "-"]
+    assert main(arguments) == 0, capsys.readouterr().err
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["utterances"] == 4
+    arguments[-3] = "best-of-n?n=3&select=wer,sim"
+    assert main(arguments) == 2
+    assert "the second has no cell 'best-of-n?n=3&select=wer,sim': did you mean" in capsys.readouterr().err
+
+
 def record(id: str, wer: float, seed: int = 0) -> dict[str, object]:
     """As `llasa-search run` writes it, with what its schema asks for."""
     errors = round(wer * 10)

@@ -6,7 +6,9 @@ import numpy as np
 import pandas
 import pytest
 
+from experiments.studies.analysis import Analysis
 from experiments.studies.power import FACTOR, components, spread, statement
+from tests.experiments.studies.tables import frame, search
 
 
 def test_variances_are_those_that_were_drawn() -> None:
@@ -69,3 +71,14 @@ def test_where_no_pair_differs_nothing_is_said_of_what_could_be_found() -> None:
     assert statement(same, None, {}, "errors")[0] == (
         "in 3 utterances no pair differs: what they could find is not known"
     )
+
+
+def test_the_rounding_of_sums_is_no_difference() -> None:
+    """0.1 + 0.2 - 0.3 is 5.6e-17: no number of utterances that finds it may be asked for."""
+    rows = []
+    for number, change in enumerate((0.1, 0.2, -0.3)):
+        for strategy, wer in (("best-of-n", 0.5), ("beam", 0.5 + change)):
+            own = {"strategy": strategy, "series": strategy, "n": 1}
+            rows += search(utterance=f"u{number}", wer=[wer], sim=[0], judge=[wer], **own)
+    found = {one.measure.metric: one.difference for one in Analysis(frame(rows)).paired}
+    assert found["wer"] == 0.0

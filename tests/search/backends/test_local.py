@@ -23,6 +23,7 @@ from llasa_core.sampling import Sampling
 from search.asks import Ask, Beam, Branch, Extend, Measure, Start, rewound
 from search.backends.device import DeviceLost
 from search.backends.local import CONTEXT_CODES, Executor, LocalBackend
+from search.cost.flops import GeneratorCost
 from search.cost.ledger import distinct_tokens
 from search.engine import Searcher
 from search.results.result import SearchResult
@@ -110,6 +111,9 @@ def test_a_beam_made_of_its_tokens_goes_on_like_the_one_it_was(
     cut = rewound(whole, len(whole.tokens) // 2)
     assert second.answer(Extend((cut,), None)) == (whole,)
     assert second.ledger.tokens_reprefilled == len(cut.tokens)
+    # what is run again costs what it costs the first time
+    tokens = second.ledger.tokens_prefilled + len(whole.tokens)
+    assert second.ledger.flops["generator"] == GeneratorCost.of(backend.generator.network).flops(0, tokens)
     other = second.answer(Extend(second.answer(Branch((cut,), 1, first=7)), None))[0]
     assert other.lineage == (*cut.lineage, (len(cut.tokens), 7))
     assert other.tokens[: len(cut.tokens)] == cut.tokens and other != whole
@@ -474,6 +478,7 @@ def test_beginnings_are_forgotten_and_candidates_kept(backend: LocalBackend, req
     short = session.answer(Extend(beams, 5))
     session.answer(Measure(short, "wer", True))
     whole = session.answer(Extend(short, None))
+    assert set(session.session._waveforms) == {beam.tokens for beam in short}  # one may have ended at once
     session.answer(Measure(whole, "wer", False))
     session.answer(Extend(session.answer(Branch((Beam((), ()),), 3))[2:], 5))
     assert set(session.session._waveforms) == {beam.tokens for beam in whole}

@@ -229,6 +229,29 @@ def test_special_tokens_are_no_words(tmp_path: Path, name: str, partial: bool) -
     assert not found.evidence["added"] and not found.evidence["changed"]
 
 
+def test_a_benchmark_may_hear_as_much_as_the_model_can_say(tmp_path: Path) -> None:
+    """Ours ends after twice the text and 16 tokens; the reference implementation of a benchmark does not."""
+    from whisper.tokenizer import get_tokenizer
+
+    state = whisper_state()
+    for key in [key for key in state if key.startswith("decoder.blocks")]:
+        state[key] = torch.zeros_like(state[key])
+    width = state["decoder.ln.bias"].shape[0]
+    always = torch.eye(width)[0]
+    state["decoder.ln.weight"], state["decoder.ln.bias"] = torch.ones(width), torch.zeros(width)
+    state["decoder.positional_embedding"] = 50 * always.repeat(DIMS["n_text_ctx"], 1)
+    state["decoder.token_embedding.weight"] = torch.zeros_like(state["decoder.token_embedding.weight"])
+    state["decoder.token_embedding.weight"][get_tokenizer(False).encode(" train")[0]] = always
+    folder = write_whisper(tmp_path, state)
+    heard = {
+        options: load(f"whisper:{folder}{options}").score([speechlike(1.0)], Target(text="train"))[0]
+        for options in ("", "?normalizer=seed-tts-eval", "?normalizer=whisper")
+    }
+    words = {key: len(str(one.evidence["transcript"]).split()) for key, one in heard.items()}
+    whole = DIMS["n_text_ctx"] - 2
+    assert words == {"": 2 * 1 + 16, "?normalizer=seed-tts-eval": whole, "?normalizer=whisper": whole}
+
+
 def test_partial_evidence_says_where_the_text_has_been_reached(whisper_asr: WhisperASR) -> None:
     found = whisper_asr.score([speechlike(0.5)], TARGET, partial=True)[0]
     assert {"position", "words", "cut_word", "logp"} <= set(found.evidence)

@@ -5,7 +5,7 @@ import pytest
 from llasa_core.text import spoken_form
 from verifiers.base import Target
 from verifiers.errors import VerifierError
-from verifiers.shared.recogniser import Recogniser, compare
+from verifiers.shared.recogniser import Recogniser, check_text, compare
 from verifiers.shared.wer import seed_tts_eval, word_errors
 from verifiers.spec import Spec
 
@@ -62,6 +62,15 @@ def test_a_benchmark_compares_with_the_text_as_it_is_written() -> None:
     found = compare("My neighbor has 21 dogs.", text, partial=False, normalize=seed_tts_eval)
     assert found.value == word_errors(text.written or "", "My neighbor has 21 dogs.").rate == 1 / 5
     assert "equivalent" not in found.evidence
+
+
+def test_a_written_text_that_a_benchmark_leaves_nothing_of_is_refused() -> None:
+    """Spoken it has words, so that the product's own comparison can judge it."""
+    text = target("&")
+    assert compare("and", text, partial=False).value == 0.0
+    check_text(text, None)
+    with pytest.raises(VerifierError, match="no words"):
+        check_text(text, seed_tts_eval)
 
 
 def test_each_comparison_has_a_name_of_its_own() -> None:

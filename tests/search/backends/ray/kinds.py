@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from llasa_core.audio import Waveform
+from tests.plain_verifiers import Plain
 from verifiers import registry
 from verifiers.base import About, Score, Target
 from verifiers.errors import VerifierError
@@ -27,39 +28,14 @@ class Odd(Exception):
         super().__init__(f"{first} and {second}")
 
 
-class Trouble:
+class Trouble(Plain):
     about = About(measures="nothing", needs=("text",), released={}, min_seconds=0.0)
     name = "trouble"
     higher_is_better = True
-    min_seconds = 0.0
 
     def __init__(self, spec: Spec) -> None:
         self.spec = str(spec)
         self.folder = Path(spec.source)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return self.about.needs
-
-    @classmethod
-    def needs_of(cls, spec: Spec) -> tuple[str, ...]:
-        return cls.about.needs
-
-    @classmethod
-    def is_name(cls, spec: Spec) -> bool:
-        return False
-
-    @classmethod
-    def canonical(cls, spec: Spec) -> str:
-        return spec.source
-
-    @classmethod
-    def check_spec(cls, spec: Spec) -> None:
-        spec.values({})
-
-    @classmethod
-    def metric(cls, spec: Spec) -> tuple[str, bool]:
-        return cls.name, cls.higher_is_better
 
     @classmethod
     def from_spec(cls, spec: Spec, device: str) -> "Trouble":
