@@ -14,6 +14,7 @@ from llasa_core.emotion import Emotion, read_strength
 from llasa_core.errors import UserError
 from llasa_core.request import Request
 from llasa_core.text.compare import compare
+from llasa_core.text.letters import without_marks
 from llasa_core.voices import VoicePrompt, find_voice, neutral_of
 from search.roles import here
 
@@ -26,6 +27,8 @@ LEAST_VOICED = 0.3
 """Seconds of a recording of an emotion, without which it holds no speech. What is whispered has none."""
 MOST_WORDS = 20
 """That are listed of those that a model was not trained on."""
+
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|')*")
 
 
 @dataclass(frozen=True)
@@ -176,8 +179,8 @@ def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> Non
     if not words.is_file():
         return
     trained = set(words.read_text(encoding="utf-8").lower().split())
-    spoken = (word for text in texts for word in re.findall(r"[a-z']+", text.lower()))
-    new = [word for word in dict.fromkeys(spoken) if word.strip("'") and word not in trained]
+    spoken = (word for text in texts for word in _WORD.findall(text.lower()))
+    new = [word for word in dict.fromkeys(spoken) if without_marks(word) not in trained]
     if new:
         more = f" and {len(new) - MOST_WORDS} more" if len(new) > MOST_WORDS else ""
         line = f"not among the words that this model was trained on: {', '.join(new[:MOST_WORDS])}{more}"

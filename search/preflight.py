@@ -65,6 +65,9 @@ def check_prompt(generator: str, request: Request, max_seconds: float | None = N
     if (predicted := predicted_seconds(generator, request)) > SURE * longest:
         fits = predicted <= SURE * context
         more = f", or allow more with --max-seconds (at most {context:.1f})" if fits else ""
+        if not fits and predicted <= SURE * (context + codes / CODES_PER_SECOND):
+            taken = codes / CODES_PER_SECOND
+            more = f", or give a shorter recording of the voice (it takes {taken:.1f} s of the room)"
         raise UserError(
             f"the text takes about {predicted:.1f} s to say, and there is room for {longest:.1f} s: "
             f"split it{more}"

@@ -155,7 +155,7 @@ def command(
         _write_new(to, written(given.book, chosen, to, entries).encode())
     if listed:
         report.show(given.book, found, chosen)
-    report.warn(given, found, chosen, entries, preset if listed or folder is None else None)
+    report.warn(given, found, chosen, entries, preset, speaks=not listed and folder is not None)
     if to is not None:
         report.tell_written(given.book, found, chosen, to)
     if listed or folder is None:

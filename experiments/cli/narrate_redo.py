@@ -14,6 +14,7 @@ from experiments.cli.parameters import FileType, TextType, Whole
 from experiments.cli.search_options import ray_options, ray_parameters
 from experiments.cli.surroundings import check_surroundings
 from experiments.terminal import say
+from llasa_core.paths import shown
 from llasa_core.request import MAX_SEED
 from search.backends.ray.options import RayOptions
 from search.bounds import MOST_CANDIDATES
@@ -64,6 +65,7 @@ def command(
     Exit codes: 0 it passed; 2 bad input; 3 it did not pass.
     """
     check_extra()
+    from experiments.narration.production.names import files_of
     from experiments.narration.speaking.redo import Again, redo
 
     check_surroundings()
@@ -72,4 +74,6 @@ def command(
         say(doubt.says)
     attempt = take.attempts[-1]
     say(f"{take.id}: {'passed' if take.passed else 'did not pass'}, of {attempt.candidates} candidates")
+    if files_of(folder):
+        say(f"the files of the book are older now: llasa-search narrate make {shown(folder)}", error=True)
     return 0 if take.passed else EXIT_FLAGGED

@@ -12,7 +12,7 @@ from experiments.narration.book import Book, beginning
 from experiments.narration.chunks import Chunk
 from experiments.narration.edits import Edits
 from experiments.narration.lexicon import Entry
-from experiments.narration.readable import alphabet_of, check_readable
+from experiments.narration.readable import alphabet_of, check_readable, left_out
 from experiments.narration.text_file import TextFile
 from experiments.terminal import Terminal, say
 from llasa_core.errors import UserError
@@ -70,10 +70,12 @@ def warn(
     chunks: Sequence[Chunk],
     chosen: frozenset[int],
     lexicon: Sequence[Entry],
-    preset: Preset | None,
+    preset: Preset,
+    *,
+    speaks: bool,
 ) -> None:
-    """What is wrong with what was given, a line each on stderr. preset: whose letters are looked at, None if
-    that is done elsewhere."""
+    """What is wrong with what was given, a line each on stderr. preset: whose letters are looked at. speaks:
+    what its model cannot read will be refused."""
     for chapter in given.book.chapters:
         if not chapter.words:
             say(f"warning: chapter {chapter.number}, {chapter.title!r}, is empty", error=True)
@@ -81,11 +83,14 @@ def warn(
     for entry in lexicon:
         if entry.key not in used:
             say(f"warning: {entry.place}: {entry.word!r} never matches in this book", error=True)
+    own = [chunk for chunk in chunks if chunk.chapter in chosen]
     try:
-        if preset is not None:
-            check_readable([chunk for chunk in chunks if chunk.chapter in chosen], alphabet_of(preset))
+        if not speaks:
+            check_readable(own, alphabet_of(preset))
     except UserError as error:
         say(f"warning: {error}", error=True)
+    if line := left_out(own, alphabet_of(preset)):
+        say(f"warning: {line}", error=True)
     if given.unchecked:
         say(f"warning: {given.unchecked}, so nothing is checked against it", error=True)
     if given.edits is not None:

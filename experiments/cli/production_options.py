@@ -12,7 +12,7 @@ from rich.table import Table
 from experiments.cli.options import Decorator, bundled, kinds, option
 from experiments.cli.parameters import FileType, TextType
 from experiments.narration.production.options import CLIPS, DEFAULT, KINDS, PER, MakingOptions
-from experiments.terminal import Terminal
+from experiments.terminal import Terminal, say
 from llasa_core.paths import shown
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def making() -> Decorator[Any]:
 
 def tell_made(narration: Narration, made: Made) -> None:
     """The files, and how loud they have become, on stdout."""
+    from experiments.narration.production.names import files_of
+
     terminal = Terminal()
     terminal.print(_levels(narration, made))
     if made.words_by:
@@ -83,6 +85,9 @@ def tell_made(narration: Narration, made: Made) -> None:
             "speak it again, by narrate redo"
         )
     terminal.say("\n".join(shown(path) for path in _shortened(made.files)))
+    if earlier := [path for path in files_of(narration.folder) if path not in made.files]:
+        more = f" and {len(earlier) - 1} more" if len(earlier) > 1 else ""
+        say(f"note: {shown(earlier[0])}{more} were made before, and stay as they are", error=True)
 
 
 def _shortened(files: Sequence[Path]) -> list[Path]:

@@ -44,6 +44,20 @@ def check_readable(chunks: Sequence[Chunk], alphabet: Alphabet) -> None:
         )
 
 
+def left_out(chunks: Sequence[Chunk], alphabet: Alphabet) -> str:
+    """One line on words of which the model leaves out a letter and says the rest; "" if there are none."""
+    words: dict[str, None] = {}
+    for chunk in chunks:
+        for word in _WORD.findall(chunk.spoken):
+            if not _lost(word, alphabet) and unreadable(word, alphabet):
+                words[word] = None
+    if not words:
+        return ""
+    named = ", ".join(str(one) for one in unreadable("".join(words), alphabet))
+    many = f" and in {len(words) - 1} more words" if len(words) > 1 else ""
+    return f"the model leaves out {named} in {next(iter(words))!r}{many}: respell them in a --lexicon"
+
+
 def _lost(word: str, alphabet: Alphabet) -> bool:
     unread = [letter for letter in word if letter.isalpha() and not alphabet.reads(letter)]
     if not unread:

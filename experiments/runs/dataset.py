@@ -156,7 +156,7 @@ def check_rows(
             row = _row(where, number, cells, folder, voice, options)
             if row.id in places:
                 raise UserError(f"the id {row.id!r} is that of {places[row.id]} too: give each its own")
-            _look_at_recordings(row, looked_at)
+            look_at_recordings(row, looked_at)
             row = _with_hashes(row)
         except (UserError, AudioError) as error:
             problems.append(f"{where}: {error}")
@@ -305,7 +305,7 @@ def _seed(text: str | None) -> int:
     return int(text)
 
 
-def _look_at_recordings(row: Row, looked_at: set[tuple[str, Path]]) -> None:
+def look_at_recordings(row: Row, looked_at: set[tuple[str, Path]]) -> None:
     """Looks at the header of each recording once. One that is no audio, too short or too long is decoded: the
     request then refuses it in its usual words."""
     import soundfile

@@ -210,7 +210,7 @@ def _scores(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
 
 
 def _counts_words(score: Mapping[str, Any]) -> bool:
-    return {"words", *ERRORS} <= score["evidence"].keys()
+    return {"words", *ERRORS} <= set(score["evidence"])
 
 
 def _row(record: Mapping[str, Any], recognisers: Collection[str]) -> dict[str, Any]:

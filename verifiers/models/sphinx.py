@@ -10,7 +10,6 @@ import math
 import re
 import sys
 import tempfile
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ import numpy as np
 
 from llasa_core.audio import Waveform
 from llasa_core.text.compare.sounds import common_words
+from llasa_core.text.letters import without_marks
 from verifiers.base import About, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.isolation import isolated
@@ -195,9 +195,8 @@ def read_dictionary(file: Path) -> Mapping[str, Sequence[str]]:
 
 def plain_words(text: str) -> list[str]:
     """The words of a spoken form in the letters a to z and apostrophes."""
-    bare = unicodedata.normalize("NFD", text.lower().replace("\u2019", "'"))
-    bare = "".join(letter for letter in bare if not unicodedata.combining(letter))
-    return [word.strip("'") for word in _WORD.findall(bare)]
+    plain = without_marks(text.replace("\u2019", "'")).lower()
+    return [word.strip("'") for word in _WORD.findall(plain)]
 
 
 def biased_bigrams(words: Sequence[str], others: Iterable[str], bias: float) -> str:

@@ -55,3 +55,9 @@ def file_name(title: str) -> str:
     """A title as every file system takes it."""
     text = "".join(c if c.isalnum() or c in " -_.,'()!" else " " for c in unicodedata.normalize("NFC", title))
     return re.sub(r" +", " ", text).strip(" .")[:LONGEST_NAME].strip(" .") or "untitled"
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of the book that are there, those of earlier times too, in the order of their names."""
+    places = [*(folder / BOOK).glob("[!.]*"), *(folder / f"certificate.{kind}" for kind in ("html", "json"))]
+    return sorted(path for path in places if path.is_file())

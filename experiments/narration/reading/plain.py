@@ -12,6 +12,7 @@ import regex
 
 from experiments.narration.book import Reason
 from experiments.narration.reading.blocks import Block, Part, Piece, Reading, left_out
+from experiments.narration.reading.wrapped import paragraphs_of, whole_words
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
 
@@ -40,6 +41,8 @@ _MARK = regex.compile(r"\[(\d{1,3}|[*†‡])\]")
 _PICTURE = regex.compile(r"\[(?:illustration|picture|image)\b[^\]]*\]", regex.IGNORECASE)
 _GUTENBERG = regex.compile(r"\*{3}\s?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^*]*\*{3}")
 _PARAGRAPH = regex.compile(r"(?:[^\S\n]*\n){2,}|\f")
+_MID_SENTENCE = regex.compile(r"(?<=[\p{L},;\-\u2010])[^\S\f]*\f\s*(?=\p{Ll})")
+"""The end of a page within a sentence."""
 _INDENTED = regex.compile(r"\n(?=\u3000)")
 """Where a Chinese paragraph begins without an empty line before it."""
 _MOJIBAKE = regex.compile("â€[™œ\x9d“”˜\x9c\x99]|Ã[©¨¤¶¼§ª«´±³¡­]|ï»¿")
@@ -98,11 +101,13 @@ def encoding_of(content: bytes) -> str:
 
 
 def _blocks(text: str) -> Iterator[Block]:
-    """Paragraphs between empty lines; every line is one where there is no empty line at all. A heading may
-    stand on the first line of a paragraph."""
+    """Paragraphs between empty lines; where there is no empty line at all, every line is one, unless lines
+    are broken to a width. A heading may stand on the first line of a paragraph."""
+    text = _MID_SENTENCE.sub("\n", text)
     paragraphs = _PARAGRAPH.split(text)
     if len([one for one in paragraphs if one.strip()]) < 2:
-        paragraphs = text.split("\n")
+        paragraphs = list(paragraphs_of(text, lambda line: _level(_line(line)) == 1))
+    paragraphs = whole_words("\n\n".join(paragraphs)).split("\n\n")
     for paragraph in paragraphs:
         for part in _INDENTED.split(paragraph):
             if part.strip():

@@ -92,8 +92,8 @@ class SpokenFolder(Closing):
         }
 
     def forget(self, keys: Iterable[str]) -> None:
-        """What was spoken of these chunks does not count any more. Its audio stays until something else is
-        spoken: whoever named a wrong voice stops, names the right one, and has lost nothing."""
+        """What was spoken of these chunks does not count any more. Its audio stays until the chunk has been
+        spoken anew: whoever named a wrong voice stops, names the right one, and has lost nothing."""
         for key in keys:
             if (take := self.takes.pop(key, None)) is not None:
                 self._forgotten[key] = take

@@ -11,7 +11,7 @@ from typing import Any
 from experiments.config import SearchOptions, Settings
 from experiments.documents import checked, read_json
 from experiments.files import check_version, file_hash
-from experiments.narration.book import Book
+from experiments.narration.book import Book, beginning
 from experiments.narration.chunks import Chunk
 from experiments.narration.readable import alphabet_of, check_readable
 from experiments.narration.speaking.ladder import Limits, seed_of
@@ -19,8 +19,9 @@ from experiments.narration.speaking.standard import Standard
 from experiments.narration.takes import PLAN, Plan, PlannedChapter, PlannedChunk, Take
 from experiments.prompts import in_style
 from experiments.request_options import RequestOptions, choose_voice
-from experiments.runs.dataset import Row
+from experiments.runs.dataset import Row, check_texts, look_at_recordings
 from experiments.runs.description import differences
+from llasa_core.audio import AudioError
 from llasa_core.emotion import Emotion
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
@@ -161,7 +162,25 @@ def speaking(
         ],
         chunks=planned(chunks),
     )
-    return Speaking(plan, standard, search, settings, limits, voice_of)
+    found = Speaking(plan, standard, search, settings, limits, voice_of)
+    _check_rows(found)
+    return found
+
+
+def _check_rows(speaking: Speaking) -> None:
+    """Raises UserError for recordings of voices that cannot be used, and for chunks that the model has no
+    room for behind them."""
+    looked_at: set[tuple[str, Path]] = set()
+    rows = []
+    for chunk in speaking.plan.chunks:
+        place = f"chunk {chunk.id}, {beginning(chunk.text)!r}"
+        row = replace(speaking.row(chunk, chunk.text, 0), where=place)
+        try:
+            look_at_recordings(row, looked_at)
+        except AudioError as error:
+            raise UserError(f"the voice of {chunk.speaker or 'the narrator'}: {error}") from error
+        rows.append(row)
+    check_texts(rows, speaking.settings.generator_source, speaking.settings.models.max_seconds)
 
 
 def _check_emotions(chunks: Sequence[Chunk], verifiers: Sequence[str], row: Callable[[str], Row]) -> None:
@@ -217,6 +236,19 @@ def check_folder_of(folder: Path, plan: Plan) -> None:
 def without_search(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide the takes: of `search` all that matters is in the models."""
     return {name: value for name, value in settings.items() if name != "search"}
+
+
+def of_another_voice(takes: Mapping[str, Take], speaking: Speaking) -> list[str]:
+    """Ids of the chunks that were done again by hand and have another voice than the plan gives them."""
+    found = []
+    for chunk in speaking.plan.chunks:
+        take = takes.get(chunk.key)
+        if take is None or not take.redo:
+            continue
+        now = speaking.asked(chunk)
+        if any(take.asked.get(name) != now[name] for name in ("voice", "prompt_text", "prompt_sha256")):
+            found.append(chunk.id)
+    return found
 
 
 def changed(takes: Mapping[str, Take], speaking: Speaking) -> list[str]:

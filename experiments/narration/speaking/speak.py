@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from experiments import interrupts
 from experiments.narration.speaking.folder import SpokenFolder
 from experiments.narration.speaking.ladder import Rung, due, texts_of
-from experiments.narration.speaking.planning import Speaking, changed, check_folder_of
+from experiments.narration.speaking.planning import Speaking, changed, check_folder_of, of_another_voice
 from experiments.narration.speaking.speech import Speech, joined, speech_of
 from experiments.narration.takes import PlannedChunk, Take, write_plan
 from experiments.request_options import warn_of_prompts
@@ -83,6 +83,13 @@ def begin(spoken: SpokenFolder, speaking: Speaking) -> None:
         if found:
             say(f"note: {len(found)} chunks {why}: spoken again", error=True)
             spoken.forget(found)
+    if other := of_another_voice(spoken.takes, speaking):
+        many = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        say(
+            f"note: chunk {other[0]}{many} was done again by hand in another voice than the book has for it, "
+            "and stays so: `narrate redo` gives it another one, by --voice or --prompt-audio",
+            error=True,
+        )
     spoken.prepare()
     write_plan(spoken.folder, speaking.plan)
     known = [spoken.takes[key] for key in keys if key in spoken.takes]

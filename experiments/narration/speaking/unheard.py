@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from experiments.narration.takes import PlannedChunk, Take
+from llasa_core.text.letters import without_marks
 
 _LETTERS = (
     ("ph", "f"),
@@ -64,8 +65,11 @@ def respelling(word: str) -> str:
 
     >>> respelling("Phaedra")
     'faed ra'
+    >>> respelling("Søren")
+    'so ren'
     """
-    plain = word.lower()
+    plain = without_marks(word).lower()
+    plain = plain if plain.isascii() else word.lower()
     for letters, put in _LETTERS:
         plain = plain.replace(letters, put)
     return " ".join(_SYLLABLE.findall(plain)) or plain

@@ -9,6 +9,7 @@ from functools import lru_cache
 from llasa_core.text.chinese import simplified
 from llasa_core.text.compare.spelling import is_abbreviation, same_spelling
 from llasa_core.text.language import base_language
+from llasa_core.text.letters import without_marks
 from llasa_core.text.rules import Change
 from llasa_core.text.spoken import stable_segments
 
@@ -110,21 +111,11 @@ def key_of(word: str, chinese: bool = False) -> str:
     if not plain.isascii():
         if chinese:
             return plain.translate(_SAME_CHARACTER)
-        plain = without_accents(plain)
+        plain = without_marks(plain)
     if "'" in plain:
         joined = plain.replace("'", "")
         return plain if joined in _CONFUSED else same_spelling(joined)
     return same_spelling(plain)
-
-
-_LETTERS = str.maketrans(
-    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ß": "ss"}
-)
-
-
-def without_accents(word: str) -> str:
-    plain = unicodedata.normalize("NFKD", word.translate(_LETTERS))
-    return "".join(character for character in plain if not unicodedata.combining(character))
 
 
 def _kind(change: Change | None) -> str:
@@ -215,6 +206,6 @@ def difference(first: Word, second: Word) -> str:
         return "" if first.kind == second.kind else first.kind or second.kind
     if one.translate(_SAME_CHARACTER) == other.translate(_SAME_CHARACTER):
         return "number"
-    if without_accents(one) == without_accents(other):
+    if without_marks(one) == without_marks(other):
         return "accent"
     return "abbreviation" if is_abbreviation(one) or is_abbreviation(other) else "spelling"

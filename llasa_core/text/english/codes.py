@@ -322,7 +322,7 @@ def _power(match: re.Match[str]) -> Readings:
 
 _WORDS_TOO = frozenset("art app ex sec ste".split())
 _BESIDE_I = frozenset("no min max sec art app ex ste est avg p pt".split())
-"""Words that end sentences too: "I" behind them is the pronoun unless nothing follows it ("No. I am late.")."""
+"""Words that end sentences too: "I" behind them is the pronoun unless nothing follows ("No. I am late.")."""
 _ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?)[ ,:\"']+$")
 
 

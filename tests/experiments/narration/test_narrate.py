@@ -53,6 +53,16 @@ def test_mixed_scripts_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert lines[0].startswith("warning: the model cannot read Cyrillic")
 
 
+def test_letters_that_are_left_out_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_epub(tmp_path / "a.epub", {"a.xhtml": "<h1>One</h1><p>Søren came to Łódź by café.</p>"})
+    assert cli.main(["narrate", str(path), "--list", "--preset", "nano"]) == 0
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    told = "the model leaves out Latin (ø Ł) in 'Søren' and in 1 more words: respell them in a --lexicon"
+    assert line == f"warning: {told}"
+    assert cli.main(["narrate", str(path), "--list", "--preset", "llasa-1b"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -253,3 +253,58 @@ def test_words_that_are_left_out_are_counted_as_they_are_set(tmp_path: Path) -> 
     assert [s for c in book.chapters for p in c.paragraphs for s in p.sentences] == ["He said: Not hidden."]
     (heap,) = account(book).heaps
     assert (heap.reason, heap.words, heap.first) == (Reason.TABLE, 2, ("football game",))
+
+
+WRAPPED = """\
+CHAPTER I
+It was a bright cold day in April, and the clocks were striking
+thirteen. Winston Smith, his chin nuzzled into his breast in an
+effort to escape the vile wind, slipped quickly through.
+The hallway smelt of boiled cabbage and old rag mats. At one
+end of it a coloured poster, too large for indoor display, had
+been tacked to the wall. It depicted simply an enor-
+mous face, well-
+known.
+CHAPTER II
+Outside, even through the shut window-pane, the world looked
+cold.
+"""
+
+
+def paragraphs(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "book.txt"
+    path.write_text(text)
+    book = read_book(path)
+    found = account(book)
+    assert found.source == found.spoken + found.left_out
+    return [" ".join(one.sentences) for chapter in book.chapters for one in chapter.paragraphs]
+
+
+def test_lines_that_were_broken_to_a_width_are_paragraphs_without_empty_lines(tmp_path: Path) -> None:
+    one, first, second, two, third = paragraphs(tmp_path, WRAPPED)
+    assert (one, two) == ("CHAPTER I", "CHAPTER II")
+    assert first.startswith("It was a bright") and first.endswith("slipped quickly through.")
+    assert second.endswith("simply an enormous face, well-known.")
+    assert third == "Outside, even through the shut window-pane, the world looked cold."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes.\nNo.\nMaybe so.\n",
+        "One thing\nAnother thing\nA third thing\n",
+        "Roses are red,\nViolets are blue,\nSugar is sweet,\nAnd so are you.\n",
+        "He said that the first thing to do was to go to the market.\nThen they should buy for the week.\n",
+    ],
+)
+def test_lines_of_their_own_stay_so(tmp_path: Path, text: str) -> None:
+    assert paragraphs(tmp_path, text) == text.splitlines()
+
+
+def test_a_page_that_ends_within_a_sentence_ends_no_paragraph(tmp_path: Path) -> None:
+    text = "It was\n\flate when he ar-\nrived.\n\fThen he left.\n\nThe well-known and the well-\nknown.\n"
+    assert paragraphs(tmp_path, text) == [
+        "It was late when he arrived.",
+        "Then he left.",
+        "The well-known and the well-known.",
+    ]

@@ -22,6 +22,17 @@ def test_the_files_and_their_levels_are_told(tmp_path: Path, capsys: pytest.Capt
     assert "LUFS" in told and "certificate.html" in told
 
 
+def test_files_of_an_earlier_title_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    narration(folder, SHORT[-1:])
+    command = ["narrate", "make", str(folder), "--files", "flac", "--per", "book", "--title"]
+    assert main([*command, "Old"]) == 0
+    assert "made before" not in capsys.readouterr().err
+    assert main([*command, "New"]) == 0
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "made before" in one]
+    assert line.startswith("note: ") and line.endswith("Old.flac were made before, and stay as they are")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -13,12 +13,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from experiments.cli import main as cli
 from experiments.files import file_hash
 from experiments.narration.takes import Narration, read_narration
 from llasa_core.audio import read_audio
+from llasa_core.voices import find_voice
 
 pytest.importorskip("pocketsphinx")
 EARS = ["--ears", "hubert-ctc:nano,sphinx", "--speak-only"]
@@ -126,7 +129,7 @@ def test_an_edited_sentence_alone_is_spoken_again(
 
 @pytest.mark.models
 def test_redo_makes_one_chunk_again_and_leaves_every_other_file(
-    spoken: Path, capsys: pytest.CaptureFixture[str]
+    book: Path, spoken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     narration = read_narration(spoken)
     chunk = narration.plan.chunks[1]
@@ -141,6 +144,14 @@ def test_redo_makes_one_chunk_again_and_leaves_every_other_file(
     assert set(after) - set(before) == {Path(again.audio).name}
     assert set(before) - set(after) == {Path(narration.takes[chunk.key].audio).name}
     assert all(after[name] == before[name] for name in set(before) & set(after))
+    assert "are older now" not in capsys.readouterr().err
+    (spoken / "book").mkdir()
+    (spoken / "book" / "old.mp3").touch()
+    other = ["--seed", "7", "-n", "1", "--voice", "kal"]
+    assert cli.main(["narrate", "redo", str(spoken), chunk.id[:6], *other]) in (0, 3)
+    assert "the files of the book are older now: llasa-search narrate make" in capsys.readouterr().err
+    assert narrate(book, spoken, *SMALL) in (0, 3)
+    assert f"note: chunk {chunk.id} was done again by hand in another voice" in capsys.readouterr().err
 
 
 REFUSED = [
@@ -163,6 +174,35 @@ def test_bad_input_is_one_line_before_any_model(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1, lines
     assert says in lines[0]
+
+
+def test_recordings_of_voices_are_looked_at_before_any_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book, out = tmp_path / "book.md", ["-o", str(tmp_path / "out"), *EARS]
+    book.write_text("# One\n\nIt rained.\n\n“Go,” said Bob.\n")
+    (tmp_path / "bob.wav").write_text("no sound")
+    cast = tmp_path / "voices.yaml"
+    cast.write_text("Bob: {audio: bob.wav, text: my officer}\n")
+    assert cli.main(["narrate", str(book), *out, "--voices", str(cast)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: the voice of Bob: audio file")
+
+
+def test_chunks_that_a_long_voice_prompt_leaves_no_room_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = read_audio(find_voice("slt").path)
+    soundfile.write(tmp_path / "long.wav", np.tile(own, 20)[: 9 * 16_000], 16_000)
+    book = tmp_path / "book.txt"
+    text = "The old keeper said that the light had to burn through long nights of that winter and the next."
+    book.write_text(f"{text}\n")
+    voice = ["--prompt-audio", str(tmp_path / "long.wav"), "--prompt-text", "some words"]
+    assert cli.main(["narrate", str(book), "-o", str(tmp_path / "out"), *EARS, *voice]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: chunk ") and "The old keeper" in line
+    assert line.endswith("split it, or give a shorter recording of the voice (it takes 9.0 s of the room)")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.models
