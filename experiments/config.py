@@ -71,13 +71,13 @@ class Settings:
 
     @classmethod
     def from_options(cls, options: SearchOptions, request: Wanted) -> Settings:
-        """Raises UserError or VerifierError for whatever cannot work; loads no model."""
+        """Raises UserError or VerifierError for whatever cannot work, but for an emotion that cannot: see
+        `check_emotion`. Loads no model."""
         preset = find_preset(options.preset)
         verifiers = choose_verifiers(options.verifiers, preset, request)
         judges = choose_judges(options, preset, verifiers, request)
         for spec in (*verifiers, *judges):
             registry.check(spec)
-        emotion.check_emotion((*verifiers, *judges), request)
         sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
         models = ModelSpec.from_preset(
             options.preset,
@@ -113,6 +113,11 @@ class Settings:
     def generator_source(self) -> str:
         """Folder or hub id of the generator."""
         return resolve_source(self.models.generator)
+
+    def check_emotion(self, request: Wanted) -> None:
+        """Raises UserError for an emotion that is lacking, that a verifier or judge does not know, or that
+        none judges."""
+        emotion.check_emotion((*self.models.verifiers, *self.models.judges), request)
 
     def check_device(self) -> None:
         """Raises UserError for a device that is not there. With Ray the actors check it where they are."""

@@ -29,11 +29,22 @@ def clean(text: str) -> str:
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-class Terminal(Console):
-    """A console that shows every text clean, and to which a reader who has gone (`| head -1`) is no error."""
+WIDEST = 120
+"""Columns of what goes to no terminal."""
+UNWRAPPED = 1000
+"""Columns for tables of names that a reader takes out of a file or a pipe."""
 
-    def __init__(self, *, stderr: bool = False) -> None:
+
+class Terminal(Console):
+    """A console that shows every text clean, and to which a reader who has gone (`| head -1`) is no error.
+
+    widest: columns, where it is no terminal and COLUMNS does not say them.
+    """
+
+    def __init__(self, *, stderr: bool = False, widest: int = WIDEST) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = widest
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):

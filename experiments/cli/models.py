@@ -6,7 +6,7 @@ import click
 from rich.table import Table
 
 from experiments.cli.commands import Command
-from experiments.terminal import Terminal
+from experiments.terminal import UNWRAPPED, Terminal
 from llasa_core.presets import PRESETS, Preset, SourceStatus, source_status
 from llasa_core.voices import shipped_voices
 from verifiers import catalogue
@@ -40,7 +40,7 @@ def command() -> None:
     for preset in PRESETS.values():
         for part in preset_parts(preset):
             table.add_row(part.preset, part.role, part.source, part.state, part.licence)
-    terminal = Terminal()
+    terminal = Terminal(widest=UNWRAPPED)
     terminal.print(table)
     voices = ", ".join(voice.name for voice in shipped_voices())
     terminal.say(f"voices: {voices or 'none shipped'}")

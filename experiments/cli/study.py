@@ -26,8 +26,6 @@ EXAMPLES = """\
   the same, all figures as PNG and SVG, and one page that plays examples:
     llasa-search study sweep --figures figures --report study.html
 """
-WIDEST = 120
-"""Columns of what is not printed to a terminal."""
 NOTES = """\
 Means are over utterances with 95 % intervals; seeds of one utterance are averaged first. Best-of-N of every
 N comes from the candidates of the widest run. A held-out judge is one that the search did not use: where the
@@ -59,8 +57,6 @@ def command(folder: Path, figures: Path | None, report: Path | None, device: str
 
     found = Analysis.read(folder)
     terminal = Terminal()
-    if not terminal.is_terminal:
-        terminal.width = WIDEST
     for one in report_tables.tables(found):
         print_table(one, terminal)
     if figures is not None:

@@ -65,6 +65,7 @@ def command(
     for warning in spoken.warnings:
         say(f"warning: {warning}", error=True)
     settings = Settings.from_options(search, spoken)
+    settings.check_emotion(spoken)
     check_clip(spoken)
     if settings.note:
         say(f"note: {settings.note}", error=True)

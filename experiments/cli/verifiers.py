@@ -9,7 +9,7 @@ from experiments.cli import options
 from experiments.cli.commands import Command
 from experiments.cli.report import write_json
 from experiments.files import Destination, check_outputs
-from experiments.terminal import STDOUT, Terminal
+from experiments.terminal import STDOUT, UNWRAPPED, Terminal
 from verifiers import catalogue
 from verifiers.catalogue import Kind
 
@@ -31,7 +31,7 @@ def command(json: Path | None) -> None:
     if json is not None:
         write_json([kind.as_dict() for kind in kinds], json)
         return
-    terminal = Terminal()
+    terminal = Terminal(widest=UNWRAPPED)
     terminal.print(kind_table(kinds))
     terminal.print()
     terminal.print(release_table(kinds))

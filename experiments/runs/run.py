@@ -27,7 +27,7 @@ from experiments.request_options import (
     warn_of_prompts,
 )
 from experiments.runs.actor_log import ActorLog
-from experiments.runs.dataset import Row, check_texts, file_name, read_rows
+from experiments.runs.dataset import Row, check_texts, file_name, read_rows, refuse
 from experiments.runs.description import check_places, describe, prepare_folder
 from experiments.runs.records import Records
 from experiments.runs.remaining import remaining_rows
@@ -38,7 +38,6 @@ from llasa_core.audio import wav_bytes
 from llasa_core.errors import LlasaError, UserError
 from llasa_core.request import Request
 from search.arms import Arm, search_arms
-from search.emotion import check_emotion
 from search.preflight import check_prompt, unread_letters
 from search.results.candidate import score_as_dict
 from search.results.ends import CUT_OFF, ENDS, NOT_REACHED, NOTHING_COMPLETE, SHORTENED, UNMET
@@ -137,12 +136,14 @@ def check_run(
 ) -> Settings:
     """Raises UserError or VerifierError for whatever of a run cannot work; loads no model."""
     settings = Settings.from_options(search, rows[0])
+    problems = []
     for row in rows:
         try:
-            check_emotion((*settings.models.verifiers, *settings.models.judges), row)
+            settings.check_emotion(row)
             prompts_of(request, row.prompt)
         except UserError as error:
-            raise UserError(f"{row.where}: {error}") from None
+            problems.append(f"{row.where}: {error}")
+    refuse(problems)
     settings.check_device()
     common = build_common(request)
     check_clip(common)

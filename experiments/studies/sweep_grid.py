@@ -230,6 +230,7 @@ def _of_strategy(
             whole = {**given, **width, **varied}
             line = f"{kind}?{'&'.join(f'{key}={value}' for key, value in whole.items())}" if whole else kind
             own = Settings.from_options(replace(options, strategy=line, budget=budget), example)
+            own.check_emotion(example)
             several = {"beams": beams or None, **varied, "budget": budget}
             series = " ".join(filter(None, (options.preset, name, _varied(grid, several), sampling)))
             id = f"{series} n={n}" if width else series

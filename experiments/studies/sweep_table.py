@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas
 
 SURROUNDINGS = "sweep.json"
-WIDEST = 120
 QUALITY = ("score", "judge")
 
 
@@ -88,8 +87,6 @@ def conclude(folder: Path, published: Sequence[str] = ()) -> None:
     frame = frame_of(folder)
     path = table.write(folder, frame, frame.attrs["directions"])
     terminal = Terminal()
-    if not terminal.is_terminal:
-        terminal.width = WIDEST
     print_means(frame, terminal)
     print_published(frame, published, terminal)
     searches = frame["search"].nunique()
@@ -104,15 +101,21 @@ def mean_over_utterances(frame: pandas.DataFrame, column: str) -> Interval | Non
 
 
 def print_means(frame: pandas.DataFrame, terminal: Terminal) -> None:
-    """Quality and cost of each cell's winners, in tables that are at most WIDEST columns wide."""
+    """Quality and cost of each cell's winners, three of the first in a table."""
     winners = table.winners(frame)
     metrics = [f"{kind}:{part}" for kind in QUALITY for part in table.parts(frame, kind)]
     utterances, seeds = winners["utterance"].nunique(), winners["seed"].nunique()
+    groups = [(series, int(n), own) for (series, n), own in winners.groupby(["series", "n"], sort=False)]
+    short = sum(len(own) < utterances * seeds for *_, own in groups)
     terminal.say(
         f"means over {utterances} utterances, seeds ({seeds}) averaged first [95 % intervals]; "
         "judges searched nothing"
     )
-    groups = [(series, int(n), own) for (series, n), own in winners.groupby(["series", "n"], sort=False)]
+    if short:
+        terminal.say(
+            f"not finished: {short} of {len(groups)} rows are of fewer than {utterances * seeds} searches, "
+            "as the second table has them"
+        )
     order = {series: place for place, series in enumerate(dict.fromkeys(winners["series"]))}
     groups.sort(key=lambda group: (order[group[0]], group[1]))
     for some in [metrics[first : first + 3] for first in range(0, len(metrics), 3)]:

@@ -10,6 +10,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
+from experiments.cli.main import main
 from experiments.terminal import Terminal, clean, flush, print_json, say
 
 HOSTILE = {
@@ -47,6 +48,17 @@ def test_what_a_terminal_would_obey_is_written_out(name: str, capsys: pytest.Cap
 def test_square_brackets_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().say("[bold]a[/bold] :smile: [link=x]")
     assert capsys.readouterr().out == "[bold]a[/bold] :smile: [link=x]\n"
+
+
+@pytest.mark.processes
+def test_names_in_a_pipe_are_not_wrapped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for command in ("models", "verifiers"):
+        assert main([command]) == 0
+        shown = capsys.readouterr().out
+        assert "dimensional:audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim " in shown
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])

@@ -198,7 +198,9 @@ def settings_of(search: SearchOptions, standard: Standard, limits: Limits, row: 
     """The settings of the first rung; the models of all."""
     first = {**limits.ladder[0].strategy, "select": standard.select}
     chosen = replace(search, strategy=first, verifiers=standard.verifiers, judges=(), no_judge=True)
-    return Settings.from_options(chosen, row)
+    settings = Settings.from_options(chosen, row)
+    settings.check_emotion(row)
+    return settings
 
 
 def described(standard: Standard, search: SearchOptions, settings: Settings) -> dict[str, Any]:

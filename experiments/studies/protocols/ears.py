@@ -99,13 +99,15 @@ def choose_ears(
 
 
 def _pick(protocol: Protocol, option: str, given: str | None, own: Sequence[str]) -> tuple[str, str]:
-    """The spec, and a note if it is not the protocol's first."""
+    """The spec, and a note if it is none of the protocol's first kind: what stands behind that in `own` is
+    for those who lack it."""
     if given == NONE:
         return "", ""
+    first = [one for one in own if Spec.parse(one).kind == Spec.parse(own[0]).kind]
     if given is not None:
         registry.check(given)
         _check_kind(option, given)
-        return given, "" if any(_same(given, one) for one in own) else f"{given} in place of {own[-1]}"
+        return given, "" if any(_same(given, one) for one in first) else f"{given} in place of {first[-1]}"
     reason = ""
     for spec in own:
         try:
@@ -113,7 +115,7 @@ def _pick(protocol: Protocol, option: str, given: str | None, own: Sequence[str]
         except LlasaError as error:
             reason = reason or str(error)
             continue
-        return spec, "" if _same(spec, own[0]) else f"{spec} in place of {own[0]}"
+        return spec, "" if any(_same(spec, one) for one in first) else f"{spec} in place of {first[-1]}"
     instead = next((f" {option} {spec}" for spec in INSTEAD[option] if here(spec)), f" {option} SPEC")
     raise UserError(
         f"{protocol.name} is scored by {own[-1]}, which cannot be had here ({reason}): give another, such as"

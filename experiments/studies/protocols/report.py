@@ -49,7 +49,7 @@ class Report:
         lines = []
         if self.ears.replaced:
             lines.append(
-                f"{'; '.join(self.ears.replaced)}: not the protocol's own, so no published figure compares"
+                f"{'; '.join(self.ears.replaced)}: not the protocol's own, so its figures do not compare"
             )
         if self.ears.variant != self.protocol.scoring.variant:
             lines.append(f"the protocol's own variant is {self.protocol.scoring.variant}")

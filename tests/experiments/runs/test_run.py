@@ -198,6 +198,11 @@ def test_bad_input_is_refused_before_anything_is_made(
     bad.write_text("text,emotion\nfine,happy\nnot so,\n")
     assert run(*mood, source=bad) == 2
     assert re_line(capsys) == f"error: line 3 of {bad}: mood judges the emotion: give --emotion LABEL"
+    bad.write_text("text,emotion\nfine,\nok,happy\nnot so,\n")
+    assert run(*mood, source=bad) == 2
+    says = "mood judges the emotion: give --emotion LABEL"
+    expected = f"error: 2 rows cannot be spoken: line 2 of {bad}: {says}; line 4 of {bad}: {says}"
+    assert re_line(capsys) == expected
     (folder.parent / "file").touch()
     assert run(out=folder.parent / "file") == 2
     assert not folder.exists()

@@ -1,5 +1,6 @@
 """Sweeps with the shipped models: one run of best-of-N against direct runs, and what the folder holds."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,18 @@ def test_the_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "nano beam" in shown and "18 searches" in shown
     assert max(map(len, shown.splitlines()[:-1])) <= 120
+    assert "not finished" not in shown
+
+
+def test_what_a_stopped_sweep_lacks_is_said(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("grid.yaml", "sweep.json"):
+        shutil.copy(folder / name, tmp_path)
+    *begun, _ = (folder / "searches.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "searches.jsonl").write_text("".join(begun))
+    assert cli.main(["sweep", "--table", "--out", str(tmp_path)]) == 0
+    assert "not finished: 1 of 9 rows are of fewer than 2 searches" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,15 @@ def test_a_variant_is_the_protocols_unless_it_is_given(tmp_path: Path) -> None:
     assert "unit=character" in choose_ears(find("minimax-japanese"), NANO, japanese, None).words
 
 
+def test_what_stands_in_for_an_ear_is_not_the_protocols() -> None:
+    """The shipped list has ears for those who lack its own."""
+    given = EarOptions(ear="hubert-ctc:nano", sim="wavlm-sv:nano")
+    assert choose_ears(find("nano-eval"), given, ONE, None).replaced == (
+        "hubert-ctc:nano in place of whisper:base",
+        "wavlm-sv:nano in place of ge2e",
+    )
+
+
 def test_the_shipped_list_takes_what_is_here() -> None:
     found = choose_ears(find("nano-eval"), EarOptions(), ONE, None)
     assert found.words.partition("?")[0] in ("whisper:base", "hubert-ctc:nano")
