@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from experiments.files import Destination, check_outputs
 from experiments.terminal import STDOUT, Terminal
 
 if TYPE_CHECKING:
-    from experiments.studies.compare import Comparison, Sentence
+    from experiments.studies.compare import Comparison, Difference, Sentence
 
+GIGA = 1e9
 EXAMPLES = """\
   two runs over the same list, such as before and after a change of the model:
     llasa-search compare before after
@@ -88,7 +90,7 @@ def show(found: Comparison, terminal: Terminal) -> None:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "A", "B", "B - A", "could find", "B is"):
         grid.add_column(heading, justify="right" if heading else "left", overflow="fold")
-    for one in found.differences:
+    for one in map(_in_giga, found.differences):
         digits = 3 if abs(one.first.mean) < 100 else 0
         verdict = {True: "better", False: "worse", None: "no different beyond chance"}[one.better]
         cells = (shown(value, digits) for value in (one.first, one.second))
@@ -111,6 +113,20 @@ def show(found: Comparison, terminal: Terminal) -> None:
         for sentence in sentences:
             terminal.say(shown_sentence(sentence))
     terminal.say(f"\n{found.unchanged} sentences are the same by {by}")
+
+
+def _in_giga(one: Difference) -> Difference:
+    """FLOPs as GFLOPs."""
+    from experiments.studies.curves import COSTS
+
+    if one.title != COSTS["flops"]:
+        return one
+    first, second, change = (
+        replace(value, mean=value.mean / GIGA, low=value.low / GIGA, high=value.high / GIGA)
+        for value in (one.first, one.second, one.change)
+    )
+    title, found = f"G{one.title}", one.found / GIGA
+    return replace(one, title=title, first=first, second=second, change=change, found=found)
 
 
 def shown_sentence(one: Sentence) -> str:

@@ -98,8 +98,8 @@ def read_sides(folder: Path) -> list[Side]:
             f"{shown(folder)} holds neither {table.NAME} nor {RECORDS}: give the folder of a sweep or a run"
         )
     frame = table.read(folder)
-    cells = table.winners(frame).groupby("cell")
-    return [_side(str(cell), own, frame.attrs["directions"]) for cell, own in cells]
+    cells = table.winners(frame).groupby(["series", "n", "cell"])
+    return [_side(str(cell), own, frame.attrs["directions"]) for (*_, cell), own in cells]
 
 
 def pairs(

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.cli.main import main
 from experiments.runs.records import NAME, Records
+from experiments.studies.compare import read_sides
 from experiments.studies.table import write
 from tests.experiments.studies.tables import DIRECTIONS, frame, search, word_errors
 
@@ -64,6 +65,7 @@ def test_compare_two_cells_of_a_sweep(tmp_path: Path, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     assert "20 utterances in both, paired by utterance and seed" in shown
     assert "0.410 -> 0.110  u07: the text of u07  (A: HEARD 0.4; B: HEARD 0.1)" in shown
+    assert "GFLOPs  " in shown and "1.000 [1.000, 1.000]" in shown
 
 
 @pytest.mark.parametrize("order", ["best-of-n?n=2&select=wer,sim", "best-of-n?select=wer,sim&n=2"])
@@ -87,6 +89,14 @@ def test_a_cell_is_named_by_its_search_in_any_order_of_options(
     arguments[-3] = "best-of-n?n=3&select=wer,sim"
     assert main(arguments) == 2
     assert "the second has no cell 'best-of-n?n=3&select=wer,sim': did you mean" in capsys.readouterr().err
+
+
+def test_cells_stand_in_the_order_of_their_n(tmp_path: Path) -> None:
+    rows = []
+    for n in (1, 2, 16):
+        rows += search(utterance="u", wer=[0.4] * n, sim=[0] * n, judge=[0.4] * n, cell=f"nano n={n}")
+    write(tmp_path, frame(rows), DIRECTIONS)
+    assert [side.name for side in read_sides(tmp_path)] == ["nano n=1", "nano n=2", "nano n=16"]
 
 
 def record(id: str, wer: float, seed: int = 0) -> dict[str, object]:
