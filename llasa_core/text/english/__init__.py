@@ -19,8 +19,10 @@ _INVERSE = re.compile(r"(\d\s?[A-Za-zμ]{1,4}) ([A-Za-z]{1,3})\^[-−]([123])(?!
 """`m s^-2`"""
 _LINK = re.compile(r"!?\[([^\[\]]+)\]\((?:https?:|/|#|www)[^()\s]*\)")
 """Of Markdown: the words are read, not where they lead."""
-_CITED = re.compile(r"(?:(?<=[.,;:!?)])|(?<=[a-z]{3}))(?:\[\d{1,3}\])+(?=[\s.,;:!?)]|$)")
+_CITED = re.compile(r"(?:(?<=[.,;:!?)])|(?<=[a-z]{3}))(?:\[(?:\d{1,3}|[A-Z])\])+(?=[\s.,;:!?)]|$)")
 """Marks of footnotes: `as was shown.[12]`."""
+_BOLD = re.compile(r"(?<![\w=])=(?=[A-Z])([^=\n]*[\w.!?])=(?![\w=])")
+"""As Project Gutenberg writes it: `=Chapter 1.=`."""
 
 
 @lru_cache(maxsize=2)
@@ -42,7 +44,7 @@ def read(text: str, british: bool, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
     addresses, digits, plain = _rules(british)
     text = re.sub(r"[-=]{1,2}>", "→", text)
-    text = _CITED.sub("", _LINK.sub(r"\1", text))
+    text = _CITED.sub("", _BOLD.sub(r"\1", _LINK.sub(r"\1", text)))
     text = apply(addresses, roman.plain_roman(text).replace("``", '"'), changes)
     if "^" in text or any("0" <= character <= "9" for character in text):
         text = _INVERSE.sub(lambda m: f"{m[1]}/{m[2]}" + ("" if m[3] == "1" else f"^{m[3]}"), text)

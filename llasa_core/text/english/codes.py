@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from llasa_core.text.english import numbers
+from llasa_core.text.english import numbers, phones
+from llasa_core.text.english.dates import MONTHS
 from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
 from llasa_core.text.english.places import STATES
 from llasa_core.text.rules import Readings, Rule, pairs, rule
@@ -24,10 +25,6 @@ _NUMBERED = pairs(
     """
 )
 _LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
-_DIALLED = (
-    r"call(?:ed|ing)?|dial(?:l?ed|l?ing)?|phone|ring|text|"
-    r"tel\.?|telephone|extension|ext\.|code|PIN|pin|zip|ZIP|postcode|number is"
-)
 
 
 class Codes:
@@ -47,43 +44,17 @@ class Codes:
             ),
             rule("postal number", rf"\b({'|'.join(STATES)}),?\s(\d{{5}})(?:-(\d{{4}}))?\b", self.zip),
             rule("postal number", r"\b([A-Z]{1,2})(\d{1,2})([A-Z]?)\s(\d)([A-Z]{2})\b", self.postcode),
-            rule(
-                "phone",
-                r"(?<![\w.,])\+\s?\d{1,3}(?:[\s.-]?\(?\d{1,5}\)?){1,6}(?![\w%°]|[.,]\d)",
-                lambda m: self.phone(m, plus=True),
-                "+",
-            ),
-            rule(
-                "phone",
-                r"(?<![\w.,])(?:1[- .])?\(\d{3}\)\s?\d{3}[-. ]\d{4}(?!\w)|(?<![\w.,-])(?:1[-. ])"
-                r"?\d{3}[-.]\d{3}[-.]\d{4}(?![\w-])",
-                self.phone,
-            ),
-            rule(
-                "phone",
-                r"(?<![\w.,-])(?:(1)-)?(8)(?:00|(\d\d))-(?=[A-Z]{2,})",
-                lambda m: " ".join(
-                    [*(["one"] if m[1] else []), "eight", numbers.whole(m[3]) if m[3] else "hundred", ""]
-                ),
-                "8",
-            ),
-            rule("phone", r"(?<![\w.,-])(?:\d-)?\d{3}-\d{4}(?![\w-]|\.\d)", self.phone, "-"),
-            rule("phone", r"(?<![\w.,-])0\d{2,4}[ -]\d{3,6}(?:[ -]\d{3,4})?(?![\w-]|[.,]\d)", self.phone),
-            rule(
-                "phone",
-                rf"(?P<lead>\b(?i:{_DIALLED})\s)(?P<n>\d{{3,12}}(?:[- ]\d{{2,6}})*)(?!\w|[.,:]\d)",
-                self.dialled,
-            ),
+            *phones.rules(self.number),
             rule(
                 "code",
-                r"(?<![\w.,/-])(?!\d{4}-\d\d?-\d\d?(?!\d)|\d\d?-\d\d?-\d{4}|\d\d?-\d\d?-\d\d(?!\d))\d+"
-                r"(?:-\d+){2,}[xX]?(?![\w/-])",
+                r"(?<![\w.,/-])(?!\d{4}-\d\d?-\d\d?(?!\d)|\d\d?-\d\d?-\d{4}(?!\d)|\d\d?-\d\d?-\d\d(?!\d))\d+"
+                r"(?:-\d+){2,}(?:-?[xX])?(?![\w/-])",
                 lambda m: self.groups(m),
                 "-",
             ),
             rule(
                 "version",
-                r"(?<![\w.])(?:[Vv](?:er(?:sion)?)?\.?\s?)(?=\d)(\d+(?:\.\d+)*)(?![\w]|\.\d)",
+                r"(?<![\w.])(?:[Vv]\.?|[Vv]\.?\s(?=\d+\.\d)|[Vv]er(?:sion)?\.?\s?)(?=\d)(\d+(?:\.\d+)*)(?![\w]|\.\d)",
                 self.version,
                 "vV",
             ),
@@ -118,7 +89,7 @@ class Codes:
         number = r"[\d\U000f0000-\U000ffffd]"
         year = r"(?=(?:[12]\d{3}\b|c(?:a|irca)?\.?\s|[\U000f0000-\U000ffffd]))"
         return [
-            rule("footnote", r"(?<=[a-z]{3})\^\d{1,2}(?!\d)", lambda m: "", "^"),
+            rule("footnote", r"(?:(?<=[a-z]{3})|(?<=[a-z][.,;:!?]))\^\d{1,2}(?!\d)", lambda m: "", "^"),
             rule(
                 "charge",
                 r"(?:(?<=[A-Z])|(?<=[A-Z][a-z])|(?<=[A-Z]\d))\^(\d?)([-+−])(?!\w)",
@@ -143,12 +114,13 @@ class Codes:
             ),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
-            rule("ordinal", rf"(?<!\d)({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)", self.nth),
+            rule("ordinal", rf"(?<!\d)({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(ly)?(?!\w)", self.nth),
+            rule("ordinal", r"(?<![\w.,£-])(\d{0,2}[23])d(?![\w.]*\d|\w)", self.old_nth, "d"),
             rule(
                 "number",
-                rf"(?<![\w.,])(?P<minus>[-−]\s?)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
+                rf"(?<![\w.,])(?P<minus>[-−]\s?|(?<=[a-z] )–)(?P<n>{_POINTED_OR_NUMBER})(?![\w/]|[.,]\d)",
                 self.signed,
-                "-−",
+                "-−–",
             ),
             rule(
                 "number",
@@ -211,36 +183,13 @@ class Codes:
         ]
         return combined(" ".join(parts), (numbers.whole(match[2]), numbers.digits(match[2])))
 
-    def phone(self, match: re.Match[str], plus: bool = False) -> Readings:
-        text = match.group()
-        if plus and sum(c.isdigit() for c in text) < 7 and not re.search(r"\d[ -]\d", text):
-            return None
-        groups = re.findall(r"\d+", text)
-        found = [f"{'plus ' if plus else ''}{one}" for one in numbers.spelled("".join(groups))]
-        if "800" in groups:
-            found += [
-                one.replace("eight zero zero", "eight hundred").replace("eight oh oh", "eight hundred")
-                for one in found
-            ]
-        return found
-
-    def dialled(self, match: re.Match[str]) -> Readings:
-        if (
-            match["lead"].strip() in ("number is", "text", "ring")
-            and len(match["n"]) < 4
-            and match["n"] not in ("911", "999", "112")
-        ):
-            return None
-        if re.match(r"\s(?:people|men|women|\w+[^s\W]s)\b", match.string[match.end() :]):
-            return None  # "call 300 friends"
-        also = self.number(match["n"]) if match["n"].isdigit() and len(match["n"]) < 4 else ()
-        found = dict.fromkeys((*numbers.spelled(match["n"]), *also))
-        lead = re.sub(r"(?i)ext\.", "extension", re.sub(r"(?i)tel\.?(?= )", "telephone", match["lead"]))
-        return [f"{lead}{one}" for one in found]
-
     def groups(self, match: re.Match[str]) -> Readings:
         ending = " X" if match.group()[-1] in "xX" else ""
-        return [f"{one}{ending}" for one in numbers.spelled(match.group())]
+        found = [f"{one}{ending}" for one in numbers.spelled(match.group())]
+        parts = match.group().split("-")
+        if len(parts) == 3 and all(re.fullmatch(r"[1-9]\d?|0", part) for part in parts):
+            found.insert(0, " ".join(map(numbers.whole, parts)))  # won, lost, drawn
+        return found
 
     def points(self, text: str) -> Sequence[str]:
         parts = text.split(".")
@@ -269,12 +218,25 @@ class Codes:
         found = [numbers.ordinal(int(plain), self.british)]
         if len(plain) == 4:
             found += [numbers.to_ordinal(one) for one in numbers.years(plain)]
+        if match.lastindex == 2 and match[2]:
+            found = [f"{one}ly" for one in found]
         # "B2nd": a letter before starts another word.
         return (
             [f" {one}" for one in found]
             if re.match(r"\w", match.string[match.start() - 1 : match.start()])
             else found
         )
+
+    def old_nth(self, match: re.Match[str]) -> Readings:
+        """`the 2d of May`, `42d Regiment`: as older American books write 2nd and 3rd."""
+        number, after = int(match[1]), match.string[match.end() :]
+        month = re.search(
+            rf"(?:{'|'.join(MONTHS)}|[\U000f0000-\U000ffffd])\s$", match.string[: match.start()]
+        )
+        named = re.match(r"\s(?:of|inst|ult|ed\.|edition|place|[A-Z][a-z])", after)
+        if number % 100 in (12, 13) or not (number > 20 or month or named):
+            return None
+        return numbers.ordinal(number, self.british)
 
     def signed(self, match: re.Match[str]) -> Readings:
         sign = match["minus"].strip()
@@ -331,6 +293,8 @@ def _label(match: re.Match[str]) -> Readings:
     written, before = match[1] or match[2], match.string[: match.start()]
     short = written.lower()
     after = match.string[match.end() :]
+    if written == "P":
+        return None  # an initial
     if short in _BESIDE_I and re.match(r"I\b", after) and not re.match(r"I(?:[.;:)]|\s*$)", after):
         return None
     if written.islower() and short == "no" and _ANSWERED.search(before):

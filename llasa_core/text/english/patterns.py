@@ -18,6 +18,14 @@ POINTED = r"\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
 """`1.000.000`"""
 MARK = "\U000f0000-\U000ffffd"
 """Of a character class: what an earlier rule has read."""
+MARKED = f"[{MARK}]"
+SENTENCE_BEGINS = re.compile(
+    r"[\"')\u201d]*\s[\"'(\u201c]*(?:The|An?|And|But|Or|So|Then|Thus|Yet|He|She|It|They|We|You|His|Her|Its|Their|Our|My|Your|"
+    r"This|That|These|Those|There|Here|In|On|At|By|For|From|To|With|Of|As|If|When|While|Where|After|Before|"
+    r"Until|Since|Although|Because|However|Who|What|Why|How|Which|Not|Now|Later|Soon|Once|All|Some|Many|Most|"
+    r"Both|One|Two|Under|During|Over|Only)(?:'\w+)?\s"
+)
+"""Behind a full stop: a word that begins a sentence and hardly ever a name."""
 LIMIT = 32
 """Readings that are kept of one thing."""
 

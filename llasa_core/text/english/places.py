@@ -2,6 +2,7 @@
 
 import re
 
+from llasa_core.text.english.patterns import MARKED, SENTENCE_BEGINS
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 STATES = pairs(
@@ -28,6 +29,8 @@ _SHORT = pairs(
     Wash|Washington W.Va|West_Virginia Wis|Wisconsin Wyo|Wyoming Ont|Ontario Que|Quebec B.C|British_Columbia
     """
 )
+_NAMES_TOO = frozenset("Miss Pa Tex Del Wash Mo Penn Mass Mich Ill Ore Ala La".split())
+"""Short forms that are also forms of address, names, or words: "Yes, Miss.", "On Christmas, Mass."."""
 _POINTS = {"N": "North", "S": "South", "E": "East", "W": "West"}
 _STREET = (
     r"(?:St|Ave|Blvd|Rd|Dr|Ln|Ct|Pl|Hwy|Pkwy|Street|Avenue|Boulevard|Road|Drive|Lane|Court|Place|Parkway|"
@@ -36,7 +39,6 @@ _STREET = (
 
 
 def rules() -> list[Rule]:
-    mark = "[\U000f0000-\U000ffffd]"
     city = r"(?<=[a-z],\s)(?<!\bthe,\s)"
     return [
         rule("abbreviation", rf"{city}({'|'.join(STATES)})(?![\w.-])", _state, ","),
@@ -48,11 +50,19 @@ def rules() -> list[Rule]:
         ),
         rule(
             "abbreviation",
-            rf"\b([NSEW])\.?(?=\s(?:(?:[A-Z][a-z]+|{mark})\s){{1,2}}{_STREET}|\s{mark}\s{_STREET})",
-            lambda m: (_POINTS[m[1]], m[1]),
+            rf"(?<![A-Z]\.)\b([NSEW])\.?(?=\s(?:(?:[A-Z][a-z]+|{MARKED})\s){{1,2}}{_STREET}|\s{MARKED}\s{_STREET})",
+            _point,
             "NSEW",
         ),
     ]
+
+
+def _point(match: re.Match[str]) -> Readings:
+    """`30 S. Oak Ave.`; in "Robert E. Lee Boulevard" and "the U S Supreme Court" it is an initial."""
+    before = re.search(r"\b([A-Z][\w']*)\.?\s$", match.string[: match.start()])
+    if before and before[1] not in ("On", "At", "In", "From", "To", "Near"):
+        return None
+    return _POINTS[match[1]], match[1]
 
 
 def _state(match: re.Match[str]) -> Readings:
@@ -66,7 +76,21 @@ def _short_state(match: re.Match[str]) -> Readings:
     if not re.search(r"(?:\b[A-Z][a-z]+,\s|\b[DRI]-)$", match.string[: match.start()]):
         return None
     short, name = match[1], _SHORT[match[1]]
-    ends = "." if not match.string[match.end() :].strip("\"') ") else ""
+    after = match.string[match.end() :]
+    party = match.string[: match.start()].endswith("-")
+    if (
+        short in _NAMES_TOO
+        and not party
+        and not (
+            re.match(rf"\.?(?:,|\s{MARKED})", after)
+            or re.search(
+                rf"(?:\b[a-z]+|{MARKED})[,;]?\s(?:[A-Z][a-z]+\s)?[A-Z][a-z]+,\s$",
+                match.string[: match.start()],
+            )
+        )
+    ):
+        return None
+    ends = "." if SENTENCE_BEGINS.match(after) or not after.strip("\"') ") else ""
     plain = " ".join(short.split(".")) if "." in short else short
     # "N.Y." is as often read as its letters.
     found = [plain, name] if "." in short and "Va" not in short else [name, plain]

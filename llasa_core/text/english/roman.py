@@ -4,7 +4,8 @@ import re
 import unicodedata
 
 from llasa_core.text.english import numbers
-from llasa_core.text.rules import Readings, Rule, rule
+from llasa_core.text.english.patterns import SENTENCE_BEGINS
+from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _ROMAN = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _SMALL_ROMAN = re.sub("[A-Z]", lambda match: match.group().lower(), _ROMAN)
@@ -14,7 +15,7 @@ _COUNTED = (
     "Table|Canto|Episode|Season|Round|Unit|Lesson|Mark|Apollo|Star Wars|Rocky|Rambo|Saturn|Final Fantasy|"
     "Sonata|Symphony|Form|Division|Schedule|"
     "Factor|Amendment|Plate|Psalm|No\\.|Number|Category|Group|Tier|Zone|War|Track|Ch\\.|Pt\\.|Part the|"
-    "Verse|Olympiad|Concerto|Quartet|Opus"
+    "Verse|Olympiad|Concerto|Quartet|Opus|Stave|Letter|Chap\\.|Sec\\."
 )
 _RULERS = (
     "Louis|Henry|Elizabeth|Charles|George|Edward|Richard|James|William|Mary|Philip|Felipe|Francis|"
@@ -30,7 +31,8 @@ _RULERS = (
     "Michael|Matthew|Thomas|Hassan|Abdullah|Mohammed|Muhammad|Faisal|Fuad|Farouk|Naruhito|Pedro|Manuel|"
     "Isabella|Isabel|Beatrix|Wilhelmina|Willem|Conrad|"
     "Lothar|Eric|Erik|Canute|Cnut|Sancho|Roger|Tancred|Guy|Amalric|Bohemond|Raymond|Theodore|Davis|"
-    "Loudon|Thurston|Patrick|Edmund|Ethelred|Aethelred"
+    "Loudon|Thurston|Patrick|Edmund|Ethelred|Aethelred|"
+    "Henri|Frederic|Franz|Antiochus|Mithridates|Tiglath-Pileser|Nebuchadnezzar|Childeric|Sargon"
 )
 _HONOURS = (
     "King|Queen|Pope|Emperor|Empress|Tsar|Tsarina|Czar|Kaiser|Prince|Princess|"
@@ -55,17 +57,23 @@ def plain_roman(text: str) -> str:
     return ROMAN_CHARACTERS.sub(put, text)
 
 
+_OLD_STOP = r"(?:\.(?=[,;]?\s[a-z]|[,;]))?"
+"""Older books write "Charles I., king of England"."""
+
+
 def rules() -> list[Rule]:
     return [
+        rule("roman number", rf"\b([A-Z][a-z]+) the ({_ROMAN})(?![\w'])", _the_nth, "IVX"),
+        rule("roman number", rf"^({_ROMAN})\.?$", _heading, "IVXL"),
         rule(
             "roman number",
-            rf"\b({_HONOURS})((?:\s[A-Z][\w']+){{1,3}})\s({_ROMAN})(?:'s)?(?!\w)",
+            rf"\b({_HONOURS})((?:\s[A-Z][\w']+){{1,3}})\s({_ROMAN})(?:'s)?(?!\w){_OLD_STOP}",
             lambda m: _regnal(f"{m[1]}{m[2]}", m),
             "IVXLCDM",
         ),
         rule(
             "roman number",
-            rf"\b({_RULERS})((?:\s[A-Z][a-z]\w+)?)\s({_ROMAN})('s)?(?![\w'])",
+            rf"\b({_RULERS})((?:\s[A-Z][a-z]\w+)?)\s({_ROMAN})('s)?(?![\w']){_OLD_STOP}",
             lambda m: _regnal(f"{m[1]}{m[2]}", m),
             "IVXLCDM",
         ),
@@ -110,12 +118,15 @@ def roman(text: str) -> int:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
-_SURNAME = re.compile(
-    r"\.\s(?!(?:The|An?|And|But|Or|So|Then|Thus|Yet|He|She|It|They|We|You|I|His|Her|Its|Their|Our|My|Your|This|That|These|Those|"
-    r"There|Here|In|On|At|By|For|From|To|With|Of|As|If|When|While|Where|After|Before|Until|Since|Although|Because|However|"
-    r"Who|What|Why|How|Which|No|Not|Now|Later|Soon|Once|All|Some|Many|Most|Both|One|Two|Under|During|Over|Only)\b)[A-Z][\w'-]+"
+_SURNAME = re.compile(r"\.\s[A-Z][\w'-]+")
+"""Behind a full stop: a name, unless it begins a sentence."""
+_FIRST_PERSON = re.compile(
+    r"\s(?:am|have|think|know|do|don't|mean|believe|wish|want|feel|see|find|love|remember|cannot|can't)\b"
 )
-"""A word behind a full stop that begins no sentence by itself."""
+_ASIDE = re.compile(
+    r",\s(?:for one|personally|too|as|like|unlike|myself|at least|alone|who|being|having|of course)\b"
+)
+"""Behind the pronoun: "the part I, personally, hate"."""
 
 
 def _regnal(name: str, match: re.Match[str]) -> Readings:
@@ -123,13 +134,19 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
     begins = not match.string[: match.start()].rstrip() or match.string[: match.start()].rstrip()[-1] in ".!?"
     ruler = (
-        re.match(rf"(?:{_HONOURS})\b", match.group())
+        re.match(rf"(?!Saint|Count)(?:{_HONOURS})\b", match.group())
         or re.match(r"\s(?:of|and [A-Z]|is|has|reigns|rules|dies|marries)\b", after)
         or (begins and re.match(r"\s(?:was|had|became|died|reigned|ruled|married|succeeded)\b", after))
     )
-    if len(number) == 1 and _SURNAME.match(after) and not re.match(rf"(?:{_HONOURS})\b", match.group()):
+    surname = _SURNAME.match(after) and not SENTENCE_BEGINS.match(after[1:])
+    if len(number) == 1 and surname and not re.match(rf"(?:{_HONOURS})\b", match.group()):
         return None  # "James V. Forrestal" has a letter in the middle
-    if number == "I" and re.match(r"\s\w", after) and not ruler:
+    pronoun = not ruler or _FIRST_PERSON.match(after) or not re.search(rf"\b(?:{_RULERS})$", name)
+    if (
+        number == "I"
+        and "'" not in match.group()
+        and (_ASIDE.match(after) or (re.match(r"\s\w", after) and pronoun))
+    ):
         return None  # "said George I think" has no first George
     if number in ("C", "D", "L", "M", "CD", "MD", "DC", "MC") or f"{name} {number}" == "Malcolm X":
         return None
@@ -143,26 +160,58 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
 
 
 _NOT_A_PRONOUN = re.compile(
-    r"\s(?:of|is|or|to|in|diabetes|errors?|listed (?:building|church|house)s?|[A-Z][a-z]+s)\b"
+    r"\s(?:of|is|or|to|in|contains|covers|begins|ends|deals|describes|diabetes|errors?|"
+    r"listed (?:building|church|house)s?|[A-Z][a-z]+s)\b"
 )
 _NEVER_A_PRONOUN = ("World War", "Super Bowl", "Star Wars", "Rocky", "Apollo", "Saturn", "Olympiad")
+_OF_BOOKS = frozenset(
+    "chapter ch. chap. part pt. act scene volume vol. book canto psalm section sec. letter stave".split()
+)
+_WHOLE = pairs("vol.|volume no.|number ch.|chapter chap.|chapter pt.|part sec.|section")
 _LETTERED = frozenset("C D L M".split())
 """Behind "World War I": what does not follow "the book I read"."""
+
+
+def _the_nth(match: re.Match[str]) -> Readings:
+    """`Henry the VIII`"""
+    if len(match[2]) < 2 or match[1] == "Part":
+        return None
+    return f"{match[1]} the {numbers.ordinal(roman(match[2]))}"
+
+
+def _heading(match: re.Match[str]) -> Readings:
+    """A number that is all of the text; "I." may be an answer, and "C." a letter."""
+    if match[1] in ("I", "C", "D", "L", "M") or roman(match[1]) > 100:
+        return None
+    stop = "." if match.group().endswith(".") else ""
+    return f"{numbers.cardinal(roman(match[1]))}{stop}".capitalize()
 
 
 def _counted(match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
     if match[2] in _LETTERED:
         return None  # "Grade C", "Appendix D"
+    label = match[1].lower()
+    if match[2].islower() and (
+        roman(match[2]) > 200
+        or match[2].upper() in _LETTERED
+        or (len(match[2]) == 1 and label not in _OF_BOOKS)
+        or (set(match[2]) - set("ivx") and label not in _OF_BOOKS)
+    ):
+        return None  # "class c", "the class mix", "number x"
+    if label == "letter" and len(match[2]) == 1:
+        return None
     if match[2].upper() == "I" and (
         match[2] == "i"
         or (re.match(r"\s\w", after) and match[1] not in _NEVER_A_PRONOUN and not _NOT_A_PRONOUN.match(after))
-        or (match[1].lower() == "no." and re.match(r",\s\w", after))
+        or (label == "no." and re.match(r",\s\w", after))
+        or (match[1].islower() and _ASIDE.match(after))
     ):
         return None
     value = roman(match[2])
     written = match.group()[: match.start(2) - match.start()].strip()
-    words = {"Vol.": "Volume", "No.": "Number", "Ch.": "Chapter", "Pt.": "Part"}.get(written, written)
+    whole = _WHOLE.get(written.lower(), written)
+    words = whole.capitalize() if written[0].isupper() and whole != written else whole
     return [f"{words} {numbers.cardinal(value)}", f"{words} the {numbers.ordinal(value)}"]
 
 
@@ -194,8 +243,14 @@ def _page(match: re.Match[str]) -> Readings:
     return f"{name} {numbers.cardinal(roman(match[1]))}"
 
 
+_TITLES = r"(?:Mr|Dr|Prof|Rev|Capt|Col|Gen|Sen|Gov)\."
+_UNITS = frozenset("Force Fleet Corps Group Project Operation Division Mission Station".split())
+_ARTICLES = frozenset("The This That An Her His My Your".split())
+
+
 def _bare_roman(match: re.Match[str]) -> Readings:
     name, number = match[1] or "", match[2]
+    named = name.strip() not in ("", *_ARTICLES)
     if len(number) > 3 and number[0] == "M" and 1500 <= roman(number) < 2100:
         return [f"{name}{one}" for one in numbers.years(str(roman(number)))]
     if (
@@ -203,7 +258,7 @@ def _bare_roman(match: re.Match[str]) -> Readings:
         or not set(number) <= set("IVXL")
         or (
             number in ("IV", "XL", "LI", "XXL", "XXXL", "LIV", "VI", "XI", "XX", "XXX", "LL", "LX")
-            and not name
+            and not named
         )
     ):
         return None
@@ -215,8 +270,10 @@ def _bare_roman(match: re.Match[str]) -> Readings:
     ):
         return None
     value = roman(number)
-    person = re.search(r"(?<!\w)(?<!the )(?<!The )[A-Z][a-z]+ (?:[A-Z]\. )?$", match.string[: match.start()])
-    if name and person and number in ("II", "III", "IV"):
+    person = re.search(
+        rf"(?<!\w)(?<!the )(?<!The )(?:[A-Z][a-z]+|{_TITLES}) (?:[A-Z]\. )?$", match.string[: match.start()]
+    )
+    if name and person and number in ("II", "III", "IV") and name.strip() not in _UNITS:
         return [f"{name}the {numbers.ordinal(value)}", f"{name}{numbers.cardinal(value)}"]
     name = name.strip() and f"{name.strip()} "
     return [

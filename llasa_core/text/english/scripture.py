@@ -21,6 +21,7 @@ _BOOKS = pairs(
     Koran| Quran| Qur'an| Sura| Surah|
     """
 )
+_NUMBERED = "Samuel|Kings|Chronicles|Corinthians|Thessalonians|Timothy|Peter|John|Maccabees|Esdras"
 _NTH = {"1": ("First", "one"), "2": ("Second", "two"), "3": ("Third", "three")}
 
 
@@ -33,7 +34,13 @@ def rules() -> list[Rule]:
             r"(?:[-–](?P<last>\d{1,3}))?(?![\w:]|\.\d)",
             _verse,
             ":",
-        )
+        ),
+        rule(
+            "verse",
+            rf"(?<![\w.,:])([123])\s({_NUMBERED})\b(?=\s(?:\d|[ivxlc]+\b))",
+            lambda m: [f"{nth} {m[2]}" for nth in _NTH[m[1]]],
+            "123",
+        ),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from llasa_core.text.english.patterns import MARKED, SENTENCE_BEGINS
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _NUMBER = r"[\d\U000f0000-\U000ffffd]"
@@ -12,9 +13,20 @@ _TITLES = pairs(
     Adm|Admiral Maj|Major Gov|Governor Sen|Senator Rep|Representative Pres|President Mt|Mount Ft|Fort
     Cpl|Corporal Brig|Brigadier Pfc|Private_First_Class Msgr|Monsignor Atty|Attorney Insp|Inspector
     Det|Detective Amb|Ambassador Cdr|Commander Comdr|Commander Sec|Secretary Bro|Brother Sra|Señora
-    Pvt|Private Supt|Superintendent Fr|Father Mme|Madame Mlle|Mademoiselle
+    Pvt|Private Supt|Superintendent Fr|Father Mme|Madame Mlle|Mademoiselle Lieut|Lieutenant
     """
 )
+_FIRST_NAMES = pairs(
+    "Wm|William Geo|George Thos|Thomas Chas|Charles Jas|James Robt|Robert Benj|Benjamin Saml|Samuel"
+)
+_MONTHS_OF_LETTERS = pairs("inst|instant ult|ultimo prox|proximo")
+"""Of old letters: "yours of the 5th inst."."""
+_SAINTS = (
+    "Louis|Paul|John|Peter|Petersburg|George|James|Mary|Clair|Clare|Andrews?|Patrick|Bernards?|Thomas|Helena|"
+    "Lawrence|Moritz|Michael|Nicholas|Joseph|Francis|Augustine|Vincent|Albans|Ives|Martin|Anthony|Mark|Luke|"
+    "Matthew|Stephen|Anne|Margaret|Benedict|Cloud|Croix|Kitts|Lucia|Germain|Denis"
+)
+"""Who a "St." behind a number or a title may be, where "42nd St." is a street."""
 _BARE_TITLES = "Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Capt|Sgt|Lt|Messrs"
 """British style writes them without a full stop."""
 _ALWAYS = pairs(
@@ -29,6 +41,8 @@ _ALWAYS = pairs(
     attn|attention op|opus co|company appt|appointment
     """
 )
+_WITHIN = frozenset("vs cf viz esp approx".split())
+"""Abbreviations that end no sentence."""
 _NEEDS_CAPITAL = frozenset(
     "inc ltd corp bros hwy blvd ave rd ln sq jr sr esq est co op max min rep ct pl ter cir pkwy expy hts "
     "mts".split()
@@ -113,6 +127,25 @@ def rules(british: bool) -> list[Rule]:
         rule("abbreviation", r"(?<=[A-Za-z])\sv\.(?=\s[A-Z])", lambda m: (" versus", " v"), "."),
         rule("era", r"(?<=[\U000f0000-\U000ffffd] )(?:BCE?|AD|CE)\b", lambda m: " ".join(m.group())),
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
+        rule(
+            "abbreviation",
+            r"\b(MRS?|MS|DR|PROF|REV|CAPT|COL|GEN|SGT|LT)\.(?=\s[A-Z])",
+            lambda m: _title(m[1].capitalize(), british),
+            ".",
+        ),
+        rule("abbreviation", r"\b(Mme|Mlle)\.(?=\sd(?:e|u|es|'))", lambda m: _TITLES[m[1]], "M"),
+        rule(
+            "abbreviation",
+            rf"\b({'|'.join(_FIRST_NAMES)})\.{before_name}",
+            lambda m: _FIRST_NAMES[m[1]],
+            ".",
+        ),
+        rule(
+            "abbreviation",
+            rf"(?<={MARKED} )({'|'.join(_MONTHS_OF_LETTERS)})\.(?!\w)",
+            lambda m: _ending(m, _MONTHS_OF_LETTERS[m[1]]),
+            ".",
+        ),
         rule("abbreviation", rf"\b({_BARE_TITLES}){before_name}", lambda m: _title(m[1], british)),
         rule(
             "abbreviation",
@@ -174,6 +207,8 @@ def _always(match: re.Match[str]) -> Readings:
     words = words.capitalize() if match[1][0].isupper() else words
     if re.match(r"\s(?:Ltd|Inc|LLC|Corp)\b", match.string[match.end() :]):
         return [words, match[1]]
+    if short in _WITHIN:
+        return [words, match[1]]
     return [_ending(match, words), _ending(match, match[1])]
 
 
@@ -190,6 +225,8 @@ def _doctor_or_drive(match: re.Match[str]) -> Readings:
 def _saint_or_street(match: re.Match[str]) -> Readings:
     before, after = match.string[: match.start()], match.string[match.end() :]
     named = re.match(r"\s[A-Z]", after)
+    if re.match(rf"\s(?:{_SAINTS})\b", after) and re.search(rf"(?:^|{MARKED}\s(?:[A-Z]\w+\s)?)$", before):
+        return ["Saint", "St"]
     street = re.search(
         rf"(?:\d[\w\U000f0000-\U000ffffd]*|[\U000f0000-\U000ffffd]|\b(?:{_STREETS}))(?:\s[A-Z][\w'.]*)*\s$",
         before,
@@ -219,14 +256,16 @@ def _initials(match: re.Match[str]) -> Readings:
     for ending in (plain, f"{plain}."):
         if ending in _INITIALISMS:
             # The stop of "p.m." may end a sentence, those of the others only a text.
-            last = not match.string[match.end() :].strip("\"') ")
+            after = match.string[match.end() :]
+            last = not after.strip("\"') ") or SENTENCE_BEGINS.match(after)
             stop = stop if ending in ("a.m.", "p.m.") or (last and ending not in ("e.g.", "i.e.")) else ""
             return [one + stop for one in _INITIALISMS[ending]]
     tail = re.search(r"'?s$", written)
     letters = [c for c in (written[: tail.start()] if tail else written) if c.isalpha()]
     if len(letters) < 2 or (tail and len(letters) < 2):
         return None
-    end = re.match(r"\s*[\"')]*\s*$", match.string[match.end() :])
+    after = match.string[match.end() :]
+    end = re.match(r"\s*[\"')]*\s*$", after) or SENTENCE_BEGINS.match(after)
     return [
         " ".join(c.upper() for c in letters) + (tail.group() if tail else "") + ("." if stop and end else "")
     ]
