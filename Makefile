@@ -46,7 +46,7 @@ style: $(DEV)  ## style, types and layers
 	$(BIN)/lint-imports
 
 test: style  ## everything that a change has to pass, without the slow tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not (ray or slow)"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not (ray or slow)"
 	$(BIN)/pytest -m "ray and not slow"
 
 test-slow: $(DEV)  ## the slow tests: released model shapes with random weights

@@ -69,6 +69,13 @@ FIXTURES = {
     "wavlm_folder": "models",
     "nano": "models",
 }
+LONG = (
+    "tests/experiments/studies/test_sweep_killed.py",
+    "tests/experiments/runs/test_killed.py",
+    "tests/experiments/narration/speaking",
+    "tests/experiments/nano",
+)
+"""Where single tests take a minute: they begin first, so that no worker ends alone."""
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}
 """Audit events of a process that is started."""
 NANO = PRESETS["nano"]
@@ -84,6 +91,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         for fixture in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(FIXTURES[fixture])
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -44,7 +44,10 @@ def test_predict_says_the_n_for_a_target(sweep: Path, capsys: pytest.CaptureFixt
     assert "for a mean of 0.02 in WER by the search you need N = " in shown and "check: fitted on" in shown
 
 
-def test_compare_two_cells_of_a_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_two_cells_of_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     folder = tmp_path / "two"
     folder.mkdir()
     rows = []

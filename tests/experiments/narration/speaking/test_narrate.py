@@ -193,7 +193,7 @@ def test_chunks_that_a_long_voice_prompt_leaves_no_room_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = read_audio(find_voice("slt").path)
-    soundfile.write(tmp_path / "long.wav", np.tile(own, 20)[: 9 * 16_000], 16_000)
+    soundfile.write(tmp_path / "long.wav", np.tile(own, 20)[: 10 * 16_000], 16_000)
     book = tmp_path / "book.txt"
     text = "The old keeper said that the light had to burn through long nights of that winter and the next."
     book.write_text(f"{text}\n")
@@ -201,7 +201,7 @@ def test_chunks_that_a_long_voice_prompt_leaves_no_room_for(
     assert cli.main(["narrate", str(book), "-o", str(tmp_path / "out"), *EARS, *voice]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: chunk ") and "The old keeper" in line
-    assert line.endswith("split it, or give a shorter recording of the voice (it takes 9.0 s of the room)")
+    assert line.endswith("split it, or give a shorter recording of the voice (it takes 10.0 s of the room)")
     assert not (tmp_path / "out").exists()
 
 
