@@ -178,7 +178,7 @@ def announce_untrained_words(generator: str | Path, texts: Iterable[str]) -> Non
     words = Path(generator) / "trained_words.txt"
     if not words.is_file():
         return
-    trained = set(words.read_text(encoding="utf-8").lower().split())
+    trained = set(without_marks(words.read_text(encoding="utf-8").lower()).split())
     spoken = (word for text in texts for word in _WORD.findall(text.lower()))
     new = [word for word in dict.fromkeys(spoken) if without_marks(word) not in trained]
     if new:

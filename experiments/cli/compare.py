@@ -14,7 +14,7 @@ from experiments.cli.options import option
 from experiments.cli.parameters import FileType, TextType
 from experiments.cli.report import write_json
 from experiments.files import Destination, check_outputs
-from experiments.terminal import STDOUT, Terminal
+from experiments.terminal import STDOUT, UNWRAPPED, Terminal
 
 if TYPE_CHECKING:
     from experiments.studies.compare import Comparison, Difference, Sentence
@@ -63,7 +63,7 @@ def command(
     if json is not None:
         write_json([plain(asdict(one)) for one in found], json)
         return
-    terminal = Terminal()
+    terminal = Terminal(widest=UNWRAPPED)
     for one in found:
         show(one, terminal)
     if len(found) > 1:

@@ -167,7 +167,7 @@ def check_rows(
     return rows
 
 
-def check_texts(rows: Sequence[Row], generator: str, max_seconds: float) -> None:
+def check_texts(rows: Sequence[Row], generator: str, max_seconds: float, what: str = "rows") -> None:
     """Raises UserError that names the rows whose text the model cannot read, or takes longer than
     `max_seconds` or than text and voice prompt leave of the context."""
     problems: list[str] = []
@@ -186,15 +186,15 @@ def check_texts(rows: Sequence[Row], generator: str, max_seconds: float) -> None
             problems.append(f"{row.where}: {error}")
         if len(problems) > SHOWN:
             break
-    refuse(problems)
+    refuse(problems, what)
 
 
-def refuse(problems: Sequence[str]) -> None:
+def refuse(problems: Sequence[str], what: str = "rows") -> None:
     """Raises one UserError for all problems, if there are any."""
     if not problems:
         return
     more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    count = f"{len(problems)} rows cannot be spoken: " if len(problems) > 1 else ""
+    count = f"{len(problems)} {what} cannot be spoken: " if len(problems) > 1 else ""
     raise UserError(f"{count}{'; '.join(problems[:SHOWN])}{more}")
 
 

@@ -239,9 +239,11 @@ def _row(record: Mapping[str, Any], recognisers: Collection[str]) -> dict[str, A
 
 
 def _named(sides: Sequence[Side], name: str, which: str) -> Side:
-    for side in sides:
-        if name == side.name or any(_same_search(name, spec) for spec in _specs(side)):
-            return side
+    # The spec itself goes before one with other words for the same, and that before one of the same N.
+    for given, same in ((name, str.__eq__), (name, _same_search), (f"{name}&wide=1", _same_search)):
+        for side in sides:
+            if given == side.name or any(same(given, spec) for spec in _specs(side)):
+                return side
     known = [own for side in sides for own in (side.name, *_specs(side))]
     raise UserError(f"{which} has no cell {name!r}{nearest(name, known)}")
 
@@ -251,9 +253,8 @@ def _specs(side: Side) -> list[str]:
 
 
 def _same_search(given: str, spec: str) -> bool:
-    """In whatever order the options are; the grid adds `wide=1`, which keeps N at N."""
-    kinds = [one.partition("?")[0] for one in (given, spec)]
-    return kinds[0] == kinds[1] and {"wide": "1", **options(given)} == {"wide": "1", **options(spec)}
+    """In whatever order the options are."""
+    return given.partition("?")[0] == spec.partition("?")[0] and options(given) == options(spec)
 
 
 def _chosen(common: Sequence[Measure], by: str | None) -> Measure:

@@ -13,14 +13,13 @@ from experiments.runs.description import differences
 from experiments.studies.sweep_grid import Cell, Grid, read_grid
 from experiments.studies.sweep_log import NAME as SEARCHES
 from experiments.studies.sweep_plan import Plan
-from experiments.studies.sweep_table import SURROUNDINGS
+from experiments.studies.sweep_table import GRID, SURROUNDINGS
 from experiments.terminal import say
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
 from search.results.candidate import plain
 from search.results.manifest import versions
 
-GRID = "grid.yaml"
 AUDIO = "audio"
 
 

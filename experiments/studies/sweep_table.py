@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 from rich.table import Table
@@ -14,6 +14,7 @@ from experiments.documents import Schema, checked, read_json
 from experiments.files import check_version
 from experiments.studies import table
 from experiments.studies.published import COLUMNS, read_published
+from experiments.studies.sweep_grid import read_grid
 from experiments.studies.sweep_log import NAME as SEARCHES
 from experiments.studies.sweep_log import read_searches, rows_of
 from experiments.terminal import Terminal
@@ -24,7 +25,7 @@ from verifiers.stats import Interval, bootstrap_mean, wilson
 if TYPE_CHECKING:
     import pandas
 
-SURROUNDINGS = "sweep.json"
+GRID, SURROUNDINGS = "grid.yaml", "sweep.json"
 QUALITY = ("score", "judge")
 
 
@@ -46,6 +47,7 @@ class Surroundings(Schema):
     model_config = ConfigDict(extra="ignore")
     cells: dict[str, Columns]
     directions: dict[str, bool]
+    texts: dict[str, Any]
 
 
 def surroundings(folder: Path) -> Surroundings:
@@ -88,6 +90,7 @@ def conclude(folder: Path, published: Sequence[str] = ()) -> None:
     path = table.write(folder, frame, frame.attrs["directions"])
     terminal = Terminal()
     print_means(frame, terminal)
+    tell_what_lacks(folder, frame, terminal)
     print_published(frame, published, terminal)
     searches = frame["search"].nunique()
     terminal.say(f"{searches} searches, {len(frame)} candidates: {path}")
@@ -106,16 +109,10 @@ def print_means(frame: pandas.DataFrame, terminal: Terminal) -> None:
     metrics = [f"{kind}:{part}" for kind in QUALITY for part in table.parts(frame, kind)]
     utterances, seeds = winners["utterance"].nunique(), winners["seed"].nunique()
     groups = [(series, int(n), own) for (series, n), own in winners.groupby(["series", "n"], sort=False)]
-    short = sum(len(own) < utterances * seeds for *_, own in groups)
     terminal.say(
         f"means over {utterances} utterances, seeds ({seeds}) averaged first [95 % intervals]; "
         "judges searched nothing"
     )
-    if short:
-        terminal.say(
-            f"not finished: {short} of {len(groups)} rows are of fewer than {utterances * seeds} searches, "
-            "as the second table has them"
-        )
     order = {series: place for place, series in enumerate(dict.fromkeys(winners["series"]))}
     groups.sort(key=lambda group: (order[group[0]], group[1]))
     for some in [metrics[first : first + 3] for first in range(0, len(metrics), 3)]:
@@ -138,6 +135,19 @@ def print_means(frame: pandas.DataFrame, terminal: Terminal) -> None:
     terminal.print(cost, "")
     if (frame["subsampled"] > 0).any():
         terminal.say("best-of-N below the largest N is sub-sampled from its run; seconds are medians")
+
+
+def tell_what_lacks(folder: Path, frame: pandas.DataFrame, terminal: Terminal) -> None:
+    """One line on a sweep that is not done: how many of its cells have not all of their searches."""
+    found = surroundings(folder)
+    whole = len(found.texts) * len(read_grid(folder / GRID).seeds)
+    there = table.winners(frame)["cell"].value_counts()
+    short = sum(int(there.get(cell, 0)) < whole for cell in found.cells)
+    if short:
+        terminal.say(
+            f"not finished: {short} of {len(found.cells)} rows have fewer than their {whole} searches "
+            "(the table of costs says how many); the same sweep command goes on"
+        )
 
 
 def print_published(frame: pandas.DataFrame, lists: Sequence[str], terminal: Terminal) -> None:

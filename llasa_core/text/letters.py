@@ -16,8 +16,10 @@ def without_marks(text: str) -> str:
 
     >>> without_marks("Søren paid at the Café Łódź, Weißstraße")
     'Soren paid at the Cafe Lodz, Weissstrasse'
+    >>> without_marks("Ǣthel ǿ")
+    'AEthel o'
     """
     if text.isascii():
         return text
-    plain = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    plain = unicodedata.normalize("NFKD", text).translate(_PLAIN)
     return "".join(character for character in plain if not unicodedata.combining(character))

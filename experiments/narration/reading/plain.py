@@ -12,7 +12,7 @@ import regex
 
 from experiments.narration.book import Reason
 from experiments.narration.reading.blocks import Block, Part, Piece, Reading, left_out
-from experiments.narration.reading.wrapped import paragraphs_of, whole_words
+from experiments.narration.reading.wrapped import PAGE, paragraphs_of, whole_words
 from llasa_core.errors import UserError
 from llasa_core.paths import shown
 
@@ -31,18 +31,20 @@ _PART_HEADING = regex.compile(r"[IVXLC]{1,7}\.?|(?:[IVXLC]{1,7}\.\s+)?[\p{Lu}\p{
 _LONGEST_HEADING = 80
 _LONGEST_TITLE = 6
 """Words of a title that ends in a full stop."""
-_PAGE = regex.compile(
-    r"(?:[-–—\[(|\s]*(?:(?:page|p\.)\s*)?\d{1,4}(?:\s*(?:of|/)\s*\d{1,4})?[-–—\])|\s]*)", regex.IGNORECASE
-)
 _TABLE = regex.compile(r"(?:[^|\n]*\|){2}|\S+(?:\t+[^\t\n]*){2}|\s*\+[-=+]{3,}")
 _RULE = regex.compile(r"\s*(?:[-=]{3,}\s+)+[-=]{3,}\s*")
 _NOTE = regex.compile(r"\[(?:footnote\s+)?(\d{1,3}|[*†‡])[\]:]", regex.IGNORECASE)
 _MARK = regex.compile(r"\[(\d{1,3}|[*†‡])\]")
 _PICTURE = regex.compile(r"\[(?:illustration|picture|image)\b[^\]]*\]", regex.IGNORECASE)
+_WITHIN = regex.compile(
+    rf"(?P<picture>(?i:{_PICTURE.pattern}))|"
+    r"(?<=[\p{L},;-]\n)[^\S\n]*[-–—\[(]?\s?\d{1,4}\s?[-–—\])]?[^\S\n]*\n(?=[^\S\n]*\p{Ll})"
+)
+"""Of a paragraph: pictures, and numbers of pages on a line of their own in the middle of a sentence."""
 _GUTENBERG = regex.compile(r"\*{3}\s?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^*]*\*{3}")
 _PARAGRAPH = regex.compile(r"(?:[^\S\n]*\n){2,}|\f")
-_MID_SENTENCE = regex.compile(r"(?<=[\p{L},;\-\u2010])[^\S\f]*\f\s*(?=\p{Ll})")
-"""The end of a page within a sentence."""
+_PAGE_END = regex.compile(r"(?<=[\p{L},;\-\u2010])((?:\s*\n[^\p{L}\n]*\d[^\p{L}\n]*)?)\s*\f\s*(?=\p{Ll})")
+"""Of a page within a sentence, with or without its number."""
 _INDENTED = regex.compile(r"\n(?=\u3000)")
 """Where a Chinese paragraph begins without an empty line before it."""
 _MOJIBAKE = regex.compile("â€[™œ\x9d“”˜\x9c\x99]|Ã[©¨¤¶¼§ª«´±³¡­]|ï»¿")
@@ -103,7 +105,7 @@ def encoding_of(content: bytes) -> str:
 def _blocks(text: str) -> Iterator[Block]:
     """Paragraphs between empty lines; where there is no empty line at all, every line is one, unless lines
     are broken to a width. A heading may stand on the first line of a paragraph."""
-    text = _MID_SENTENCE.sub("\n", text)
+    text = _PAGE_END.sub(_next_page, text)
     paragraphs = _PARAGRAPH.split(text)
     if len([one for one in paragraphs if one.strip()]) < 2:
         paragraphs = list(paragraphs_of(text, lambda line: _level(_line(line)) == 1))
@@ -112,6 +114,15 @@ def _blocks(text: str) -> Iterator[Block]:
         for part in _INDENTED.split(paragraph):
             if part.strip():
                 yield from map(_block, _headed(part))
+
+
+def _next_page(match: regex.Match[str]) -> str:
+    """A line break, and the number of the page within the paragraph; nothing changes behind a heading."""
+    line = _line(match.string[: match.start()].rpartition("\n")[2])
+    number = match[1].strip()
+    if _level(line) or (number and not PAGE.fullmatch(number)):
+        return str(match[0])
+    return f"\n{number}\n" if number else "\n"
 
 
 def _headed(paragraph: str) -> Sequence[str]:
@@ -129,7 +140,7 @@ def _line(paragraph: str) -> str:
 def _block(paragraph: str) -> Block:
     lines = [line for line in paragraph.split("\n") if line.strip()]
     line = _line(paragraph)
-    if _PAGE.fullmatch(line) and any(map(str.isdigit, line)):
+    if PAGE.fullmatch(line) and any(map(str.isdigit, line)):
         return left_out(paragraph, Reason.PAGE_NUMBER)
     ruled = any(_RULE.fullmatch(one) for one in lines)
     if len(lines) > 1 and (ruled or all(_TABLE.match(one) for one in lines)):
@@ -155,10 +166,11 @@ def _mid_sentence(line: str, heading: regex.Match[str]) -> bool:
 
 
 def _pieces(paragraph: str) -> Iterator[Piece]:
+    """Without pictures, and without the numbers of pages that stand between its lines."""
     at = 0
-    for found in _PICTURE.finditer(paragraph):
+    for found in _WITHIN.finditer(paragraph):
         yield Piece(paragraph[at : found.start()])
-        yield Piece(found[0], Reason.PICTURE)
+        yield Piece(found[0], Reason.PICTURE if found["picture"] else Reason.PAGE_NUMBER)
         at = found.end()
     yield Piece(paragraph[at:])
 

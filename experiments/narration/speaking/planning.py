@@ -180,7 +180,8 @@ def _check_rows(speaking: Speaking) -> None:
         except AudioError as error:
             raise UserError(f"the voice of {chunk.speaker or 'the narrator'}: {error}") from error
         rows.append(row)
-    check_texts(rows, speaking.settings.generator_source, speaking.settings.models.max_seconds)
+    models = speaking.settings.models
+    check_texts(rows, speaking.settings.generator_source, models.max_seconds, "chunks")
 
 
 def _check_emotions(chunks: Sequence[Chunk], verifiers: Sequence[str], row: Callable[[str], Row]) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from llasa_core.text.english import numbers, phones
+from llasa_core.text.english import numbers, phones, roman
 from llasa_core.text.english.dates import MONTHS
 from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
 from llasa_core.text.english.places import STATES
@@ -295,7 +295,7 @@ def _label(match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
     if written == "P":
         return None  # an initial
-    if short in _BESIDE_I and re.match(r"I\b", after) and not re.match(r"I(?:[.;:)]|\s*$)", after):
+    if short in _BESIDE_I and re.match(r"I\b", after) and roman.is_pronoun(after[1:]):
         return None
     if written.islower() and short == "no" and _ANSWERED.search(before):
         return None

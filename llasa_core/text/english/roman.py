@@ -118,8 +118,12 @@ def roman(text: str) -> int:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
+_ONLY_RULERS = frozenset(
+    "Elizabeth Louis Pius Leo Napoleon Ramesses Ptolemy Xerxes Darius Cyrus Innocent".split()
+)
+_REIGN = r"(?:\b(?:[Uu]nder|[Rr]eign of|[Aa]fter|[Bb]efore|[Ss]ince|death of)\s)$"
 _SURNAME = re.compile(r"\.\s[A-Z][\w'-]+")
-"""Behind a full stop: a name, unless it begins a sentence."""
+"""Behind a full stop: a name, unless it begins a sentence. "James V. Forrestal" has a letter in it."""
 _FIRST_PERSON = re.compile(
     r"\s(?:am|have|think|know|do|don't|mean|believe|wish|want|feel|see|find|love|remember|cannot|can't)\b"
 )
@@ -138,9 +142,6 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
         or re.match(r"\s(?:of|and [A-Z]|is|has|reigns|rules|dies|marries)\b", after)
         or (begins and re.match(r"\s(?:was|had|became|died|reigned|ruled|married|succeeded)\b", after))
     )
-    surname = _SURNAME.match(after) and not SENTENCE_BEGINS.match(after[1:])
-    if len(number) == 1 and surname and not re.match(rf"(?:{_HONOURS})\b", match.group()):
-        return None  # "James V. Forrestal" has a letter in the middle
     pronoun = not ruler or _FIRST_PERSON.match(after) or not re.search(rf"\b(?:{_RULERS})$", name)
     if (
         number == "I"
@@ -152,7 +153,11 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
         return None
     tail = "'s" if match.group().endswith("'s") else ""
     value = roman(number)
+    surname = _SURNAME.match(after) and not SENTENCE_BEGINS.match(after[1:])
+    reign = re.search(_REIGN, match.string[: match.start()])
+    letter = len(number) == 1 and surname and not ruler and not reign and name not in _ONLY_RULERS
     return [
+        *([f"{name} {number}"] if letter else []),
         f"{name} the {numbers.ordinal(value)}{tail}",
         f"~{name} {numbers.ordinal(value)}{tail}",
         f"{name} {numbers.cardinal(value)}{tail}",
@@ -187,6 +192,11 @@ def _heading(match: re.Match[str]) -> Readings:
     return f"{numbers.cardinal(roman(match[1]))}{stop}".capitalize()
 
 
+def is_pronoun(after: str) -> bool:
+    """Whether the "I" before this is the pronoun: "the book I read", "No. I, who had none"."""
+    return bool(_ASIDE.match(after) or (re.match(r"'|\s\w", after) and not _NOT_A_PRONOUN.match(after)))
+
+
 def _counted(match: re.Match[str]) -> Readings:
     after = match.string[match.end() :]
     if match[2] in _LETTERED:
@@ -202,10 +212,7 @@ def _counted(match: re.Match[str]) -> Readings:
     if label == "letter" and len(match[2]) == 1:
         return None
     if match[2].upper() == "I" and (
-        match[2] == "i"
-        or (re.match(r"\s\w", after) and match[1] not in _NEVER_A_PRONOUN and not _NOT_A_PRONOUN.match(after))
-        or (label == "no." and re.match(r",\s\w", after))
-        or (match[1].islower() and _ASIDE.match(after))
+        match[2] == "i" or (match[1] not in _NEVER_A_PRONOUN and is_pronoun(after))
     ):
         return None
     value = roman(match[2])

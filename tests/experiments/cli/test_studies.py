@@ -8,7 +8,7 @@ import pytest
 
 from experiments.cli.main import main
 from experiments.runs.records import NAME, Records
-from experiments.studies.compare import read_sides
+from experiments.studies.compare import pairs, read_sides
 from experiments.studies.table import write
 from tests.experiments.studies.tables import DIRECTIONS, frame, search, word_errors
 
@@ -47,7 +47,7 @@ def test_predict_says_the_n_for_a_target(sweep: Path, capsys: pytest.CaptureFixt
 def test_compare_two_cells_of_a_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.delenv("COLUMNS", raising=False)
     folder = tmp_path / "two"
     folder.mkdir()
     rows = []
@@ -89,9 +89,23 @@ def test_a_cell_is_named_by_its_search_in_any_order_of_options(
     assert main(arguments) == 0, capsys.readouterr().err
     (found,) = json.loads(capsys.readouterr().out)
     assert found["utterances"] == 4
+    assert found["second"] == "nano 2"
     arguments[-3] = "best-of-n?n=3&select=wer,sim"
     assert main(arguments) == 2
     assert "the second has no cell 'best-of-n?n=3&select=wer,sim': did you mean" in capsys.readouterr().err
+
+
+def test_a_spec_names_the_very_search(tmp_path: Path) -> None:
+    """Without `wide` best-of-n draws four times as many: it is another search than with `wide=1`."""
+    plain, wide = "best-of-n?n=2&select=wer", "best-of-n?select=wer&n=2&wide=1"
+    rows = []
+    for cell, spec in (("a", plain), ("b", wide)):
+        rows += search(utterance="u", wer=[0.4] * 2, sim=[0] * 2, judge=[0.4] * 2, cell=cell, spec=spec)
+    write(tmp_path, frame(rows), DIRECTIONS)
+    sides = read_sides(tmp_path)
+    for first, second in ((plain, wide), (wide, plain)):
+        ((one, other),) = pairs(sides, sides, (first, second))
+        assert [one.name, other.name] == (["a", "b"] if first == plain else ["b", "a"])
 
 
 def test_cells_stand_in_the_order_of_their_n(tmp_path: Path) -> None:

@@ -301,6 +301,51 @@ def test_lines_of_their_own_stay_so(tmp_path: Path, text: str) -> None:
     assert paragraphs(tmp_path, text) == text.splitlines()
 
 
+def test_numbers_of_pages_within_a_sentence_are_left_out(tmp_path: Path) -> None:
+    lines = WRAPPED.splitlines()
+    numbered = "\n".join([*lines[:3], "12", *lines[3:]])
+    assert paragraphs(tmp_path, numbered) == paragraphs(tmp_path, WRAPPED)
+    page = "They walked along the shore,\n\n12\n\n\fand then home.\n\nA new one.\n"
+    assert paragraphs(tmp_path, page) == ["They walked along the shore, and then home.", "A new one."]
+
+
+def test_indented_bodies_and_single_long_lines_are_unwrapped_too(tmp_path: Path) -> None:
+    first, *body = WRAPPED.splitlines()
+    told = paragraphs(tmp_path, "\n".join([first, *(f"  {line}" for line in body)]))
+    assert told == paragraphs(tmp_path, WRAPPED)
+    with_link = WRAPPED.replace("cold.\n", f"cold.\nhttps://a.example/{'x' * 120}\n")
+    assert paragraphs(tmp_path, with_link)[:4] == paragraphs(tmp_path, WRAPPED)[:4]
+
+
+def test_chinese_paragraphs_of_one_line_stay_apart(tmp_path: Path) -> None:
+    text = "他每天早上都要去河边走一走，看看那些船是怎样从上游慢慢地开下来的，一直到太阳升起来。\n" * 4
+    assert len(paragraphs(tmp_path, text)) == 4
+
+
+@pytest.mark.parametrize(
+    ("broken", "whole"),
+    [
+        ("She was blue-\neyed.", "She was blue-eyed."),
+        ("They were fifty-\nfive men.", "They were fifty-five men."),
+        ("W-w-\nwhat is it?", "W-w-what is it?"),
+        ("It was pre-\nand post-war.", "It was pre- and post-war."),
+        (
+            "It was enor-\nmous and some-\nthing of a car-\npenter.",
+            "It was enormous and something of a carpenter.",
+        ),
+    ],
+)
+def test_words_over_two_lines(tmp_path: Path, broken: str, whole: str) -> None:
+    assert paragraphs(tmp_path, f"One.\n\n{broken}\n") == ["One.", whole]
+
+
+def test_a_heading_at_the_end_of_a_page_stays_one(tmp_path: Path) -> None:
+    assert paragraphs(tmp_path, "THE STORM\n\n\fthe sea was high.\n\nYes.\n")[:2] == [
+        "THE STORM",
+        "the sea was high.",
+    ]
+
+
 def test_a_page_that_ends_within_a_sentence_ends_no_paragraph(tmp_path: Path) -> None:
     text = "It was\n\flate when he ar-\nrived.\n\fThen he left.\n\nThe well-known and the well-\nknown.\n"
     assert paragraphs(tmp_path, text) == [

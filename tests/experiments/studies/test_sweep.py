@@ -121,7 +121,7 @@ def test_what_a_stopped_sweep_lacks_is_said(
     *begun, _ = (folder / "searches.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "searches.jsonl").write_text("".join(begun))
     assert cli.main(["sweep", "--table", "--out", str(tmp_path)]) == 0
-    assert "not finished: 1 of 9 rows are of fewer than 2 searches" in capsys.readouterr().out
+    assert "not finished: 1 of 9 rows have fewer than their 2 searches" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

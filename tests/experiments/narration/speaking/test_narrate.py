@@ -189,6 +189,7 @@ def test_recordings_of_voices_are_looked_at_before_any_model(
     assert line.startswith("error: the voice of Bob: audio file")
 
 
+@pytest.mark.models
 def test_chunks_that_a_long_voice_prompt_leaves_no_room_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
