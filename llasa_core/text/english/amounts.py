@@ -2,12 +2,13 @@
 
 import re
 
-from llasa_core.text.english.patterns import DASH, MINUS, NUMBER, START, Numbers, combined, signed
+from llasa_core.text.english.patterns import DASH, INTEGER, MINUS, NUMBER, START, Numbers, combined, signed
 from llasa_core.text.english.units import MAGNITUDES
 from llasa_core.text.rules import Readings, Rule, rule
 
 _ASPECTS = frozenset({("16", "9"), ("4", "3"), ("21", "9"), ("16", "10"), ("3", "2"), ("1", "1")})
 """Of pictures: said with "by" too."""
+_CLAUSE = re.compile(r"\s(?:was|were|are|had|have|of|times)\b")
 
 
 class Amounts(Numbers):
@@ -32,7 +33,12 @@ class Amounts(Numbers):
                 ],
                 "/",
             ),
-            rule("ratio", r"(?<![\w.,:])(\d+):(\d+)(?::(\d+))?(?![\w:]|\.\d)", self.ratio, ":"),
+            rule(
+                "ratio",
+                rf"(?<![\w.,:])({INTEGER}):({INTEGER})(?::({INTEGER}))?(?![\w:]|\.\d)",
+                self.ratio,
+                ":",
+            ),
             rule(
                 "magnitude",
                 rf"{MINUS}{START}(?P<number>{NUMBER})(?P<magnitude>bn|mn|tn|trn|k|K|M|(?<=\d\.\d)B|(?<=\d\.\d\d)"
@@ -110,11 +116,10 @@ class Amounts(Numbers):
 
     def range(self, match: re.Match[str]) -> Readings:
         first, second = match["first"], match["number"]
-        if (
-            " " in match["dash"]
-            and "." not in first + second
-            and float(first.replace(",", "")) > float(second.replace(",", ""))
-        ):
+        falls = float(first.replace(",", "")) > float(second.replace(",", ""))
+        if match["dash"] == "—" and falls and _CLAUSE.match(match.string[match.end() :]):
+            return None  # "Of the 12—7 were lost"
+        if " " in match["dash"] and "." not in first + second and falls:
             return signed(match, combined("{} minus {}", self.number(first), self.number(second)))
         if first == second and len(first) == 2:
             return combined("{} {}", self.number(first), self.number(second))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
 from llasa_core.text.english.patterns import combined
+from llasa_core.text.english.units import UNITS, is_measured
 from llasa_core.text.rules import Readings, Rule, rule
 
 MONTHS = "January February March April May June July August September October November December".split()
@@ -17,7 +18,7 @@ _TO = r"\s?[-–—]\s?"
 _IN = (
     r"in|since|until|till|year|years|during|circa|ca?\.|early|late|mid|spring of|summer of|autumn of|"
     "fall of|winter of|"
-    r"class of|copyright|©|born|died|from|between|after|before|through"
+    r"class of|copyright|©|born|died|from|between|after|before|through|year was|(?-i:Form|A\.?D\.?)"
 )
 _LEAD = re.compile(rf"\b(?:{_IN})[\s-]$", re.IGNORECASE)
 _NOT_PLURAL = frozenset(
@@ -31,6 +32,26 @@ _PEOPLE = frozenset(
     "other different new calories sheep fish horses square cubic million billion thousand "
     "kilometres metres meters".split()
 )
+_FALLEN = frozenset("killed wounded dead infantry cavalry".split())
+_SIZE = re.compile(
+    r"\ban? (?:\w+ )?(?:crew|population|total|loss|force|garrison|army|majority|height|depth|length|"
+    r"distance) of $"
+)
+"""Before a number that is a count: "a crew of 1198"."""
+_MEASURED = frozenset(("ton tonne page acre seat man " + " ".join(UNITS.values())).replace("=", "").split())
+"""Behind a hyphen: "a 2040-ton ship"."""
+_EVENT = re.compile(r"\b(?:[A-Z][a-z]+ of |(?:of|at) [A-Z][a-z]+ \()$")
+"""Before the year of what has a name: "the Conquest of 1066", "the Battle of Hastings (1066)"."""
+_AFTER_EVENT = re.compile(r"$|[.,;:!?)\"']|\s(?:and|to|was|had|that|which|when)\b")
+_PART = re.compile(
+    r"\s(?:of\b(?! (?:last|this|next)\b)|(?:an?\s)?(?:hour|inch|mile|pound|ounce|cup|pint|acre)\b)"
+)
+"""Behind a fraction that is no date: "on 3/4 of the data", "until 1/2 hour later"."""
+_GROWTH = re.compile(
+    r"\b(?:cut|reduced|lowered|rose|risen|fell|fallen|grew|grown|shrank|shrunk|increased|decreased|multiplied|"
+    r"divided)\s$"
+)
+"""Before "by 1/3", which is a part."""
 
 
 def month_name(text: str) -> str:
@@ -92,13 +113,13 @@ class Dates:
             ),
             rule(
                 "date",
-                rf"\b({'|'.join(_SHORT)})\.(?=\s?[\d\U000f0000-\U000ffffd]|,)",
+                rf"\b({'|'.join(_SHORT)})\.(?=\s?[-–—]?\s?[\d\U000f0000-\U000ffffd]|,)",
                 lambda m: month_name(m[1]),
                 "JFMASOND",
             ),
             rule(
                 "date",
-                rf"\b({'|'.join(_SHORT_DAYS)})\.(?=,?\s(?:{_MONTH}|[\d\U000f0000-\U000ffffd]|(?:to|through)\s))",
+                rf"(?<![-–—])(?<![-–—]\s)\b({'|'.join(_SHORT_DAYS)})\.(?=,?\s(?:{_MONTH}|[\d\U000f0000-\U000ffffd]|(?:to|through)\s))",
                 lambda m: _SHORT_DAYS[m[1]],
                 "MTWFS",
             ),
@@ -113,19 +134,19 @@ class Dates:
             rule("year", r"(?<![\w])'(?P<n>\d{2})(?![\w'°]|[.,]\d)", self.short_year, "'"),
             rule(
                 "years",
-                rf"(?<![\w.,/-])(?P<a>1\d{{3}}|20\d{{2}})(?:{_TO})(?P<b>\d{{4}}|\d{{2}})(?![\w/-]|[.,]\d)",
+                rf"(?<![\w.,/-])(?P<a>1\d{{3}}|20\d{{2}})(?:{_TO}(?P<b>\d{{4}}|\d{{2}})|[-–](?P<c>\d))(?![\w/-]|[.,]\d|\s?=)",
                 self.span,
                 "-–—",
             ),
             rule(
                 "years",
-                r"(?<![\w.,/-])(?P<a>1[5-9]\d{2}|20\d{2})/(?P<b>20\d{2}|\d{2})(?![\w/-]|[.,]\d)",
+                r"(?<![\w.,/-])(?P<a>1[5-9]\d{2}|20\d{2})/(?:(?P<b>\d{4}|\d{2})|(?P<c>\d))(?![\w/-]|[.,]\d|\s?=)",
                 self.span,
                 "/",
             ),
             rule(
                 "year",
-                r"(?<![\w.,/$])(?<!\s-)(?<!^-)(?P<y>1\d{3}|2[01]\d{2})(?![×x]|\s×)(?P<end>'s)?"
+                r"(?:(?<![\w.,/$])|(?<=\b[bcdr]\.))(?<!\s-)(?<!^-)(?P<y>1\d{3}|2[01]\d{2})(?![×x]|\s×)(?P<end>'s)?"
                 r"(?P<era>\s?(?:AD|BC|CE|BCE|A\.D\.|B\.C\.))?(?![\w/]|[.,]\d|-\d)",
                 self.year,
             ),
@@ -155,9 +176,9 @@ class Dates:
                 day, month = month, day
         else:
             day, month = int(found["d"]), int(found["m"])
-        if not (1 <= month <= 12 and 1 <= day <= 31):
-            return None
         before = found.get("before") or ""
+        if not (1 <= month <= 12 and 1 <= day <= 31) or (before and _is_part(match)):
+            return None
         dates = self._date(MONTHS[month - 1], day, found["y"])
         return [f"~{before}{one[1:]}" if one[0] == "~" else f"{before}{one}" for one in dates]
 
@@ -232,39 +253,66 @@ class Dates:
         return _short(match["n"])
 
     def span(self, match: re.Match[str]) -> Readings:
-        first, second = match["a"], match["b"]
+        first, second, slash = match["a"], match["b"] or match["c"], "/" in match.group()
+        if is_measured(match.string[match.end() :]):
+            return None  # "1500-1800 km"
+        if len(second) == 1 or (slash and len(second) == 4 and second[0] == "1"):
+            last = int(first[: -len(second)] + second)
+            if not (1500 < last < 2000 and (last == int(first) + 1 if slash else last > int(first) >= 1500)):
+                return None
         if len(second) == 4 and (second <= first or second[0] not in "12"):
             return None
         if len(second) == 2 and int(second) <= int(first[2:]) and first[2:] != "99":
             return None
-        ends = (
-            list(self.years(second))
-            if len(second) == 4
-            else [*_short(second), *self.years(first[:2] + second)]
-        )
-        slash = "/" in match.group()
+        short = _short(second) if len(second) == 2 else [numbers.cardinal(int(second))]
+        full = self.years(first[: -len(second)] + second)
+        ends = list(full) if len(second) == 4 else [*short, *full]
+        beside = slash and len(second) > 1
         return [
             f"{loose}{one}{word}{end}"
-            for loose, word in ((("", " "), ("", " to ")) if slash else (("", " to "), ("~", " ")))
+            for loose, word in ((("", " "), ("", " to ")) if beside else (("", " to "), ("~", " ")))
             for one in self.years(first)[:3]
             for end in ends[:5]
         ]
 
     def year(self, match: re.Match[str]) -> Readings:
         text = match["y"]
-        if not match["era"] and not _LEAD.search(match.string[: match.start()][-24:]):
-            follows = re.match(r"(?:\s|-)([a-z]+)", match.string[match.end() :])
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        led = bool(_LEAD.search(before[-24:])) or before[-1:] == "."
+        if not match["era"] and is_measured(after) and not (led and after[1] == "W"):
+            return None  # "1912 m high"
+        if not match["era"] and not led:
+            follows = re.match(r"(?:\s|-)([a-z]+)", after)
             word = follows[1] if follows else ""
             plural = (
                 len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word not in _NOT_PLURAL
             )
-            if not "1100" <= text <= "2099" or plural or word in _PEOPLE or word.endswith("men"):
+            named = text[:2] == "10" and _EVENT.search(before) and _AFTER_EVENT.match(after)
+            if not (named or "1100" <= text <= "2099") or plural or word in _PEOPLE or word.endswith("men"):
+                return None
+            if _is_count(word, before, after):
                 return None
         tail = "'s" if match["end"] else ""
         if match["era"]:
             tail += f" {' '.join(c for c in match['era'] if c.isalpha())}"
         found = self.years(text)
         return [f"{one}{tail}" for one in dict.fromkeys((*found, *numbers.readings(text, self.british)))]
+
+
+def _is_part(match: re.Match[str]) -> bool:
+    """`cut by 1/3`, `on 3/4 of the data`."""
+    growth = match["before"].startswith(("by", "By")) and _GROWTH.search(match.string[: match.start()])
+    return int(match["a"]) < int(match["b"]) and bool(growth or _PART.match(match.string[match.end() :]))
+
+
+def _is_count(word: str, before: str, after: str) -> bool:
+    """Whether the words around a number count something: "1346 were killed", "a crew of 1198"."""
+    return (
+        bool(_SIZE.search(before))
+        or (after[:1] == "-" and word in _MEASURED)
+        or (word in _FALLEN and not re.search(r"\b(?:[Bb]y|[Tt]he)\s$", before))
+        or (word == "were" and bool(re.search(r"(?:^|[.;:!?,]\s)[\"(]?$", before)))
+    )
 
 
 def _short(text: str) -> list[str]:

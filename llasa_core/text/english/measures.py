@@ -4,12 +4,20 @@ import re
 from collections.abc import Sequence
 
 from llasa_core.text.english import numbers
-from llasa_core.text.english.patterns import DASH, LIMIT, MINUS, NUMBER, START, Numbers, combined, signed
-from llasa_core.text.english.units import PERIODS, UNITS, rate_words, unit_words
+from llasa_core.text.english.patterns import (
+    DASH,
+    LIMIT,
+    MARK,
+    MINUS,
+    NUMBER,
+    START,
+    Numbers,
+    combined,
+    signed,
+)
+from llasa_core.text.english.units import ATTACHED, PERIODS, UNITS, describes, rate_words, unit_words
 from llasa_core.text.rules import Readings, Rule, rule
 
-_ATTACHED = frozenset("A J N T B in rad".split())
-"""Units that are read only where they touch the number: "5 A" may be a grade, "5 in" a preposition."""
 _NAMED = re.compile(r"\b(?:Route|Rte\.?|Highway|Hwy\.?|Interstate|Exit|Room|Gate|Platform|Bus|Flight|Line) $")
 """Before a number that no unit follows: "Route 9 W\"."""
 _COUNT = re.compile(
@@ -36,7 +44,7 @@ class Measures(Numbers):
             rule(
                 "measure",
                 rf"{START}(\d+)\s?(?:'|′|ft\.?)\s?(\d{{1,2}}(?:\.\d+)?|\d{{1,2}}(?= ?1/2))(?: ?(1/2))?\s?"
-                r"(?:\"|″|''|in\b\.?)",
+                r"(?:\"|″|''|in\b(?!\s(?:his|her|my|your|our|their|its|the|an?)\b)\.?)",
                 self.feet,
                 "'′f",
             ),
@@ -57,7 +65,7 @@ class Measures(Numbers):
             ),
             rule(
                 "temperature",
-                rf"{START}({NUMBER})\sK(?![\w°])",
+                rf"{START}({NUMBER})\sK(?![\w°]|\s(?:race|run)\b)",
                 lambda m: [
                     f"{one} {name}" for name in ("kelvins", "kelvin", "K") for one in self.number(m[1])
                 ],
@@ -112,8 +120,8 @@ class Measures(Numbers):
                 "measure",
                 rf"{MINUS}{START}(?<![A-Za-z]-)(?:(?P<first>{NUMBER})(?P<dash>{DASH}|\s?[x×]\s?))?(?P<number>{NUMBER}|"
                 r"\d+,\d(?!\d))"
-                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>\^[23])?{rate}(?:(?P<dot>\.(?=\s+[a-z\d]))|"
-                r"(?![\w^'°]|/(?!\d)))",
+                rf"(?P<gap>\s?|-)(?P<unit>{units})(?P<exponent>\^[23])?{rate}(?:(?P<dot>\.(?=\s+[a-z\d]|[,;]))|"
+                r"(?![\w^'°]|/(?!\d)|\.[A-Za-z]\b))",
                 self.measure,
             ),
             rule("dimension", rf"{START}({NUMBER})\s?([x×])\s?({NUMBER})(?!\w)", self.product, "x×"),
@@ -134,7 +142,7 @@ class Measures(Numbers):
     def marks(self, match: re.Match[str]) -> Readings:
         """5′ and 12″ alone; a double quote that closes one is none."""
         quote = match[2][0]
-        if quote in "'\"" and len(re.findall(rf"(?<!\w){quote}", match.string[: match.start()])) % 2:
+        if quote in "'\"" and _is_open(quote, match.string[: match.start()]):
             return None
         single, many = ("foot", "feet") if match[2] in "'′" else ("inch", "inches")
         # "a 12″ pipe"
@@ -213,7 +221,7 @@ class Measures(Numbers):
         found = self._fraction(match)
         if found is None or not match["unit"]:
             return found
-        if match["gap"] and match["unit"] in _ATTACHED:
+        if match["gap"] and match["unit"] in ATTACHED:
             return None
         symbol = "in" if match["unit"] in '″"' else match["unit"]
         names = unit_words(symbol, not match[1] and int(match[2]) <= int(match[3]), self.british)
@@ -270,12 +278,10 @@ class Measures(Numbers):
 
     def measure(self, match: re.Match[str]) -> Readings:
         unit, gap = match["unit"], match["gap"]
-        after = match.string[match.end() :]
-        if gap and unit in _ATTACHED and not (unit == "in" and _is_inch(match)):
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        if gap and unit in ATTACHED and not (unit == "in" and _is_inch(match)):
             return None
-        if (gap == "-" and len(unit) == 1) or (
-            len(unit) == 1 and _NAMED.search(match.string[: match.start()])
-        ):
+        if (gap == "-" and len(unit) == 1) or (len(unit) == 1 and _NAMED.search(before)):
             return None
         if gap and len(unit) == 1 and re.match(r"\.?\s[A-Z\d\U000f0000-\U000ffffd]", after):
             return None  # "100 W. Main Street"
@@ -284,8 +290,19 @@ class Measures(Numbers):
         )
         if unit == "s" and number.isdigit() and int(number) >= 100:
             return None  # "the 747s"
-        if unit == "s" and len(number) == 1 and _COUNT.search(match.string[: match.start()]):
-            return None  # "three 9s"
+        if (
+            unit == "s"
+            and len(number) == 1
+            and not gap
+            and (_COUNT.search(before) or _is_several(before, after))
+        ):
+            return None  # "three 9s", "8s and 3s"
+        if unit == "s" and not gap and re.search(r"[a-z][A-Z]\w* $", before):
+            return combined("{} S", self.number(number))  # "iPhone 6s"
+        if (unit == "Mt" and re.match(r"\.\s[A-Z]", after)) or (
+            unit == "W" and re.search(r"[NS],?\s$", before)
+        ):
+            return None  # "85 Mt. Vernon Street", "45 N, 70 W"
         if unit == "m" and re.match(r"\s(?:people|users|copies|views|years|followers)\b", after):
             return combined("{} million", self.number(number))
         exponent = {"^2": "square ", "^3": "cubic "}.get(match["exponent"] or "", "")
@@ -294,8 +311,10 @@ class Measures(Numbers):
         if match["first"]:
             by = "by" if "x" in match["dash"] or "×" in match["dash"] else "to"
             counts = combined(f"{{}} {by} {{}}", self.number(match["first"]), counts)
-        names = unit_words(unit, one or gap == "-", self.british)
-        if unit == "pt" and re.match(r"\s(?:font|type|text|bold|leading|Times|Arial|Helvetica)\b", after):
+        names = unit_words(unit, one or gap == "-" or describes(before, after), self.british)
+        if unit == "pt" and re.match(
+            r"\s(?:font|type|text|bold|lead|leading|Times|Arial|Helvetica)\b", after
+        ):
             names = ("point",)
         if match["rate"]:
             rates = rate_words(match["rate"], self.british)
@@ -332,6 +351,18 @@ def _is_inch(match: re.Match[str]) -> bool:
     """`6 in.` and `6-in pan`, but "6 in all" and "3-in-1"."""
     after = match.string[match.end() :]
     return bool(match["dot"]) or after.startswith(".") or (match["gap"] == "-" and not after.startswith("-"))
+
+
+def _is_open(quote: str, before: str) -> bool:
+    """Whether the last of these quotes opens: one that follows a word or a comma closes."""
+    found = re.findall(rf"((?<![\w.,;:!?)\]%{MARK}]){quote})|{quote}(?!\w)", before)
+    return bool(found and found[-1])
+
+
+def _is_several(before: str, after: str) -> bool:
+    """`8s and 3s`, `rolled 6s`, `Model 3s`."""
+    beside = re.match(r" (?:and|or) \d'?s\b", after) or re.search(r"\d'?s (?:and|or) $", before)
+    return bool(beside or re.search(r"\b(?:roll(?:s|ed|ing)?|threw|Model|No\.) $", before))
 
 
 def _informal(rate: str) -> str:

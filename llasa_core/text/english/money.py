@@ -16,7 +16,7 @@ from llasa_core.text.english.patterns import (
     plain_number,
     signed,
 )
-from llasa_core.text.english.units import MAGNITUDES, UNITS, unit_words
+from llasa_core.text.english.units import MAGNITUDES, NOT_COUNTED, UNITS, unit_words
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _MAGNITUDE = (
@@ -85,11 +85,16 @@ _CODED_NATIONS = {
 _SIGN = (
     "(?:" + "|".join(re.escape(sign) for sign in _SIGNS if len(sign) == 1) + r"|(?<![A-Z])R\$|Rs\.?(?=\s?\d))"
 )
-_NOT_COUNTED = frozenset(
-    "to and or in of for at by on from the a an is was are were per each more less off with when if that as "
-    "but plus minus than into over under between through until because who which he she it we they".split()
+_GOODS = re.compile(
+    r"[ -](?:question|prize|reward|grant|contract|deal|loan|house|home|mansion|apartment|budget|project|"
+    r"ticket|bonus|settlement|lawsuit|salary|cheque|check|gift|donation|fund|mortgage|bond|bounty|package|bet)\b"
 )
-"""Words behind money that it does not describe: "a $5 fine", but "a $5 to"."""
+"""Things that a price describes: "the $64,000 question"."""
+_OWNER = re.compile(
+    r"\b(?:the|his|her|its|my|our|your|their|this|that|\w+'s|an?\s(?:[\w-]+,?\s)?[\w-]+,?)\s$", re.IGNORECASE
+)
+_PRICED = re.compile(r"\b(?:for|at|of|costs?|paid|pay|worth|only)\s$")
+"""Before `6d.`, which may be a part of a figure elsewhere."""
 
 
 class Money(Numbers):
@@ -98,21 +103,40 @@ class Money(Numbers):
     def rules(self) -> list[Rule]:
         number = rf"(?P<number>{DECIMAL_COMMA}|{POINTED}|{NUMBER})"
         code = "|".join(_CODES)
+        stop = r"(?:\.(?!\s*$|[\s\"')]+[A-Z]))?(?!\w)"
+        each = r"(?:an?|per|the)\s(?:day|week|month|quarter|year|head|piece|pair|dozen|pound|ton|yard|acre)\b"
         return [
             rule(
                 "money",
-                r"(?P<p>£\d+)\s(?P<s>1?\d)s\.?(?:\s(?P<d>1?\d)d)?(?!\w)",
+                rf"(?P<p>£\d+)[.,]?\s(?P<s>1?\d)s(?:[.,]*\s(?P<d>1?\d)d)?{stop}",
                 self.shillings,
                 "£",
             ),
             rule(
                 "money",
-                rf"{MINUS}(?<![A-Za-z\d])(?P<nation>US|AU?|CA?|HK|NZ|NT|S)?(?P<sign>{_SIGN})\s?"
-                f"(?P<minus2>[-−])?{number}"
-                rf"(?:{DASH}(?P<sign2>{_SIGN})?(?P<number2>{NUMBER}))?(?:{_MAGNITUDE}\b)?"
-                r"(?P<per>/[a-z]+)?(?P<piece>[ -](?:bill|note|coin|a)\b)?",
-                self.money,
-                "$£€¥₹₩₽₿₺₴₫R",
+                rf"{START}(?P<p>)(?P<s>1?\d|2[1-9])s[.,]*\s(?P<d>\d|1[01])d{stop}",
+                self.shillings,
+                "s",
+            ),
+            rule("money", rf"{START}(?P<p>)(?P<s>[1-3]?\d)s(?P<d>)\.(?=\s{each})", self.shillings, "s"),
+            rule("money", rf"{START}(?P<p>)(?P<s>)(?P<d>1|[4-9]|1[01])d\.(?!\w)", self.shillings, "d"),
+            rule(
+                "money",
+                rf"{START}({NUMBER})\s?l\.(?=\s(?:a\s(?:year|quarter|month)|per annum|sterling)\b)",
+                lambda m: combined(f"{{}} {'pound' if m[1] == '1' else 'pounds'}", self.number(m[1])),
+                "l",
+            ),
+            *(
+                rule(
+                    "money",
+                    rf"{MINUS}(?<![A-Za-z\d])(?P<nation>US|AU?|CA?|HK|NZ|NT|S)?(?P<sign>{_SIGN})\s?"
+                    f"(?P<minus2>[-−])?{number}"
+                    rf"(?:{dash}(?P<sign2>{_SIGN})?(?P<number2>{NUMBER}))?(?:{_MAGNITUDE}\b)?"
+                    r"(?P<per>/[a-z]+)?(?P<piece>[ -](?:(?:bill|note|coin)s?|a)\b)?",
+                    self.money,
+                    "$£€¥₹₩₽₿₺₴₫R",
+                )
+                for dash in (DASH, DASH.replace("—", ""))
             ),
             rule(
                 "money",
@@ -155,6 +179,8 @@ class Money(Numbers):
         tail = (found.get("piece") or "").replace("-", " ")
         readings: Sequence[str]
         if second := found.get("number2"):
+            if "—" in match.group() and not (found["sign2"] or scale) and _value(second) < _value(first):
+                return None  # "He paid $500—5 times its worth"
             readings = combined(
                 f"{{}} to {{}}{' ' + scale if scale else ''} {many}", self.number(first), self.number(second)
             )
@@ -163,7 +189,7 @@ class Money(Numbers):
             readings = [*readings, *(one.replace(many, single) for one in readings)]
         else:
             readings = self._sum(
-                first, single, single if tail.endswith(("bill", "note", "coin")) else many, cents
+                first, single, single if tail.rstrip("s").endswith(("bill", "note", "coin")) else many, cents
             )
         if (_describes(match) and "." not in first) or (_describes(match) and scale):
             readings = [one.replace(many, single) for one in readings]
@@ -177,13 +203,24 @@ class Money(Numbers):
         return signed(match, (f"{one}{tail}" for one in readings))
 
     def shillings(self, match: re.Match[str]) -> Readings:
-        """`£2 10s 6d`, as before 1971."""
-        pounds = match["p"].lstrip("£")
-        found = f"{self.best(pounds)} {'pound' if pounds == '1' else 'pounds'} {self.best(match['s'])} "
-        found += "shilling" if match["s"] == "1" else "shillings"
+        """`£2 10s 6d`, `2s. 6d.` and `12s. a week`, as before 1971."""
+        pounds, shillings, pence = (
+            match["p"].lstrip("£"),
+            match["s"].lstrip("0"),
+            (match["d"] or "").lstrip("0"),
+        )
+        found = f"{self.best(pounds)} {'pound' if pounds == '1' else 'pounds'} " if pounds else ""
+        if shillings:
+            found += f"{self.best(shillings)} {'shilling' if shillings == '1' else 'shillings'}"
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        if not pence:
+            return found
+        if not (found or _PRICED.search(before) or re.match(r"\s(?:an?|per|each)\b", after)):
+            return None  # "Figure 6d."
+        coin = "a penny" if pence == "1" else f"{self.best(pence)} pence"
+        joined = coin.replace(" pence", "pence") if int(pence) < 12 else coin
         return [
-            found + (f" and {self.best(match['d'])} pence" if match["d"] else ""),
-            found + (f" {self.best(match['d'])} pence" if match["d"] else ""),
+            f"{found}{word}{one}" for word in ((" and ", " ") if found else ("",)) for one in (joined, coin)
         ]
 
     def _sum(self, text: str, single: str, many: str, cents: str) -> Sequence[str]:
@@ -216,19 +253,19 @@ class Money(Numbers):
         ]
 
 
+def _value(number: str) -> float:
+    return float(number.replace(",", ""))
+
+
 def _describes(match: re.Match[str]) -> bool:
     """Whether the money is what a thing costs: "a $50 fine", "a $1.5-million grant"."""
     before, after = match.string[: match.start()], match.string[match.end() :]
     follows = re.match(r"[\s-]([a-z]+)", after)
-    if (
-        not follows
-        or follows[1] in _NOT_COUNTED
-        or match.group().endswith("a")
-        or re.search(r"\d-?$", before)
-    ):
+    if not follows or follows[1] in NOT_COUNTED or match.group().endswith("a") or re.search(r"\d-?$", before):
         return False
     hyphen = after[0] == "-" or bool(re.search(r"\d-[a-z]", match.group()))
-    return hyphen or bool(re.search(r"\b(?:an?|another|each|every)\s$", before, re.IGNORECASE))
+    named = _GOODS.match(after) and _OWNER.search(before)
+    return hyphen or bool(named or re.search(r"\b(?:an?|another|each|every)\s$", before, re.IGNORECASE))
 
 
 _PERIODS = {"mo": "month", "yr": "year", "hr": "hour", "h": "hour", "wk": "week", "pp": "person"}

@@ -23,10 +23,24 @@ def rules() -> list[Rule]:
         ),
         rule(
             "time",
-            r"(?P<lead>(?i:at|by|from|to|until|till|since|before|after|around)\s)?(?<![\w:.,-])(?P<h>[01]\d|2[0-3])"
-            r"(?P<m>[0-5]\d)\s?(?P<word>hours|hrs|h|Z)\b",
+            r"(?P<lead>(?i:at|by|from|to|until|till|since|before|after|around|it was)\s)?"
+            r"(?<![\w:.,-])(?P<h>[01]\d|2[0-3])(?P<m>[0-5]\d)\s?(?P<word>hours|hrs|h|Z)\b",
             _military,
             "hZ",
+        ),
+        rule(
+            "time",
+            r"(?<![\w:.,])(?P<h>1\d|2[0-3]|[1-9])\.(?P<m>[0-5]\d)(?P<s>)(?P<half>)"
+            r"(?=(?: train| bus| express| ferry| in the (?:morning|afternoon|evening)| o'clock)\b)",
+            _time,
+            ".",
+        ),
+        rule(
+            "time",
+            r"(?P<lead>\b(?:left|leaves?|arrived?|arrives|met|came|began|departs?|departed|woke|due) at )"
+            r"(?P<h>1[0-2]|[1-9])\.(?P<m>[0-5][05])(?P<s>)(?P<half>)(?=[,;:!?)]|\.?$|\.\s|\s(?:and|but|on|for|to)\b)",
+            _time,
+            ".",
         ),
         rule(
             "time",
@@ -38,7 +52,7 @@ def rules() -> list[Rule]:
         rule(
             "time",
             r"(?:(?<![\w:.,])|(?<=\dT))(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)"
-            r"(?P<hours>\s?(?:h|hrs|hours)\b)?(?=Z\b|[^\w:]|$)(?!\.\d)",
+            r"(?P<hours>\s?(?:h|hrs|hours)\b)?(?=Z\b|[^\w:]|$)(?!\.\d|,\d{3})",
             _time,
             ":",
         ),
@@ -68,16 +82,20 @@ def _duration(match: re.Match[str]) -> Readings:
 
 
 def _military(match: re.Match[str]) -> Readings:
-    """`0600 hours`; `1400 hours` behind "at" only, else it is a count."""
-    if not match["lead"] and match["h"][0] != "0":
+    """`0600 hours`, and "fourteen hundred hours", which is right of a count too; `1430 hours` behind "at"."""
+    either = match["m"] == "00" and match["word"] == "hours" and match["h"] not in ("10", "20")
+    lead = match["lead"] or ""
+    if not lead and match["h"][0] != "0" and not either:
         return None
-    lead, hour, minute = match["lead"] or "", int(match["h"]), match["m"]
+    if "was" in lead and re.match(r"\s(?:of|before|since)\b", match.string[match.end() :]):
+        return None  # "It was 2000 hours of work."
+    hour, minute = int(match["h"]), match["m"]
     zeros = ("zero ", "oh ") if match["h"][0] == "0" else ("",)
     rest = {"0": "hundred" if minute == "00" else f"zero {numbers.cardinal(int(minute))}"}.get(
         minute[0], numbers.cardinal(int(minute))
     )
     ending = " Z" if match["word"] == "Z" else " hours"
-    spelled = numbers.spelled(match["h"] + minute)
+    spelled = numbers.spelled(match["h"] + minute) if lead else numbers.readings(match["h"] + minute)
     found = [f"{zero}{numbers.cardinal(hour)} {rest}" for zero in zeros]
     return [f"{lead}{one}{ending}" for one in (*found, *spelled)]
 
@@ -139,7 +157,7 @@ def _time(match: re.Match[str]) -> Readings:
             "30": [f"half past {words}"],
             "45": [f"quarter to {following}", f"a quarter to {following}"],
         }[minute]
-    readings = [f"{one}{ending}" for one in readings]
+    readings = [f"{found.get('lead') or ''}{one}{ending}" for one in readings]
     if minute[0] == "0":
         readings.append(f"~{words} {minutes}{ending}")
     return [f"{one} hours" for one in readings] + readings if found.get("hours") else readings

@@ -1,5 +1,7 @@
 """Units of measurement and magnitudes, as English reads them."""
 
+import re
+
 from llasa_core.text.rules import pairs
 
 MAGNITUDES = {
@@ -21,6 +23,7 @@ _TABLE = pairs(
     lb|pound lbs|pound oz|ounce l|liter L|liter ml|milliliter mL|milliliter cl|centiliter dl|deciliter
     gal|gallon qt|quart pt|pint tbsp|tablespoon tsp|teaspoon kmh|kilometer_per_hour kph|kilometer_per_hour
     mph|mile_per_hour mpg|mile_per_gallon rpm|revolution_per_minute bpm|beat_per_minute
+    m.p.h|mile_per_hour m.p.g|mile_per_gallon r.p.m|revolution_per_minute
     fps|frame_per_second Hz|hertz= kHz|kilohertz= MHz|megahertz= GHz|gigahertz= THz|terahertz= W|watt
     kW|kilowatt MW|megawatt GW|gigawatt kWh|kilowatt_hour MWh|megawatt_hour Wh|watt_hour V|volt
     kV|kilovolt mV|millivolt mA|milliamp mAh|milliamp_hour Ω|ohm J|joule kJ|kilojoule MJ|megajoule
@@ -49,12 +52,44 @@ _TABLE = pairs(
 )
 UNITS = {symbol.replace("_", " "): name for symbol, name in _TABLE.items()}
 """Symbol -> name of one; a name that ends in "=" has no plural."""
+ATTACHED = frozenset("A J N T B in rad".split())
+"""Units that are read only where they touch the number: "5 A" may be a grade, "5 in" a preposition."""
+_BEHIND = "|".join(
+    re.escape(symbol)
+    for symbol in sorted(UNITS, key=len, reverse=True)
+    if symbol not in ATTACHED | {"bar", "mole"}
+    and (symbol[0].islower() or symbol == "W" or symbol.endswith("Hz"))
+)
+_UNIT_BEHIND = re.compile(rf"\s(?:{_BEHIND})(?![\w^'-])")
+_LETTER_BEHIND = re.compile(r"\s[A-Za-z](?:\.?\s[A-Z\d\U000f0000-\U000ffffd]|\.[A-Za-z])|\s[A-Z]\.")
+"""An initial or a point of the compass, not a unit: "In 1912 L. Frank Baum", "1200 W. Main"."""
+_ARTICLE = re.compile(r"(?:\ban?|(?:^|[.!?\"(]\s?)An?)\s$")
+NOT_COUNTED = frozenset(
+    "to and or in of for at by on from the a an is was are were per each more less off with when if that as "
+    "but plus minus than into over under between through until because who which he she it we they".split()
+)
+"""Words behind an amount that it does not describe: "a $5 fine", but "a $5 to"."""
 PERIODS = (
     "second minute hour day night week month year person capita serving inch foot mile gallon acre user game "
     "head cycle frame core child dose cell"
 ).split()
 """Words that stand behind the slash of a rate: `5 km/day`."""
 _IRREGULAR = {"foot": "feet", "inch": "inches"}
+
+
+def describes(before: str, after: str) -> bool:
+    """Whether an amount between these says what a thing is like: "a 9mm pistol", but "a 5 km from"."""
+    follows = re.match(r"\s([a-z]+|\d)", after)  # "a 5 lb 3 oz baby"
+    counted = follows and (follows[1].isdigit() or follows[1] in NOT_COUNTED)
+    return bool(_ARTICLE.search(before[-4:])) and not counted
+
+
+def is_measured(after: str) -> bool:
+    """Whether a unit stands behind a number that might be a year: ` km wide`, ` ft. above`.
+
+    Symbols with a capital are more often names: "the 2012 GB team", "In 1881 Pa came home."
+    """
+    return bool(_UNIT_BEHIND.match(after)) and not _LETTER_BEHIND.match(after)
 
 
 def unit_words(symbol: str, one: bool, british: bool) -> tuple[str, ...]:

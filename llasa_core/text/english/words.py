@@ -102,7 +102,8 @@ def _days_and_months() -> list[Rule]:
         ),
         rule(
             "date",
-            rf"\b({days})(?:\.(?=,?\s(?:morning|afternoon|evening|night|noon|at)\b)|(?=,?\s{mark}))",
+            rf"\b({days})(?:\.(?=,?\s(?:morning|afternoon|evening|night|noon|at)\b)|"
+            rf"(?=,?\s{mark})(?!\s{mark}\s(?:days?|hours?|weeks?|months?|years?|minutes?|times)\b))",
             lambda m: names[m[1]],
         ),
     ]
