@@ -24,6 +24,7 @@ _NUMBERED = pairs(
     est|established avg|average para|paragraph
     """
 )
+_WHOSE = "[Aa]|[Tt]he|[Hh]is|[Hh]er|[Mm]y|[Oo]ur|[Tt]heir|old"
 _LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
 
 
@@ -82,6 +83,26 @@ class Codes:
             rule("code", r"\b401\(k\)", lambda m: ("four oh one K", "four zero one K"), "("),
             rule("code", r"\b(480|720|1080|1440|2160)([pi])\b", _lines, "pi"),
             rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?:-(\d)00)?(?!\d)", _aircraft, "BA"),
+            rule(
+                "code",
+                rf"\b({_WHOSE}) 7([0-8])7(s?)(?![\w]|[-,.]\d|\s(?:[a-z]+s|people|men|women)\b)",
+                lambda m: f"{m[1]} seven {numbers.whole(m[2] + '7')}{m[3]}",
+                "7",
+            ),
+            rule(
+                "code",
+                rf"\b({_WHOSE}) \.(22|25|30|32|38|44|45|50|357)(?=s?(?:[,;!?]|\.?$|\.\s|"
+                r"\s(?:Magnum|Special|Colt|cal|revolver|pistol|automatic|rifle|in|from|and|at|on|was|had)))",
+                lambda m: f"{m[1]} {_caliber(m[2])}",
+                ".",
+            ),
+            rule("code", r"^10-4(?=[,.!]|$)", lambda m: "ten four", "-"),
+            rule(
+                "code",
+                r"(?<![\w.,/-])24-7(?![\w/-])",
+                lambda m: ("twenty four seven", "twenty four to seven"),
+                "-",
+            ),
             rule("code", r"(?<![\w.,-])\d{4}(?: \d{4}){2,}(?!\w)", self.groups, " "),
         ]
 
@@ -251,6 +272,11 @@ class Codes:
 
 
 _POINTED_OR_NUMBER = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{2,}}(?![\d.])|{NUMBER})"
+
+
+def _caliber(digits: str) -> str:
+    """`.45`, `.357`"""
+    return f"three {numbers.whole(digits[1:])}" if len(digits) == 3 else numbers.whole(digits)
 
 
 def _double(digit: str) -> Readings:

@@ -21,7 +21,7 @@ _OTHERS_TOO = frozenset("OK OR IN ME HI OH MD ID MA PA AL DE LA CO MS MT NE".spl
 _SHORT = pairs(
     """
     Ala|Alabama Ariz|Arizona Ark|Arkansas Calif|California Colo|Colorado Conn|Connecticut Del|Delaware
-    Fla|Florida Ga|Georgia Ill|Illinois Ind|Indiana Kan|Kansas Ky|Kentucky La|Louisiana Md|Maryland
+    Ct|Connecticut     Fla|Florida Ga|Georgia Ill|Illinois Ind|Indiana Kan|Kansas Ky|Kentucky La|Louisiana Md|Maryland
     Mass|Massachusetts Mich|Michigan Minn|Minnesota Miss|Mississippi Mo|Missouri Mont|Montana
     Neb|Nebraska Nev|Nevada N.H|New_Hampshire N.J|New_Jersey N.M|New_Mexico N.Y|New_York
     N.C|North_Carolina N.D|North_Dakota Okla|Oklahoma Ore|Oregon Pa|Pennsylvania Penn|Pennsylvania
@@ -29,7 +29,7 @@ _SHORT = pairs(
     Wash|Washington W.Va|West_Virginia Wis|Wisconsin Wyo|Wyoming Ont|Ontario Que|Quebec B.C|British_Columbia
     """
 )
-_NAMES_TOO = frozenset("Miss Pa Tex Del Wash Mo Penn Mass Mich Ill Ore Ala La".split())
+_NAMES_TOO = frozenset("Miss Pa Tex Del Wash Mo Penn Mass Mich Ill Ore Ala La Ct".split())
 """Short forms that are also forms of address, names, or words: "Yes, Miss.", "On Christmas, Mass."."""
 _POINTS = {"N": "North", "S": "South", "E": "East", "W": "West"}
 _STREET = (

@@ -52,8 +52,14 @@ def rules() -> list[Rule]:
         rule(
             "time",
             r"(?:(?<![\w:.,])|(?<=\dT))(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?P<half>)"
-            r"(?P<hours>\s?(?:h|hrs|hours)\b)?(?=Z\b|[^\w:]|$)(?!\.\d|,\d{3})",
+            r"(?P<hours>\s?(?:h|hrs|hours)\b)?(?=Z\b|ish\b|[^\w:]|$)(?!\.\d|,\d{3})",
             _time,
+            ":",
+        ),
+        rule(
+            "time",
+            r"(?<![\w:.,])(\d{1,2}):([0-5]\d)\.(\d{1,3})(?![\w:]|[.,]\d)",
+            lambda m: f"{numbers.whole(m[1])} {_minutes(m[2])} point {numbers.digits(m[3])}",
             ":",
         ),
         rule(
@@ -69,6 +75,11 @@ def rules() -> list[Rule]:
             "'",
         ),
     ]
+
+
+def _minutes(text: str) -> str:
+    """`09` -> "oh nine\""""
+    return f"oh {numbers.whole(text[1])}" if text[0] == "0" and text != "00" else numbers.whole(text)
 
 
 def _duration(match: re.Match[str]) -> Readings:
