@@ -21,8 +21,8 @@ _OTHERS_TOO = frozenset("OK OR IN ME HI OH MD ID MA PA AL DE LA CO MS MT NE".spl
 _SHORT = pairs(
     """
     Ala|Alabama Ariz|Arizona Ark|Arkansas Calif|California Colo|Colorado Conn|Connecticut Del|Delaware
-    Ct|Connecticut     Fla|Florida Ga|Georgia Ill|Illinois Ind|Indiana Kan|Kansas Ky|Kentucky La|Louisiana Md|Maryland
-    Mass|Massachusetts Mich|Michigan Minn|Minnesota Miss|Mississippi Mo|Missouri Mont|Montana
+    Ct|Connecticut Fla|Florida Ga|Georgia Ill|Illinois Ind|Indiana Kan|Kansas Ky|Kentucky La|Louisiana
+    Md|Maryland Mass|Massachusetts Mich|Michigan Minn|Minnesota Miss|Mississippi Mo|Missouri Mont|Montana
     Neb|Nebraska Nev|Nevada N.H|New_Hampshire N.J|New_Jersey N.M|New_Mexico N.Y|New_York
     N.C|North_Carolina N.D|North_Dakota Okla|Oklahoma Ore|Oregon Pa|Pennsylvania Penn|Pennsylvania
     R.I|Rhode_Island S.C|South_Carolina S.D|South_Dakota Tenn|Tennessee Tex|Texas Va|Virginia Vt|Vermont
