@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from llasa_core.audio import Waveform
-from llasa_core.text.compare.sounds import common_words
 from llasa_core.text.letters import without_marks
+from llasa_core.text.vocabulary import common_words
 from verifiers.base import About, Target
 from verifiers.errors import VerifierError
 from verifiers.shared.isolation import isolated

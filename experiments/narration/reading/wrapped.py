@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import regex
 
-from llasa_core.text.compare.sounds import common_words
+from llasa_core.text.vocabulary import common_words
 
 NARROWEST, WIDEST = 40, 100
 """Characters that lines are broken to. Shorter ones may be a list or verse, longer ones are paragraphs."""

@@ -15,9 +15,10 @@ from typing import Any
 from llasa_core.text.chinese import same_pinyin, simplified
 from llasa_core.text.compare.alignment import Match, Step, align, best_prefix
 from llasa_core.text.compare.contractions import expansions, is_short
-from llasa_core.text.compare.sounds import common_words, sound_alike
+from llasa_core.text.compare.sounds import sound_alike
 from llasa_core.text.compare.words import Word, Words, key_of, words_of
 from llasa_core.text.language import base_language, language
+from llasa_core.text.vocabulary import common_words
 
 _MAX_JOINED = 4
 _HE_SHE_IT = frozenset("他她它")

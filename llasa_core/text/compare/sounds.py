@@ -25,12 +25,6 @@ def sound_alike(first: str, second: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def common_words() -> frozenset[str]:
-    """Frequent words, in lower case: what is not among them may be a name."""
-    return frozenset((_DATA / "common_words.txt").read_text("utf-8").split())
-
-
-@lru_cache(maxsize=1)
 def _groups() -> dict[str, set[int]]:
     text = gzip.decompress((_DATA / "pronounced_alike.txt.gz").read_bytes()).decode()
     groups: dict[str, set[int]] = {}

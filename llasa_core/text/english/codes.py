@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from llasa_core.text.english import numbers, phones, roman
 from llasa_core.text.english.dates import MONTHS
-from llasa_core.text.english.patterns import INTEGER, NUMBER, START, combined, plain_number
+from llasa_core.text.english.patterns import INTEGER, MARKED, NUMBER, SAINTS, START, combined, plain_number
 from llasa_core.text.english.places import STATES
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
@@ -24,6 +24,7 @@ _NUMBERED = pairs(
     est|established avg|average para|paragraph
     """
 )
+_FLIES = "was|is|had|has|at|on|in|to|from|and|flew|crashed|landed|took|carrying|jet|jumbo|Dreamliner"
 _WHOSE = "[Aa]|[Tt]he|[Hh]is|[Hh]er|[Mm]y|[Oo]ur|[Tt]heir|old"
 _LIVED = {"b": "born", "d": "died", "r": "reigned", "fl": "flourished"}
 
@@ -85,8 +86,8 @@ class Codes:
             rule("code", r"\b(Boeing|Airbus) A?(\d)(\d\d)(?:-(\d)00)?(?!\d)", _aircraft, "BA"),
             rule(
                 "code",
-                rf"\b({_WHOSE}) 7([0-8])7(s?)(?![\w]|[-,.]\d|\s(?:[a-z]+s|people|men|women)\b)",
-                lambda m: f"{m[1]} seven {numbers.whole(m[2] + '7')}{m[3]}",
+                rf"\b({_WHOSE}) 7([0-8])7(s?)(?=$|[,;:!?.](?!\d)|\s(?:{_FLIES})\b)",
+                lambda m: f"{m[1]} seven {'oh seven' if m[2] == '0' else numbers.whole(m[2] + '7')}{m[3]}",
                 "7",
             ),
             rule(
@@ -135,6 +136,12 @@ class Codes:
             ),
             rule("label", rf"(?i:\b({_LABELS})\s)(0+)(?=[1-9])", lambda m: m[1] + " ", "0"),
             rule("code", r"(?<![\w.,])00([1-9])(?!\w)", lambda m: _double(m[1]), "0"),
+            rule(
+                "address",
+                rf"(?<![\w.])(\d+)(?:st|nd|rd|th) St\.(?=\s(?:{SAINTS})\b)",
+                lambda m: f"{numbers.ordinal(int(m[1]))} Street.",
+                "S",
+            ),
             rule("ordinal", rf"(?<!\d)({INTEGER})(?:st|nd|rd|th|ST|ND|RD|TH)(ly)?(?!\w)", self.nth),
             rule("ordinal", r"(?<![\w.,£-])(\d{0,2}[23])d(?![\w.]*\d|\w)", self.old_nth, "d"),
             rule(
@@ -251,11 +258,16 @@ class Codes:
     def old_nth(self, match: re.Match[str]) -> Readings:
         """`the 2d of May`, `42d Regiment`: as older American books write 2nd and 3rd."""
         number, after = int(match[1]), match.string[match.end() :]
-        month = re.search(
-            rf"(?:{'|'.join(MONTHS)}|[\U000f0000-\U000ffffd])\s$", match.string[: match.start()]
+        before = match.string[: match.start()]
+        short = r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\."
+        month = re.search(rf"(?:{'|'.join(MONTHS)}|{short})\s$", before) or (
+            re.search(rf"{MARKED}\s$", before) and re.match(r"[.,;:]|$", after)
         )
-        named = re.match(r"\s(?:of|inst|ult|ed\.|edition|place|[A-Z][a-z])", after)
-        if number % 100 in (12, 13) or not (number > 20 or month or named):
+        article = re.search(r"(?:^|\b(?:[Tt]he|his|her|this|on|On|and)\s)$", before)
+        named = re.match(
+            r"\s(?:of|inst|ult|ed\.|edition|place|day|year|time|century|battalion|regiment|[A-Z][a-z])", after
+        )
+        if number % 100 in (12, 13) or not (month or (article and (named or number > 20))):
             return None
         return numbers.ordinal(number, self.british)
 
@@ -309,7 +321,7 @@ def _power(match: re.Match[str]) -> Readings:
 
 
 _WORDS_TOO = frozenset("art app ex sec ste".split())
-_BESIDE_I = frozenset("no min max sec art app ex ste est avg p pt".split())
+_BESIDE_I = frozenset("no min max sec art app ex ste est avg p pt pts chap fig op apt ch bk vol ep".split())
 """Words that end sentences too: "I" behind them is the pronoun unless nothing follows ("No. I am late.")."""
 _ANSWERED = re.compile(r"\b(?:sa(?:id|ys?)|answer(?:s|ed)?|replied|is|was|means?)[ ,:\"']+$")
 
@@ -319,11 +331,19 @@ def _label(match: re.Match[str]) -> Readings:
     written, before = match[1] or match[2], match.string[: match.start()]
     short = written.lower()
     after = match.string[match.end() :]
-    if written == "P":
+    if written == "P" and not after[:1].isdigit() and not re.search(r"\b[Ss]ee\s$", before):
         return None  # an initial
+    if written == "P" and before.endswith("."):
+        return None  # of "M.P."
     if short in _BESIDE_I and re.match(r"I\b", after) and roman.is_pronoun(after[1:]):
         return None
+    if short == "no" and re.match(r"I\b", after) and roman.is_answer(before, after[1:]):
+        return None
     if written.islower() and short == "no" and _ANSWERED.search(before):
+        return None
+    if short in ("chap", "fig", "chaps", "figs") and re.search(
+        r"\b(?:an?|the|old|poor|this)\s(?:\w+\s)?$", before
+    ):
         return None
     if written.islower() and short in _WORDS_TOO and not re.search(r"(?:\(|\b(?:see|in)\s)$", before):
         return None

@@ -279,7 +279,7 @@ class Dates:
         text = match["y"]
         before, after = match.string[: match.start()], match.string[match.end() :]
         led = bool(_LEAD.search(before[-24:])) or before[-1:] == "."
-        if not match["era"] and is_measured(after) and not (led and after[1] == "W"):
+        if not match["era"] and is_measured(after) and not (led and _ALSO_WORDS.match(after)):
             return None  # "1912 m high"
         if not match["era"] and not led:
             follows = re.match(r"(?:\s|-)([a-z]+)", after)
@@ -299,6 +299,12 @@ class Dates:
         return [f"{one}{tail}" for one in dict.fromkeys((*found, *numbers.readings(text, self.british)))]
 
 
+_ALSO_WORDS = re.compile(
+    r"\s(?:W|pt|sec|min|mi|mo|cc|ms|l|g|m|oz|hp|s)\b(?!\.?\s(?:high|long|wide|deep|tall|above|below))"
+)
+"""Units that may be a label or a word behind a year: "In 1934 pt. II appeared."."""
+
+
 def _is_part(match: re.Match[str]) -> bool:
     """`cut by 1/3`, `on 3/4 of the data`."""
     growth = match["before"].startswith(("by", "By")) and _GROWTH.search(match.string[: match.start()])
@@ -311,7 +317,7 @@ def _is_count(word: str, before: str, after: str) -> bool:
         bool(_SIZE.search(before))
         or (after[:1] == "-" and word in _MEASURED)
         or (word in _FALLEN and not re.search(r"\b(?:[Bb]y|[Tt]he)\s$", before))
-        or (word == "were" and bool(re.search(r"(?:^|[.;:!?,]\s)[\"(]?$", before)))
+        or (word == "were" and bool(re.search(r"(?:^|[.!?]\s)[\"(]?$", before)))
     )
 
 

@@ -53,7 +53,8 @@ class Measures(Numbers):
             rule(
                 "fraction",
                 r"(?<![\w.,/])(?:(\d{1,3})\s?[- ]\s?)?(\d{1,3})/(\d{1,4})(?:ths?|rds?|nds?|sts?)?"
-                rf"(?:(?P<gap>[ -]?)(?P<unit>{units}|″|\"(?!\w))(?![\w/^]))?(?![\w/]|[.,]\d)",
+                rf"(?:(?P<gap>[ -]?)(?P<unit>{units}|″|\"(?!\w))(?P<dot>\.(?=\s+[a-z\d]|[,;]))?(?![\w/^]))?"
+                r"(?![\w/]|[.,]\d)",
                 self.fraction,
                 "/",
             ),
@@ -221,8 +222,8 @@ class Measures(Numbers):
         found = self._fraction(match)
         if found is None or not match["unit"]:
             return found
-        if match["gap"] and match["unit"] in ATTACHED:
-            return None
+        if match["gap"] and match["unit"] in ATTACHED and not (match["unit"] == "in" and match["dot"]):
+            return [f"{one}{match['gap']}{match['unit']}" for one in found]  # "2/3 in favour"
         symbol = "in" if match["unit"] in '″"' else match["unit"]
         names = unit_words(symbol, not match[1] and int(match[2]) <= int(match[3]), self.british)
         of = ("{} {}", "{} of an {}" if names[-1][0] in "aeiou" else "{} of a {}")

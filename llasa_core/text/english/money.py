@@ -119,7 +119,7 @@ class Money(Numbers):
                 "s",
             ),
             rule("money", rf"{START}(?P<p>)(?P<s>[1-3]?\d)s(?P<d>)\.(?=\s{each})", self.shillings, "s"),
-            rule("money", rf"{START}(?P<p>)(?P<s>)(?P<d>1|[4-9]|1[01])d\.(?!\w)", self.shillings, "d"),
+            rule("money", rf"{START}(?P<p>)(?P<s>)(?P<d>1|[4-9]|1[01])d(?=\.){stop}", self.shillings, "d"),
             rule(
                 "money",
                 rf"{START}({NUMBER})\s?l\.(?=\s(?:a\s(?:year|quarter|month)|per annum|sterling)\b)",
@@ -230,7 +230,7 @@ class Money(Numbers):
         if not after or not int(after):
             return combined(f"{{}} {name}", counts)
         if len(after) != 2 or not cents:
-            return [*combined(f"{{}} {name}", numbers.readings(text, self.british))]
+            return [*combined(f"{{}} {many}", numbers.readings(text, self.british))]
         small = numbers.cardinal(int(after))
         coin = {
             "cent": "cent" if after == "01" else "cents",

@@ -19,13 +19,24 @@ POINTED = r"\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
 MARK = "\U000f0000-\U000ffffd"
 """Of a character class: what an earlier rule has read."""
 MARKED = f"[{MARK}]"
+SENTENCE_END = re.compile(
+    r"\s*[\"')]*\s*(?:$|(?!(?:[A-Z][a-z]+day|Eastern|Central|Pacific|Mountain|CEO|CFO|Chief|Chairman|President|"
+    r"Day|Boulevard)\b)[A-Z\"'])"
+)
+"""Behind the full stop of an abbreviation that may end a sentence: "at 5 p.m. Friday" goes on."""
 SENTENCE_BEGINS = re.compile(
-    r"[\"')\u201d]*\s[\"'(\u201c]*(?:The|An?|And|But|Or|So|Then|Thus|Yet|He|She|It|They|We|You|His|Her|Its|Their|Our|My|Your|"
+    r"[\"')\u201d]*\s(?:The|An?|And|But|Or|So|Then|Thus|Yet|He|She|It|They|We|You|His|Her|Its|Their|Our|My|Your|"
     r"This|That|These|Those|There|Here|In|On|At|By|For|From|To|With|Of|As|If|When|While|Where|After|Before|"
     r"Until|Since|Although|Because|However|Who|What|Why|How|Which|Not|Now|Later|Soon|Once|All|Some|Many|Most|"
-    r"Both|One|Two|Under|During|Over|Only)(?:'\w+)?\s"
+    r"Both|During|Only)(?:'\w+)?\s"
 )
 """Behind a full stop: a word that begins a sentence and hardly ever a name."""
+SAINTS = (
+    "Louis|Paul|John|Peter|Petersburg|George|James|Mary|Clair|Clare|Andrews?|Patrick|Bernards?|Thomas|Helena|"
+    "Lawrence|Moritz|Michael|Nicholas|Joseph|Francis|Augustine|Vincent|Albans|Ives|Martin|Anthony|Mark|Luke|"
+    "Matthew|Stephen|Anne|Margaret|Benedict|Cloud|Croix|Kitts|Lucia|Germain|Denis"
+)
+"""Who a "St." behind a number or a title may be, where "42nd St." is a street."""
 LIMIT = 32
 """Readings that are kept of one thing."""
 

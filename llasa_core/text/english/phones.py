@@ -69,13 +69,14 @@ def _short(match: re.Match[str]) -> Readings:
         r"(?<![\w.])(?:pp?\.|[Pp]ages?|[Aa]bout|[Ff]rom|[Ss]ome|[Bb]etween|[Nn]early|c\.|lines?)\s$",
         before,
     )
-    if rising and (counted or (first.endswith("0") and last.endswith("0"))):
+    called = re.search(r"(?i)\b(?:call(?:ed)?|came|text|number)\s(?:from|is)\s$", before)
+    if rising and not called and (counted or (first.endswith("0") and last.endswith("0"))):
         return None
     return _phone(match)
 
 
 def _dialled(match: re.Match[str], number: Number) -> Readings:
-    if re.match(r"(?i)call", match["lead"]) and re.fullmatch(r"1[1-9]\d\d|20\d\d", match["n"]):
+    if re.match(r"(?i)called", match["lead"]) and re.fullmatch(r"1[1-9]\d\d|20\d\d", match["n"]):
         return None  # "He called 1984 a masterpiece"
     if (
         match["lead"].strip() in ("number is", "text", "ring")

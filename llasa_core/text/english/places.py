@@ -29,8 +29,9 @@ _SHORT = pairs(
     Wash|Washington W.Va|West_Virginia Wis|Wisconsin Wyo|Wyoming Ont|Ontario Que|Quebec B.C|British_Columbia
     """
 )
-_NAMES_TOO = frozenset("Miss Pa Tex Del Wash Mo Penn Mass Mich Ill Ore Ala La Ct".split())
+_NAMES_TOO = frozenset("Miss Pa Tex Del Wash Mo Penn Mass Ct".split())
 """Short forms that are also forms of address, names, or words: "Yes, Miss.", "On Christmas, Mass."."""
+_FIRST_NAMES = frozenset("Robert John James William George Thomas Harry Charles Mary Martin".split())
 _POINTS = {"N": "North", "S": "South", "E": "East", "W": "West"}
 _STREET = (
     r"(?:St|Ave|Blvd|Rd|Dr|Ln|Ct|Pl|Hwy|Pkwy|Street|Avenue|Boulevard|Road|Drive|Lane|Court|Place|Parkway|"
@@ -59,8 +60,10 @@ def rules() -> list[Rule]:
 
 def _point(match: re.Match[str]) -> Readings:
     """`30 S. Oak Ave.`; in "Robert E. Lee Boulevard" and "the U S Supreme Court" it is an initial."""
-    before = re.search(r"\b([A-Z][\w']*)\.?\s$", match.string[: match.start()])
-    if before and before[1] not in ("On", "At", "In", "From", "To", "Near"):
+    before = re.search(r"(^|[.!?]\s)?\b([A-Z][\w']*)\.?\s$", match.string[: match.start()])
+    if before and before[1] is None and not before[2].endswith("'s"):
+        return None
+    if before and (len(before[2]) == 1 or before[2] in _FIRST_NAMES):
         return None
     return _POINTS[match[1]], match[1]
 
@@ -82,7 +85,7 @@ def _short_state(match: re.Match[str]) -> Readings:
         short in _NAMES_TOO
         and not party
         and not (
-            re.match(rf"\.?(?:,|\s{MARKED})", after)
+            re.match(rf"(?:,|\s{MARKED}|\s?[(:;\u2013\u2014-]|\s(?!was\s|were\s)[a-z])", after)
             or re.search(
                 rf"(?:\b[a-z]+|{MARKED})[,;]?\s(?:[A-Z][a-z]+\s)?[A-Z][a-z]+,\s$",
                 match.string[: match.start()],

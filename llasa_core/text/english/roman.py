@@ -4,8 +4,8 @@ import re
 import unicodedata
 
 from llasa_core.text.english import numbers
-from llasa_core.text.english.patterns import SENTENCE_BEGINS
 from llasa_core.text.rules import Readings, Rule, pairs, rule
+from llasa_core.text.vocabulary import common_words
 
 _ROMAN = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _SMALL_ROMAN = re.sub("[A-Z]", lambda match: match.group().lower(), _ROMAN)
@@ -63,7 +63,7 @@ _OLD_STOP = r"(?:\.(?=[,;]?\s[a-z]|[,;]))?"
 
 def rules() -> list[Rule]:
     return [
-        rule("roman number", rf"\b([A-Z][a-z]+) the ({_ROMAN})(?![\w'])", _the_nth, "IVX"),
+        rule("roman number", rf"\b({_RULERS}) the ({_ROMAN})(?![\w'])", _the_nth, "IVX"),
         rule("roman number", rf"^({_ROMAN})\.?$", _heading, "IVXL"),
         rule(
             "roman number",
@@ -118,11 +118,9 @@ def roman(text: str) -> int:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
-_ONLY_RULERS = frozenset(
-    "Elizabeth Louis Pius Leo Napoleon Ramesses Ptolemy Xerxes Darius Cyrus Innocent".split()
-)
-_REIGN = r"(?:\b(?:[Uu]nder|[Rr]eign of|[Aa]fter|[Bb]efore|[Ss]ince|death of)\s)$"
-_SURNAME = re.compile(r"\.\s[A-Z][\w'-]+")
+_ONLY_RULERS = frozenset("Elizabeth Pius Leo Napoleon Ramesses Ptolemy Xerxes Darius Cyrus Innocent".split())
+_REIGN = r"\b(?:[Uu]nder|[Rr]eign of|order of|heir of|heir to|daughter of|son of|throne of)\s$"
+_SURNAME = re.compile(r"\.\s([A-Z][\w'-]+)")
 """Behind a full stop: a name, unless it begins a sentence. "James V. Forrestal" has a letter in it."""
 _FIRST_PERSON = re.compile(
     r"\s(?:am|have|think|know|do|don't|mean|believe|wish|want|feel|see|find|love|remember|cannot|can't)\b"
@@ -153,7 +151,8 @@ def _regnal(name: str, match: re.Match[str]) -> Readings:
         return None
     tail = "'s" if match.group().endswith("'s") else ""
     value = roman(number)
-    surname = _SURNAME.match(after) and not SENTENCE_BEGINS.match(after[1:])
+    following = _SURNAME.match(after)
+    surname = following and following[1].lower() not in common_words()
     reign = re.search(_REIGN, match.string[: match.start()])
     letter = len(number) == 1 and surname and not ruler and not reign and name not in _ONLY_RULERS
     return [
@@ -179,7 +178,7 @@ _LETTERED = frozenset("C D L M".split())
 
 def _the_nth(match: re.Match[str]) -> Readings:
     """`Henry the VIII`"""
-    if len(match[2]) < 2 or match[1] == "Part":
+    if len(match[2]) < 2:
         return None
     return f"{match[1]} the {numbers.ordinal(roman(match[2]))}"
 
@@ -190,6 +189,14 @@ def _heading(match: re.Match[str]) -> Readings:
         return None
     stop = "." if match.group().endswith(".") else ""
     return f"{numbers.cardinal(roman(match[1]))}{stop}".capitalize()
+
+
+def is_answer(before: str, after: str) -> bool:
+    """Whether "No. I" between these begins a sentence with an answer: "No. I... I don't know."."""
+    return bool(_BEGINS.search(before)) and not re.match(r"\s(?:or|and|to)\s[NIVX]|[.:;)]?\s*$", after)
+
+
+_BEGINS = re.compile(r"(?:^|[.!?\u2026\"'(\u201c\u2014-])\s*$")
 
 
 def is_pronoun(after: str) -> bool:
@@ -211,8 +218,9 @@ def _counted(match: re.Match[str]) -> Readings:
         return None  # "class c", "the class mix", "number x"
     if label == "letter" and len(match[2]) == 1:
         return None
+    answers = label == "no." and is_answer(match.string[: match.start()], after)
     if match[2].upper() == "I" and (
-        match[2] == "i" or (match[1] not in _NEVER_A_PRONOUN and is_pronoun(after))
+        match[2] == "i" or answers or (match[1] not in _NEVER_A_PRONOUN and is_pronoun(after))
     ):
         return None
     value = roman(match[2])
@@ -271,8 +279,12 @@ def _bare_roman(match: re.Match[str]) -> Readings:
         return None
     if number in ("XL", "XXL", "LI", "LV", "XX") or (
         number == "IV"
-        and re.match(
-            r"\s(?:drip|fluids?|bag|line|therapy|pole|needle|antibiotics)", match.string[match.end() :]
+        and (
+            name.strip() in ("Give", "Administer", "Start", "When", "After", "If", "With", "Without")
+            or re.match(
+                r"\s(?:drip|fluids?|bag|line|therapy|pole|needle|antibiotics|access|saline)",
+                match.string[match.end() :],
+            )
         )
     ):
         return None

@@ -3,6 +3,7 @@
 import re
 
 from llasa_core.text.english import numbers
+from llasa_core.text.english.patterns import SENTENCE_END
 from llasa_core.text.rules import Readings, Rule, rule
 
 
@@ -30,7 +31,7 @@ def rules() -> list[Rule]:
         ),
         rule(
             "time",
-            r"(?<![\w:.,])(?P<h>1\d|2[0-3]|[1-9])\.(?P<m>[0-5]\d)(?P<s>)(?P<half>)"
+            r"(?<![\w:.,])(?<!pH was )(?<!GPA of )(?P<h>1\d|2[0-3]|[1-9])\.(?P<m>[0-5]\d)(?P<s>)(?P<half>)"
             r"(?=(?: train| bus| express| ferry| in the (?:morning|afternoon|evening)| o'clock)\b)",
             _time,
             ".",
@@ -117,7 +118,7 @@ def _time(match: re.Match[str]) -> Readings:
     half = "".join(c for c in found["half"] if c.isalpha()).upper()
     ending = f" {half[0]} {half[1]}" if half else ""
     # The full stop of "p.m." may end the sentence too.
-    if found["half"].endswith(".") and re.match(r"\s*$|\s+[A-Z\"]", match.string[match.end() :]):
+    if found["half"].endswith(".") and SENTENCE_END.match(match.string[match.end() :]):
         ending += "."
     words = numbers.cardinal(hour)
     minutes = numbers.cardinal(int(minute))

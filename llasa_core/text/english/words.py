@@ -2,7 +2,7 @@
 
 import re
 
-from llasa_core.text.english.patterns import MARKED, SENTENCE_BEGINS
+from llasa_core.text.english.patterns import MARKED, SAINTS, SENTENCE_BEGINS, SENTENCE_END
 from llasa_core.text.rules import Readings, Rule, pairs, rule
 
 _NUMBER = r"[\d\U000f0000-\U000ffffd]"
@@ -21,12 +21,6 @@ _FIRST_NAMES = pairs(
 )
 _MONTHS_OF_LETTERS = pairs("inst|instant ult|ultimo prox|proximo")
 """Of old letters: "yours of the 5th inst."."""
-_SAINTS = (
-    "Louis|Paul|John|Peter|Petersburg|George|James|Mary|Clair|Clare|Andrews?|Patrick|Bernards?|Thomas|Helena|"
-    "Lawrence|Moritz|Michael|Nicholas|Joseph|Francis|Augustine|Vincent|Albans|Ives|Martin|Anthony|Mark|Luke|"
-    "Matthew|Stephen|Anne|Margaret|Benedict|Cloud|Croix|Kitts|Lucia|Germain|Denis"
-)
-"""Who a "St." behind a number or a title may be, where "42nd St." is a street."""
 _BARE_TITLES = "Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Capt|Sgt|Lt|Messrs"
 """British style writes them without a full stop."""
 _ALWAYS = pairs(
@@ -73,7 +67,6 @@ _STREETS = (
     "Main|Elm|Oak|High|Park|Church|Market|Wall|Bond|Baker|Fleet|Front|Water|Pine|Maple|Cedar|"
     "Washington|Lincoln|Jefferson|Broad|Bourbon"
 )
-_SENTENCE_END = re.compile(r"\s*[\"')]*\s*(?:$|[A-Z\"'])")
 
 
 _RATES = {"km/h": "kilometers per hour", "m/s": "meters per second"}
@@ -130,15 +123,15 @@ def rules(british: bool) -> list[Rule]:
         rule("abbreviation", rf"\b({titles})\.{before_name}", lambda m: _title(m[1], british), "."),
         rule(
             "abbreviation",
-            r"\b(MRS?|MS|DR|PROF|REV|CAPT|COL|GEN|SGT|LT)\.(?=\s[A-Z])",
+            r"\b(MRS?|MS|DR|PROF|REV|CAPT|COL|GEN|SGT|LT)\.(?=\s[A-Z][A-Z'])",
             lambda m: _title(m[1].capitalize(), british),
             ".",
         ),
         rule("abbreviation", r"\b(Mme|Mlle)\.(?=\sd(?:e|u|es|'))", lambda m: _TITLES[m[1]], "M"),
         rule(
             "abbreviation",
-            rf"\b({'|'.join(_FIRST_NAMES)})\.{before_name}",
-            lambda m: _FIRST_NAMES[m[1]],
+            rf"(?<!Nat )\b({'|'.join(_FIRST_NAMES)})\.{before_name}",
+            lambda m: None if SENTENCE_BEGINS.match(m.string[m.end() :]) else _FIRST_NAMES[m[1]],
             ".",
         ),
         rule(
@@ -187,7 +180,7 @@ def _title(title: str, british: bool) -> Readings:
 
 def _ending(match: re.Match[str], words: str) -> str:
     """The words, with the abbreviation's full stop where it ends the sentence too."""
-    ends = match.group().endswith(".") and _SENTENCE_END.match(match.string[match.end() :])
+    ends = match.group().endswith(".") and SENTENCE_END.match(match.string[match.end() :])
     return f"{words}." if ends else words
 
 
@@ -199,11 +192,13 @@ def _always(match: re.Match[str]) -> Readings:
     if (
         short in ("co", "op", "temp", "min", "max", "para", "est", "sq", "ext", "co", "orig")
         and match[1][0].islower()
-        and _SENTENCE_END.match(match.string[match.end() :])
+        and SENTENCE_END.match(match.string[match.end() :])
     ):
         return None
     if short in ("max", "min") and match[1][0].isupper():
         return None  # a name
+    if match[1] in ("EST", "CT", "CO", "PL"):
+        return None  # a time zone, a state
     words = _ALWAYS[short]
     words = words.capitalize() if match[1][0].isupper() else words
     if re.match(r"\s(?:Ltd|Inc|LLC|Corp)\b", match.string[match.end() :]):
@@ -226,8 +221,10 @@ def _doctor_or_drive(match: re.Match[str]) -> Readings:
 def _saint_or_street(match: re.Match[str]) -> Readings:
     before, after = match.string[: match.start()], match.string[match.end() :]
     named = re.match(r"\s[A-Z]", after)
-    if re.match(rf"\s(?:{_SAINTS})\b", after) and re.search(rf"(?:^|{MARKED}\s(?:[A-Z]\w+\s)?)$", before):
+    if re.match(rf"\s(?:{SAINTS})\b", after) and re.search(rf"(?:^|{MARKED}\s)$", before):
         return ["Saint", "St"]
+    if re.match(r"\s(?:John|Clair|Clare)\b", after) and re.search(rf"{MARKED}\s[A-Z][a-z]+\s$", before):
+        return ["Saint", "St"]  # "Mr. Neville St. Clair"
     street = re.search(
         rf"(?:\d[\w\U000f0000-\U000ffffd]*|[\U000f0000-\U000ffffd]|\b(?:{_STREETS}))(?:\s[A-Z][\w'.]*)*\s$",
         before,
@@ -253,12 +250,12 @@ def _saint_or_street(match: re.Match[str]) -> Readings:
 def _initials(match: re.Match[str]) -> Readings:
     written = match.group()
     plain = written.lower().replace(" ", "")
-    stop = "." if written.endswith(".") and _SENTENCE_END.match(match.string[match.end() :]) else ""
+    stop = "." if written.endswith(".") and SENTENCE_END.match(match.string[match.end() :]) else ""
     for ending in (plain, f"{plain}."):
         if ending in _INITIALISMS:
             # The stop of "p.m." may end a sentence, those of the others only a text.
             after = match.string[match.end() :]
-            last = not after.strip("\"') ") or SENTENCE_BEGINS.match(after)
+            last = not after.strip("\"') ") or (ending == "o.k." and SENTENCE_BEGINS.match(after))
             stop = stop if ending in ("a.m.", "p.m.") or (last and ending not in ("e.g.", "i.e.")) else ""
             return [one + stop for one in _INITIALISMS[ending]]
     tail = re.search(r"'?s$", written)
