@@ -43,6 +43,8 @@ class Reason(StrEnum):
     DELETED = "deleted text"
     COMMENT = "comment"
     MARKUP = "markup"
+    SIGN = "sign between sections"
+    TEXT_BOX = "text box"
     LICENCE = "Project Gutenberg's licence"
     ASIDE = "outside of the reading order"
     EDITED = "left out in the text file"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from experiments.narration.book import Book, Boundary, Chapter, Paragraph, join, letters
+from experiments.narration.headings import numbered
 from experiments.narration.lexicon import Entry, respelled
 from experiments.narration.sentences import ends_sentence
 from experiments.narration.splitting import split_near, split_sentence
@@ -48,11 +49,11 @@ nano: it was trained on sentences of a few seconds.
 
 @dataclass(frozen=True)
 class Chunk:
-    """written: a stretch of a paragraph as it stands in the book. text: the same as the lexicon has it,
-    which is what a `Request` takes; spoken: the words that the model gets. chapter, paragraph: their
-    places, the latter counted from 0 in its chapter. ends: what ends behind the chunk, for the pause.
-    place: number among equal chunks before it in the book. guarded: too short for the model to read
-    safely, and without a neighbour.
+    """written: a stretch of a paragraph as it stands in the book. text: the same as the lexicon has it, and
+    with the Roman number of a heading in words, which is what a `Request` takes; spoken: the words that the
+    model gets. chapter, paragraph: their places, the latter counted from 0 in its chapter. ends: what ends
+    behind the chunk, for the pause. place: number among equal chunks before it in the book. guarded: too
+    short for the model to read safely, and without a neighbour.
     seconds: predicted. lexicon: the keys of the entries that touched the chunk."""
 
     written: str
@@ -99,7 +100,7 @@ def chunks(book: Book, packing: Packing, lexicon: Sequence[Entry] = ()) -> tuple
         for number, paragraph in enumerate(chapter.paragraphs):
             texts = _packed(paragraph, packing, book.language)
             for last, text in ((text is texts[-1], text) for text in texts):
-                one = _chunk(text, book.language, packing, lexicon)
+                one = _chunk(text, book.language, packing, lexicon, heading=paragraph.heading)
                 name = (text.text, paragraph.speaker)
                 found.append(
                     replace(
@@ -126,8 +127,12 @@ class _Stretch:
     ends: Boundary = Boundary.SENTENCE
 
 
-def _chunk(stretch: _Stretch, language: str, packing: Packing, lexicon: Sequence[Entry]) -> Chunk:
+def _chunk(
+    stretch: _Stretch, language: str, packing: Packing, lexicon: Sequence[Entry], heading: bool
+) -> Chunk:
     text, touched = respelled(stretch.text, lexicon)
+    if heading:
+        text = numbered(text, language)
     return Chunk(
         written=stretch.text,
         text=text,

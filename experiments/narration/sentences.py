@@ -13,6 +13,30 @@ stops."""
 _WIDE_END = regex.compile(r"(?<=……|——)(?=\p{Han})")
 _TITLE = regex.compile(r"(?<![A-Za-z])(?:Dr|Mr|Mrs|Ms|Prof|St)\.\s*$")
 """English titles within Chinese, whose rules do not know them."""
+_ASKED = regex.compile(r"[?!][\"'”’»]*\s*$")
+_CALLED = regex.compile(r"[?!][\"”’»]\s*$")
+"""The end of a speech: a closing mark behind the sign."""
+_SMALL = regex.compile(r"\p{Ll}+(?![\p{L}\p{N}])")
+"""A word in small letters: "iPhone" is none."""
+_SAYS = regex.compile(
+    r"(?:I|(?:(?:Mr|Mrs|Ms|Dr|Prof|St|Col|Capt|Gen|Lieut|Lt|Sgt|Rev)\.?\s+)?\p{Lu}[\p{L}'’-]+"
+    r"(?:\s\p{Lu}[\p{L}'’-]+)?)\s+(?:\p{Ll}+ly\s+)?"
+    r"(?:(?:said|says|asked|asks|answered|replied|cried|shouted|whispered|murmured|exclaimed|muttered"
+    r"|demanded|inquired|enquired|screamed|yelled|gasped)\b"
+    r"|(?:called|repeated|returned|added|began|continued|observed|remarked|laughed|sighed)(?=[.,;:!?—]))"
+)
+"""Who says what stands before: a name and a verb of speech. The verbs that say other things as well ("Mary
+called a cab") count where the clause ends with them."""
+_CAPITAL = regex.compile(r"\P{L}*\p{Lu}")
+_NEVER_ENDS = (
+    (regex.compile(r"\b(?:Lieut|Messrs|Mlle|Brig|Cmdr)\.\s*$"), regex.compile(r"\p{Lu}")),
+    (regex.compile(r"\b(?:[Vv]ols?|[Cc]h|[Cc]haps?)\.\s*$"), regex.compile(r"\d|[IVXLC]+\b|[ivxlc]+\b")),
+    (regex.compile(r"\d(?:st|[nrst]?d|th|s)\.\s*$"), regex.compile(r"\d+d\b|\p{Ll}")),
+)
+"""Abbreviations that sentencex does not know, and what stands behind one within a sentence: a name, a
+number, pence or a small letter."""
+_OPENED = regex.compile(r"(?<=\S)\s+([“‘«„\"]+)\s*$")
+"""An opening mark at the end. "»" is none: it closes in French, with a space before it."""
 
 
 def sentences(text: str, language: str) -> list[str]:
@@ -26,13 +50,29 @@ def sentences(text: str, language: str) -> list[str]:
     base = base_language(language)
     for boundary in get_sentence_boundaries(base, text):
         for part in _WIDE_END.split(boundary["text"]):
-            if found and (not any(map(str.isalnum, part)) or (base == "zh" and _TITLE.search(found[-1]))):
+            if found and _goes_on(found[-1], part, base):
                 found[-1] += part
             else:
                 found.append(part)
     if len(found) > 1 and not any(map(str.isalnum, found[0])):
         found[:2] = [found[0] + found[1]]
+    for number in range(1, len(found)):
+        if mark := _OPENED.search(before := found[number - 1]):
+            found[number - 1 : number + 1] = before[: mark.start()], before[mark.start(1) :] + found[number]
     return [stripped for one in found if (stripped := one.strip())]
+
+
+def _goes_on(before: str, part: str, base: str) -> bool:
+    """Whether the part belongs to the sentence before it."""
+    if not any(map(str.isalnum, part)) or (base == "zh" and _TITLE.search(before)):
+        return True
+    if _ASKED.search(before) and _SMALL.match(part) and _CAPITAL.match(before):
+        return True  # "Oh! my dear", but not in a text that has no capitals at all
+    if base != "en":
+        return False
+    if _CALLED.search(before) and _SAYS.match(part):
+        return True
+    return any(ends.search(before) and begins.match(part) for ends, begins in _NEVER_ENDS)
 
 
 def ends_sentence(text: str) -> bool:

@@ -14,7 +14,7 @@ from experiments.narration.book import Book, Chapter, Paragraph, Source, count_w
 from experiments.narration.edits import Edits, compared
 from experiments.narration.lexicon import Entry, respelled
 from experiments.narration.reading.book import read_book
-from experiments.narration.reading.plain import encoding_of, read_text
+from experiments.narration.reading.txt.plain import encoding_of, read_text
 from experiments.narration.spans import Mark, has_marks, split_marks
 from llasa_core.errors import UserError
 from llasa_core.paths import shown, user_path

@@ -20,12 +20,14 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Block:
     """A paragraph, a heading, or something that is left out. level: of a heading, 1 the highest; 0 for none.
-    section: a rule, behind which a section begins. anchors: names that links to this place use."""
+    section: a rule, behind which a section begins. anchors: names that links to this place use. behind: those
+    of them that stand behind its last word."""
 
     pieces: tuple[Piece, ...]
     level: int = 0
     section: bool = False
     anchors: frozenset[str] = frozenset()
+    behind: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:

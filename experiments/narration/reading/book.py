@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from experiments.narration.book import (
     Chapter,
     LeftOut,
     Paragraph,
+    Reason,
     Source,
     beginning,
     count_words,
     letters,
 )
-from experiments.narration.reading.blocks import Block, Part, Reading, check_nothing_lost
+from experiments.narration.reading.blocks import Block, Part, Piece, Reading, check_nothing_lost
 from experiments.narration.sentences import LONGEST, sentences
 from llasa_core.errors import UserError
 from llasa_core.paths import regular_file, shown
@@ -36,7 +38,9 @@ _CURES = {
     b"\xff\xd8\xff": "a picture: recognise its words with an OCR program first",
 }
 """By the first bytes: what it is, and what to do."""
-_SECTION = regex.compile(r"[\s*•·#~⁂§†—–=_\-]+")
+_SECTION = regex.compile(r"[^\p{L}\p{N}“”\"‘’'«»„「」『』?!？！]{1,40}")
+"""A sign between sections, short and without letters. What stands in quotation marks is a silence."""
+_LETTERS_AS_SIGN = regex.compile(r"[-–—~*=\s]*(?:o[O0]+o|OoO|x\s?x\s?x)[-–—~*=\s]*")
 FRONT = "(front matter)"
 
 
@@ -50,6 +54,7 @@ def read_book(path: Path, language: str | None = None, what: str = "BOOK") -> Bo
     reading = _read(file, what)
     name = f"{what} {shown(file)}"
     check_nothing_lost(list(reading.blocks), reading.written, name)
+    reading = _with_signs(reading)
     code = _language(reading.language) if language is None else canonical(language)
     title = reading.title or _only_top_heading(reading.blocks) or file.stem
     front, chapters = _chapters(_cut(reading), code, name, title)
@@ -78,7 +83,7 @@ def _read(file: Path, what: str) -> Reading:
     if not start:
         raise UserError(f"{what} {shown(file)} is empty: give a book with text")
     if kind == ".epub":
-        from experiments.narration.reading.epub import read_epub
+        from experiments.narration.reading.html.epub import read_epub
 
         return read_epub(file, what)
     if kind == ".docx":
@@ -90,13 +95,28 @@ def _read(file: Path, what: str) -> Reading:
 
         return read_markdown(file, what)
     if kind in (".txt", ".text", ""):
-        from experiments.narration.reading.plain import read_plain
+        from experiments.narration.reading.txt.plain import read_plain
 
         return read_plain(file, what)
     raise UserError(
         f"{what} {shown(file)} ends in {shown(kind)}, which is not read: "
         f"convert it to .epub, .docx, .md or .txt"
     )
+
+
+def _with_signs(reading: Reading) -> Reading:
+    """Paragraphs such as "oOo" and "-o0o-" are signs between sections, and not spoken."""
+    return replace(
+        reading,
+        parts=tuple(replace(part, blocks=tuple(map(_sign, part.blocks))) for part in reading.parts),
+    )
+
+
+def _sign(block: Block) -> Block:
+    if block.level or not _LETTERS_AS_SIGN.fullmatch(block.text):
+        return block
+    pieces = tuple(Piece(one.text, one.reason or Reason.SIGN) for one in block.pieces)
+    return replace(block, pieces=pieces, section=True)
 
 
 def _language(code: str) -> str:

@@ -1,4 +1,4 @@
-"""Word's .docx, opened by python-docx: paragraphs with their styles; what Word keeps beside them is left
+"""Word's .docx, opened by python-docx: paragraphs as their styles say; what Word keeps beside them is left
 out."""
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import regex
 from docx.opc.exceptions import OpcError
 from lxml import etree
 
 from experiments.narration.book import LeftOut, Reason, letters
 from experiments.narration.reading.archive import Archive, xml_parser
 from experiments.narration.reading.blocks import Block, Part, Piece, Reading, left_out
+from experiments.narration.reading.unmarked import with_headings
+from experiments.narration.reading.word_styles import Styles, joined_paragraphs
+from experiments.narration.reading.word_styles import W as _W
 from llasa_core.errors import UserError, one_line
 from llasa_core.paths import shown
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _RULE = "{urn:schemas-microsoft-com:office:office}hr"
 """Of a drawn line: it is a rule between sections."""
 _TEXTS = (f"{_W}t", f"{_W}delText")
@@ -49,6 +52,13 @@ _BY_STYLE = {
 }
 """By the names of Word's styles and pandoc's."""
 _BREAKS = ("br", "cr", "tab")
+_PAGE = regex.compile(r"[^\p{L}\p{N}]*\d{1,4}[^\p{L}\p{N}]*")
+_STRICT = b"http://purl.oclc.org/ooxml/"
+_NOTE_STYLES = ("footnote reference", "endnote reference")
+_MARK = regex.compile(r"[\[(]\d{1,3}[\])]|[*†‡§]{1,3}")
+"""A raised mark of a note wherever it stands."""
+_NOTED = regex.compile(r"[.,;:!?\"'”’)]\Z|[a-z]{4}\Z")
+"""Behind this a raised number is the mark of a note; behind anything else it may be a power."""
 
 _DAMAGES = (
     OpcError,
@@ -69,8 +79,14 @@ def read_docx(path: Path, what: str) -> Reading:
         for member in archive.names:
             if member.endswith((".xml", ".rels")):
                 archive.xml(member)  # bounded, and without entities, before python-docx unpacks it
+        if "_rels/.rels" in archive.names and _STRICT in archive.read("_rels/.rels"):
+            raise UserError(
+                f"{name} is a Strict Open XML Document: open it in Word and save it as Word Document (.docx)"
+            )
     try:
-        reading = _reading(docx.Document(str(path)))
+        reading = _reading(docx.Document(str(path)), name)
+    except UserError:
+        raise
     except _DAMAGES as error:
         raise UserError(f"{name} is damaged, or no .docx at all ({one_line(error)}): save it again") from None
     if not letters(reading.written):
@@ -78,16 +94,24 @@ def read_docx(path: Path, what: str) -> Reading:
     return reading
 
 
-def _reading(document: Any) -> Reading:
-    """What an opened document holds. Raises any of _DAMAGES if its parts do not fit together."""
+def _reading(document: Any, name: str) -> Reading:
+    """What an opened document holds. Raises UserError for a document that holds another file, and any of
+    _DAMAGES if its parts do not fit together."""
     body = document.element.body
-    styles = {one.style_id: str(one.name).lower() for one in document.styles if one.name}
+    if body.find(f".//{_W}altChunk") is not None:
+        raise UserError(
+            f"{name} holds another file within it, whose words are not read: open it in Word and save it "
+            f"again"
+        )
+    written = _text(body)
+    joined_paragraphs(body)
+    styles = Styles(document.styles)
     blocks = [block for child in body for block in _blocks(child, styles)]
     return Reading(
         title=str(document.core_properties.title or ""),
         language=str(document.core_properties.language or ""),
-        parts=(Part(tuple(blocks)),),
-        written=_text(body),
+        parts=(Part(tuple(with_headings(blocks))),),
+        written=written,
         aside=tuple(_aside(document.part)),
     )
 
@@ -108,7 +132,7 @@ def _aside(part: Any) -> Iterator[LeftOut]:
                 yield LeftOut(reason, " ".join(text.split()))
 
 
-def _blocks(element: Any, styles: dict[str, str]) -> Iterator[Block]:
+def _blocks(element: Any, styles: Styles) -> Iterator[Block]:
     tag = _local(element)
     if tag == "p":
         yield _paragraph(element, styles)
@@ -121,24 +145,25 @@ def _blocks(element: Any, styles: dict[str, str]) -> Iterator[Block]:
             yield from _blocks(child, styles)
 
 
-def _paragraph(element: Any, styles: dict[str, str]) -> Block:
-    style = element.find(f"{_W}pPr/{_W}pStyle")
-    name = "" if style is None else styles.get(style.get(f"{_W}val"), "")
-    pieces = tuple(_pieces(element))
+def _paragraph(element: Any, styles: Styles) -> Block:
+    name = styles.name(element)
+    pieces = tuple(_without_marks(_pieces(element, styles)))
     if reason := Reason.CONTENTS if name.startswith("toc ") else _BY_STYLE.get(name):
         return Block(tuple(Piece(one.text, one.reason or reason) for one in pieces))
-    level = int(name[-1]) if name.startswith("heading ") and name[-1].isdigit() else int(name == "title")
+    if element.find(f"{_W}pPr/{_W}framePr") is not None and _PAGE.fullmatch(_text(element).strip()):
+        return left_out(_text(element), Reason.PAGE_NUMBER)
     section = any(one.get(_RULE) for one in element.iterfind(f".//{_W}pict/*"))
     if section:
         pieces = tuple(one for one in pieces if one.text.strip())
-    return Block(pieces, level, section)
+    return Block(pieces, styles.level(element), section)
 
 
-def _pieces(element: Any) -> Iterator[Piece]:
+def _pieces(element: Any, styles: Styles) -> Iterator[Piece]:
     for child in element:
         tag = _local(child)
         if tag in _LEFT_OUT:
-            yield Piece(_text(child), _LEFT_OUT[tag])
+            box = child.find(f".//{_W}txbxContent") is not None and _LEFT_OUT[tag] is Reason.PICTURE
+            yield Piece(_text(child), Reason.TEXT_BOX if box else _LEFT_OUT[tag])
         elif tag == "t":
             yield Piece(str(child.text or ""))
         elif tag in _BREAKS:
@@ -147,18 +172,40 @@ def _pieces(element: Any) -> Iterator[Piece]:
             yield Piece("-")
         elif tag == "r" and _hidden(child):
             yield Piece(_text(child), Reason.HIDDEN)
+        elif tag == "r" and styles.name(child) in _NOTE_STYLES:
+            yield Piece(_text(child), Reason.FOOTNOTE_MARK)
         elif tag == "r" and _raised(child):
-            yield from (Piece(one.text.translate(_RAISED), one.reason) for one in _pieces(child))
+            mark = Reason.FOOTNOTE_MARK if _MARK.fullmatch(_text(child).strip()) else None
+            for one in _pieces(child, styles):
+                yield Piece(one.text if mark else one.text.translate(_RAISED), one.reason or mark)
         else:
-            yield from _pieces(child)
+            yield from _pieces(child, styles)
 
 
 _RAISED = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+
+
+def _without_marks(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The raised numbers behind the end of a sentence or a word are marks of notes."""
+    before = ""
+    for one in pieces:
+        plain = one.text.translate(_LOWERED).strip()
+        if one.reason is None and plain != one.text.strip() and plain.isdecimal() and _NOTED.search(before):
+            yield Piece(one.text.translate(_LOWERED), Reason.FOOTNOTE_MARK)
+            continue
+        before += one.text if one.reason is None else ""
+        yield one
 
 
 def _raised(run: Any) -> bool:
     found = run.find(f"{_W}rPr/{_W}vertAlign")
-    return found is not None and found.get(f"{_W}val") == "superscript" and _text(run).strip().isdigit()
+    text = _text(run).strip()
+    return (
+        found is not None
+        and found.get(f"{_W}val") == "superscript"
+        and (text.isdigit() or _MARK.fullmatch(text) is not None)
+    )
 
 
 def _hidden(run: Any) -> bool:

@@ -17,10 +17,14 @@ PAGE = """<?xml version="1.0" encoding="utf-8"?>
 
 
 def write_epub(
-    path: Path, pages: Mapping[str, str], more: Mapping[str, str | bytes] = {}, contents: str = ""
+    path: Path,
+    pages: Mapping[str, str],
+    more: Mapping[str, str | bytes] = {},
+    contents: str = "",
+    guide: str = "",
 ) -> Path:
     """An EPUB 3 of pages (name: body), in this order. more: further files of the archive. contents: the
-    body of the table of contents; "": it has none."""
+    body of the table of contents; "": it has none. guide: what is in the package's guide."""
     items = "".join(
         f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(pages)
     )
@@ -31,7 +35,7 @@ def write_epub(
     package = f"""<?xml version="1.0"?>
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
 <dc:title>A Book</dc:title><dc:language>en</dc:language></metadata>
-<manifest>{items}</manifest><spine>{spine}</spine></package>"""
+<manifest>{items}</manifest><spine>{spine}</spine><guide>{guide}</guide></package>"""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/epub+zip", zipfile.ZIP_STORED)
         archive.writestr("META-INF/container.xml", CONTAINER)

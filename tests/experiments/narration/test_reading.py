@@ -12,7 +12,7 @@ from docx.oxml.ns import qn
 from experiments.narration.account import account
 from experiments.narration.book import Book, Reason, letters
 from experiments.narration.reading.book import read_book
-from experiments.narration.reading.markup import read_markup
+from experiments.narration.reading.html.markup import read_markup
 from tests.experiments.narration.books import DATA, write_epub
 
 FIRST = [

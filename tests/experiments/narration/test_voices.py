@@ -4,11 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from experiments.narration.book import Boundary, Paragraph, words
+from experiments.narration.book import Book, Boundary, Chapter, Paragraph, Source, words
 from experiments.narration.chunks import PACKINGS, chunks
 from experiments.narration.quotes import with_speakers
 from experiments.narration.reading.book import read_book
+from experiments.narration.sentences import sentences
 from experiments.narration.text_file import read_text_file, written
 from experiments.narration.voices import check_speakers, read_voices, voice_of
 from experiments.request_options import RequestOptions
@@ -159,3 +162,96 @@ def test_a_name_in_any_case_is_found_where_the_book_has_a_capital(tmp_path: Path
     found = with_speakers(read_book(source), ["alice", "fox", "Rose"])
     quoted = [one.speaker for one in found.chapters[0].paragraphs if one.sentences[0].startswith("“")]
     assert quoted == ["alice", "fox", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("“Go away,” said Bob to Alice.", ["Bob"]),
+        ("“Because,” he told Alice, “I am.”", [None, None]),
+        ("“Why?” asked Alice of Bob. “Go.”", ["Alice", "Alice"]),
+        ("“Why?” she asked Alice.", [None]),
+        ("A girl called Alice came in. “Hello,” she said.", [None]),
+        ('"Straight," Bob said. "Other," Alice said.', ["Bob", "Alice"]),
+        ("Bob said: “A!” Alice said: “B.”", ["Bob", "Alice"]),
+        ("“Go,” said Bob. “Now,” he said.", ["Bob", "Bob"]),
+        ("“Yes,” said the stranger. “I know,” said Alice.", [None, "Alice"]),
+        ("“Yes,” he said, and Alice answered, “No.”", [None, "Alice"]),
+        ("“Stay.” He rose. “Now,” said Bob.", ["Bob", "Bob"]),
+        ("“I know,” Alice’s brother Bob said.", ["Bob"]),
+        ("“Come,” said old Mr. Bob. “Now,” Alice Brown said.", ["Bob", "Alice"]),
+        ("“Go,” said Bob. He saw “the room”. “Now.”", ["Bob", None, "Bob"]),
+        ("The so-called “expert” left. Alice answered him.", [None]),
+        ("“Go,” said Bob. “No,” Alice growled. “Oh!”", ["Bob", "Alice", "Alice"]),
+        ("“Go,” said Bob. “No,” growled the old Alice.", ["Bob", "Alice"]),
+        ("“Go,” said Bob. “No,” the man growled.", ["Bob", None]),
+        ("“Go,” said Bob. “No,” he growled.", ["Bob", "Bob"]),
+        ("小明说：“你好。”Bob说：“再见。”", [None, "Bob"]),
+    ],
+)
+def test_a_quotation_is_said_by_whom_the_nearest_words_name(
+    tmp_path: Path, line: str, said: list[str | None]
+) -> None:
+    """In whatever order voices.yaml has the names. None: nobody is named."""
+    for names in (["Alice", "Bob"], ["Bob", "Alice"]):
+        found = _said(tmp_path, line, [*names, "quotes"])
+        assert [None if one == "quotes" else one for one in found] == said
+
+
+def _said(tmp_path: Path, text: str, names: list[str]) -> list[str]:
+    """The speakers of what is not the narrator's, in order, with those of a run that goes on once."""
+    source = tmp_path / "book.md"
+    source.write_text(text, "utf-8")
+    book = read_book(source)
+    found = with_speakers(book, names)
+    spoken, wanted = (
+        [word for one in each.chapters[0].paragraphs for text in one.sentences for word in words(text)]
+        for each in (found, book)
+    )
+    assert spoken == wanted
+    return [one.speaker for one in found.chapters[0].paragraphs if one.speaker]
+
+
+@given(st.text(alphabet="aB.,?! \"'“”‘’„«»—()61说：", max_size=60), st.sampled_from(["", "quotes"]))
+def test_no_character_is_lost_between_speakers(text: str, rest: str) -> None:
+    found = [sentences(one, "en") for one in ("B said: “a", text)]
+    paragraphs = tuple(Paragraph(tuple(one)) for one in found if one)
+    book = Book("", "en", (Chapter(1, "", paragraphs),), Source(Path("a"), "", 0))
+    split = with_speakers(book, ["B", rest][: 1 + bool(rest)]).chapters[0].paragraphs
+    before, after = (
+        "".join("".join(text for one in each for text in one.sentences).split())
+        for each in (paragraphs, split)
+    )
+    assert before == after
+    assert all(one.sentences and all(map(str.strip, one.sentences)) for one in split)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("‘The boys’ hats,’ said Bob, ‘aren’t here.’", ["‘The boys’ hats,’", "‘aren’t here.’"]),
+        ("He said ’twas in the ‘90s, and ‘tis so, said Bob, the boys’ man.", []),
+        ("«Oui,» said Bob.", ["«Oui,»"]),
+        ("»Ja,« said Bob.", ["»Ja,«"]),
+        ("„Guten Tag,“ said Bob.", ["„Guten Tag,“"]),
+        ('The 6\'2" man, "Bob," said Bob.', ['"Bob,"']),
+        ('"He is 6\'2" tall," said Bob.', ['"He is 6\'2" tall,"']),
+        ('"It was 1984," said Bob.', ['"It was 1984,"']),
+        ("He was 6'2\" tall. Bob said no.", []),
+        ("— “Go,” said Bob.", ["—“Go,”"]),
+    ],
+)
+def test_quotation_marks_of_other_books(tmp_path: Path, line: str, said: list[str]) -> None:
+    source = tmp_path / "book.txt"
+    source.write_text(f"Chapter 1\n\n{line}\n", "utf-8")
+    found = with_speakers(read_book(source), ["Bob"])
+    assert [" ".join(one.sentences) for one in found.chapters[0].paragraphs if one.speaker] == said
+
+
+def test_a_speech_that_goes_on_in_the_next_paragraph_keeps_its_speaker(tmp_path: Path) -> None:
+    first, names = "“One,” said Bob. “It goes on", ["Alice", "Bob"]
+    assert _said(tmp_path, f"{first}\n\n“and on,\n\n“and ends.” Alice left.\n", names) == ["Bob"] * 4
+    assert _said(tmp_path, f"{first}.”\n\n“And on.” Alice left.\n", names) == ["Bob"] * 2
+    single = "‘One,’ said Bob. ‘It goes on"
+    assert _said(tmp_path, f"{single}\n\n‘and ends.’ Alice left.\n", ["Bob"]) == ["Bob"] * 3
+    assert _said(tmp_path, f"{single}.\n\nAlice left.\n", ["Bob"]) == ["Bob"]

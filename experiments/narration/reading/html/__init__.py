@@ -1,0 +1,1 @@
+"""EPUB and (X)HTML as a book."""
