@@ -12,6 +12,7 @@ import regex
 from experiments.files import file_hash
 from experiments.narration.book import Book, Chapter, Paragraph, Source, count_words
 from experiments.narration.edits import Edits, compared
+from experiments.narration.headings import numbered
 from experiments.narration.lexicon import Entry, respelled
 from experiments.narration.reading.book import read_book
 from experiments.narration.reading.txt.plain import encoding_of, read_text
@@ -91,7 +92,7 @@ def _paragraph(paragraph: Paragraph, language: str, lexicon: Sequence[Entry]) ->
         else:
             escape = "\\" if sentence.startswith(_MARKS) or has_marks(sentence) else ""
             yield f"{f'{mark} ' if mark and not number else ''}{escape}{sentence}"
-        if told := spoken_otherwise(sentence, language, lexicon):
+        if told := spoken_otherwise(sentence, language, lexicon, heading=paragraph.heading):
             yield f"#   spoken: {told}"
 
 
@@ -103,12 +104,15 @@ def _mark(paragraph: Paragraph) -> str:
     return f"[{paragraph.speaker or ''}{f', {paragraph.emotion}' if paragraph.emotion else ''}]"
 
 
-def spoken_otherwise(sentence: str, language: str, lexicon: Sequence[Entry] = ()) -> str:
+def spoken_otherwise(
+    sentence: str, language: str, lexicon: Sequence[Entry] = (), *, heading: bool = False
+) -> str:
     """What is said for a sentence where a listener hears it differ from what is written; "" where none
     does."""
     text, touched = respelled(sentence, lexicon)
-    found = spoken_form(text, language)
-    return found.spoken if touched or found.readings else ""
+    said = numbered(text, language) if heading else text
+    found = spoken_form(said, language)
+    return found.spoken if touched or said != text or found.readings else ""
 
 
 def read_text_file(path: Path, language: str | None = None, what: str = "BOOK") -> TextFile:

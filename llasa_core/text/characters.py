@@ -39,6 +39,8 @@ _EXACT = {
     "µ": "μ",
 }
 _APOSTROPHE = re.compile(r"(?<=[A-Za-z])[’＇](?=[A-Za-z])")
+_CIRCLE = re.compile("(?<=[一二三四五六七八九〇○])○(?=[一二三四五六七八九〇○年])")
+"""The zero of `二○二四年`."""
 _PLAIN_PUNCTUATION = SPOKEN_SYMBOLS | frozenset("–—…")
 
 
@@ -50,6 +52,7 @@ def clean(text: str, chinese: bool = False) -> tuple[str, tuple[str, ...]]:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split()), ()
+    text = _CIRCLE.sub("〇", text)
     dropped: dict[str, None] = {}
     parts: list[str] = []
     raised = False

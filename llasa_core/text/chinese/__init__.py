@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from llasa_core.text.chinese import amounts, codes, numbers
+from llasa_core.text.chinese import amounts, codes, numbers, scores, years
 from llasa_core.text.english import roman
 from llasa_core.text.rules import Change, Rule, apply, rule
 
@@ -15,6 +15,8 @@ _LEFT = re.compile(r"[A-Za-z]*\d[\d.,:/A-Za-z%*^'-]*")
 @lru_cache(maxsize=1)
 def _rules() -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...]]:
     digits = [
+        *years.rules(),
+        *scores.rules(),
         *codes.rules(),
         *amounts.rules(),
         rule("number", _LEFT.pattern, lambda match: _by_grammar(match.group())),
@@ -25,12 +27,18 @@ def _rules() -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...]]:
 def read(text: str, changes: list[Change]) -> str:
     """Clean text with a mark for each thing that was read; `changes` gets what the marks stand for."""
     web, digits, signs = _rules()
-    text = apply(web, roman.plain_roman(text), changes)
+    text = apply(web, _close(roman.plain_roman(text)), changes)
     text = re.sub(r"(?<![A-Za-z])'|'(?![A-Za-z])", "", text)
     if any("0" <= character <= "9" for character in text):
         text = apply(digits, text, changes)
     text = re.sub(r"(?<=[A-Za-z])[-/_](?=[A-Za-z])", " ", text)
     return re.sub(r"[<>\[\]{}|\\*^`~#_/\"]+", " ", apply(signs, text, changes))
+
+
+def _close(text: str) -> str:
+    """`2024 年 3 月`, `12.5 %` and `3 : 2` without the spaces, and a list without its first bullet."""
+    text = re.sub(rf"(?<=\d) (?=[{_HAN}%‰])|(?<=[{_HAN}]) (?=\d)|^[-–*+] (?=\S)(?!\d[\d.]* ?[°%])", "", text)
+    return re.sub(r"(?<=\d) ([:：]) (?=\d)", r"\1", text)
 
 
 def tidy(text: str) -> str:

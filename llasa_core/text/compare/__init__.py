@@ -199,6 +199,8 @@ class _Equivalences:
                 found += self._sounding(i, j)
         elif self.expected[i] != self.heard[j] and self.chinese:
             found += self._same_pinyin(i, j)
+            if self.expected[i].isascii():
+                found += self._joined(i, j)
         return found
 
     def _spans(self, i: int, j: int) -> list[Match]:
