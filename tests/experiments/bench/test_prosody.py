@@ -10,6 +10,7 @@ from llasa_core.audio import read_audio
 from llasa_core.voices import find_voice
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("librosa") is None, reason="librosa is not installed")
 def test_the_tables_are_of_readers_and_of_shipped_styles(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

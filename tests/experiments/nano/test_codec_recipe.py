@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 from transformers.models.xcodec2 import modeling_xcodec2 as xcodec2
 
@@ -35,6 +36,7 @@ def test_training_encodes_as_the_model_does_and_reaches_every_part():
         assert grads and any(g.abs().sum() > 0 for g in grads)
 
 
+@pytest.mark.slow
 def test_the_encoder_is_trained_by_both_aims_and_exported_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(codec, "JOINT_CROP", 20)
     monkeypatch.setattr(codec, "JOINT_BATCH", 2)

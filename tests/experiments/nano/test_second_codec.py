@@ -109,6 +109,7 @@ def test_pitch_sounds_and_speaker_are_learnt_off_the_latents():
     assert all(value < 0.15 for value in told.values())
 
 
+@pytest.mark.slow
 def test_crops_of_a_lesson_belong_together(corpus, banks, listener, tmp_path):
     model = build(0, config()).eval()
     lesson = Lesson.of(corpus, banks, model, listener, tmp_path, seed=3)

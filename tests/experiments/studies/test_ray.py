@@ -76,6 +76,7 @@ def test_a_sweep_by_two_actors_is_that_of_one_process(run: Any, tmp_path: Path) 
     assert (tmp_path / "actors" / "actors.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_an_evaluation_by_two_actors_has_the_same_figures(run: Any, tmp_path: Path) -> None:
     ears = ["--ear", "hubert-ctc:nano", "--sim", "none", "--limit", "2", "-n", "2"]
     ears += [word for spec in VERIFIERS for word in ("--verifier", spec)]

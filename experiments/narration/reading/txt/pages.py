@@ -34,6 +34,11 @@ WITHIN = 0.2
 chapter never does."""
 
 
+def _numbered(line: str) -> regex.Match[str] | None:
+    """A short line with a number at one end."""
+    return _NUMBERED.fullmatch(line) if len(line) <= LONGEST_LINE else None
+
+
 def without_pages(text: str, stretches: Stretches) -> str:
     """The text, numbers of pages and running headers hidden; where a sentence goes on behind them, or behind
     a form feed alone, nothing but they is between its lines."""
@@ -73,7 +78,7 @@ class _Pages:
                 continue
             title = self.lines[own[0]].strip()
             stays = own[0] not in within and (
-                is_chapter(title) or (self._on_first_page(own[0]) and not _NUMBERED.fullmatch(title))
+                is_chapter(title) or (self._on_first_page(own[0]) and not _numbered(title))
             )
             found.update(own[1:] if stays else own)
         return found
@@ -83,8 +88,8 @@ class _Pages:
         small letters only at a bound and far from their number, as "5 men came" may begin a page."""
         line = self.lines[n].strip()
         if any(map(str.islower, line)):
-            return bool(self.bounds) and _FAR.fullmatch(line) is not None
-        return bool(self.bounds) or _NUMBERED.fullmatch(line) is not None
+            return bool(self.bounds) and (len(line) <= LONGEST_LINE and _FAR.fullmatch(line) is not None)
+        return bool(self.bounds) or _numbered(line) is not None
 
     def numbers(self) -> set[int]:
         plain = {n for n in self.at if PAGE.fullmatch(self.lines[n]) and any(map(str.isdigit, self.lines[n]))}
@@ -124,7 +129,7 @@ class _Pages:
         return any(not self._may_be_left(line) for line in between)
 
     def _numbered_lines(self) -> set[int]:
-        return {n for n in self.at if self._alone(n) and _NUMBERED.fullmatch(self.lines[n].strip())}
+        return {n for n in self.at if self._alone(n) and _numbered(self.lines[n].strip())}
 
     def _key(self, n: int) -> str:
         """Letters of a line that may be a header, without the number of the page."""
@@ -133,7 +138,7 @@ class _Pages:
             return ""
         if is_chapter(line):
             return line.casefold()
-        found = _NUMBERED.fullmatch(line)
+        found = _numbered(line)
         return _letters(found["head"] if found else line)
 
     def _lines_within(self) -> set[int]:
@@ -152,7 +157,7 @@ class _Pages:
                     break
         for n, line in enumerate(self.at):
             numbered = PAGE.fullmatch(self.lines[line]) or (
-                self._alone(line) and _NUMBERED.fullmatch(self.lines[line].strip())
+                self._alone(line) and _numbered(self.lines[line].strip())
             )
             if numbered and self._goes_on(n - 1, n + 1) and self._may_be_left(line):
                 found.add(line)

@@ -97,6 +97,7 @@ def test_a_long_book_has_links_unless_it_is_asked_otherwise() -> None:
     assert not embeds("auto", hours) and embeds("embed", hours) and embeds("auto", 1800.0)
 
 
+@pytest.mark.slow
 def test_two_hundred_chunks_stay_light(tmp_path: Path) -> None:
     """The prompts are some 3 s; chunks of 12 s would have four times as much sound."""
     page = _certificate(tmp_path / "out", tuple(long_lines(200)), loudness="none")

@@ -112,6 +112,7 @@ def test_without_a_recording_in_an_emotion_nothing_is_suggested(tmp_path: Path) 
     assert "no chunks name an emotion" in plan(path, voice="rms", voice_styles=True).note_on_styles
 
 
+@pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not here("ge2e") or not here("sphinx"), reason="resemblyzer or pocketsphinx is missing")
