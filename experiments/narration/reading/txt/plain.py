@@ -27,7 +27,7 @@ TEXT_BYTES = 64 * 2**20
 _TABLE = regex.compile(r"(?:[^|\n]*\|){2}|\S+(?:\t+[^\t\n]*){2}|\s*\+[-=+]{3,}")
 _RULE = regex.compile(r"\s*(?:[-=]{3,}\s+)+[-=]{3,}\s*")
 _GUTENBERG = regex.compile(r"\*{3}\s?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^*]*\*{3}")
-_PARAGRAPH = regex.compile(r"(?:[^\S\n]*\n){2,}|\f")
+_PARAGRAPH = regex.compile(r"(?<![^\S\n])(?:[^\S\n]*+\n){2,}|\f")
 _INDENTED = regex.compile(r"\n(?=\u3000)")
 """Where a Chinese paragraph begins without an empty line before it."""
 _CHINESE_LINES = regex.compile(
