@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 import regex
 
 from experiments.narration.book import Book, Chapter, Paragraph, letters
-from experiments.narration.tags import Quotation, Tag, Unknown, quotations, tags
+from experiments.narration.speech_tags import Quotation, Tag, Unknown, quotations, tags
 from experiments.narration.voices import NARRATOR, QUOTES
 
 _INTRODUCES = regex.compile(r"\s*[,:：，]?\s*")

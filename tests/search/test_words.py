@@ -37,7 +37,6 @@ def compare_costs(searcher: Searcher, pairs: list[tuple[str, str]]) -> None:
             assert first.scores["wer"].value == second.scores["wer"].value
 
 
-@pytest.mark.slow
 def test_dashes_and_other_signs_cost_what_spaces_cost(nano: Searcher) -> None:
     compare_costs(nano, PAIRS[:2])
 

@@ -9,18 +9,7 @@ from itertools import pairwise
 import regex
 
 from experiments.narration.reading.blocks import Block
-
-_LONGEST = 80
-_LONGEST_TITLE = 6
-"""Words of a title that ends in a full stop."""
-_ONE_TO_NINE = "one|two|three|four|five|six|seven|eight|nine"
-_HEADING = regex.compile(
-    r"(?P<kind>chapter|part|book)\s+(?:\d{1,3}|[ivxlc]{1,7}|(?:the\s+)?(?:first|second|third|fourth|fifth|last)"
-    rf"|(?:twenty|thirty|forty|fifty)(?:[\s-](?:{_ONE_TO_NINE}))?"
-    rf"|{_ONE_TO_NINE}|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)"
-    r"(?P<title>\s*[.:—–-].*|\s+(?-i:\p{Lu}).*)?|(?P<kind>prologue|epilogue)[.:]?",
-    regex.IGNORECASE,
-)
+from experiments.narration.reading.txt.headings import is_chapter
 
 
 def with_headings(blocks: Sequence[Block]) -> list[Block]:
@@ -47,9 +36,6 @@ def with_headings(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _kind(text: str) -> str:
-    """What the text is a heading of, in small letters; "" if it is none."""
-    found = _HEADING.fullmatch(text) if len(text) <= _LONGEST else None
-    if found is None or text.endswith((",", ";", "!", "?")):
-        return ""
-    title = found["title"] or ""
-    return "" if title.endswith(".") and len(title.split()) > _LONGEST_TITLE else str(found["kind"]).lower()
+    """The first word of the heading of a chapter, in small letters; "" if the text is none."""
+    word = regex.search(r"\p{L}+", text)
+    return word[0].lower() if word and is_chapter(text) else ""

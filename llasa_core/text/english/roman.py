@@ -64,7 +64,6 @@ _OLD_STOP = r"(?:\.(?=[,;]?\s[a-z]|[,;]))?"
 def rules() -> list[Rule]:
     return [
         rule("roman number", rf"\b({_RULERS}) the ({_ROMAN})(?![\w'])", _the_nth, "IVX"),
-        rule("roman number", rf"^({_ROMAN})\.?$", _heading, "IVXL"),
         rule(
             "roman number",
             rf"\b({_HONOURS})((?:\s[A-Z][\w']+){{1,3}})\s({_ROMAN})(?:'s)?(?!\w){_OLD_STOP}",
@@ -167,13 +166,15 @@ _NOT_A_PRONOUN = re.compile(
     r"\s(?:of|is|or|to|in|contains|covers|begins|ends|deals|describes|diabetes|errors?|"
     r"listed (?:building|church|house)s?|[A-Z][a-z]+s)\b"
 )
+"""Behind "Book I": what does not follow "the book I read"."""
 _NEVER_A_PRONOUN = ("World War", "Super Bowl", "Star Wars", "Rocky", "Apollo", "Saturn", "Olympiad")
 _OF_BOOKS = frozenset(
     "chapter ch. chap. part pt. act scene volume vol. book canto psalm section sec. letter stave".split()
 )
 _WHOLE = pairs("vol.|volume no.|number ch.|chapter chap.|chapter pt.|part sec.|section")
+"""Labels and abbreviations in small letters."""
 _LETTERED = frozenset("C D L M".split())
-"""Behind "World War I": what does not follow "the book I read"."""
+"""Numerals that are letters behind a label: "Grade C"."""
 
 
 def _the_nth(match: re.Match[str]) -> Readings:
@@ -183,20 +184,13 @@ def _the_nth(match: re.Match[str]) -> Readings:
     return f"{match[1]} the {numbers.ordinal(roman(match[2]))}"
 
 
-def _heading(match: re.Match[str]) -> Readings:
-    """A number that is all of the text; "I." may be an answer, and "C." a letter."""
-    if match[1] in ("I", "C", "D", "L", "M") or roman(match[1]) > 100:
-        return None
-    stop = "." if match.group().endswith(".") else ""
-    return f"{numbers.cardinal(roman(match[1]))}{stop}".capitalize()
+_BEGINS = re.compile(r"(?:^|[.!?\u2026\"'(\u201c\u2014-])\s*$")
+"""Where a sentence begins."""
 
 
 def is_answer(before: str, after: str) -> bool:
     """Whether "No. I" between these begins a sentence with an answer: "No. I... I don't know."."""
     return bool(_BEGINS.search(before)) and not re.match(r"\s(?:or|and|to)\s[NIVX]|[.:;)]?\s*$", after)
-
-
-_BEGINS = re.compile(r"(?:^|[.!?\u2026\"'(\u201c\u2014-])\s*$")
 
 
 def is_pronoun(after: str) -> bool:

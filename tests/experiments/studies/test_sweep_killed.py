@@ -54,7 +54,7 @@ def test_killed_and_gone_on_with(seed: int, tmp_path: Path) -> None:
     grid.write_text(GRID)
     kept: list[bytes] = []
     killed = 0
-    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
         running = begun(grid, out)
         more = moment.randint(0, 2)
         while running.poll() is None and len(whole_lines(out)) < len(kept) + more:
