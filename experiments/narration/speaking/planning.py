@@ -177,7 +177,7 @@ def _check_rows(speaking: Speaking) -> None:
         row = replace(speaking.row(chunk, chunk.text, 0), where=place)
         try:
             look_at_recordings(row, looked_at)
-        except AudioError as error:
+        except (UserError, AudioError) as error:
             raise UserError(f"the voice of {chunk.speaker or 'the narrator'}: {error}") from error
         rows.append(row)
     models = speaking.settings.models

@@ -187,6 +187,10 @@ def test_recordings_of_voices_are_looked_at_before_any_model(
     assert cli.main(["narrate", str(book), *out, "--voices", str(cast)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: the voice of Bob: audio file")
+    soundfile.write(tmp_path / "bob.wav", np.zeros(800), 16_000)
+    assert cli.main(["narrate", str(book), *out, "--voices", str(cast)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == "error: the voice of Bob: the prompt audio lasts 0.05 s: give 1 to 15 s"
 
 
 @pytest.mark.models
